@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The byte encoding of everything we keep or send to ourselves: rows of the
+ * store, summaries, calls. Integers are either fixed-width big-endian (keys:
+ * so that order of bytes is order of numbers) or LEB128 varints (values).
+ * A reader is a cursor with a sticky error: after the first field that does
+ * not decode, all further ones give zero and unpack_ok says no, so that code
+ * reads a whole struct and checks once. Counts read from outside must be
+ * compared with what is left before memory is taken for them.
+ */
+#ifndef BASE_PACK_H
+#define BASE_PACK_H
+
+#include "base/buffer.h"
+#include "base/cursor.h"
+
+void pack_u8(struct buffer *b, uint8_t v);
+void pack_be32(struct buffer *b, uint32_t v);
+void pack_be64(struct buffer *b, uint64_t v);
+void pack_varint(struct buffer *b, uint64_t v);
+/* Zigzag: small negative numbers stay short. */
+void pack_signed(struct buffer *b, int64_t v);
+/* varint length, then the bytes. */
+void pack_text(struct buffer *b, struct text t);
+
+struct unpack {
+	struct cursor in;
+	bool bad;
+};
+
+struct unpack unpack_of(struct text t);
+uint8_t unpack_u8(struct unpack *u);
+uint32_t unpack_be32(struct unpack *u);
+uint64_t unpack_be64(struct unpack *u);
+uint64_t unpack_varint(struct unpack *u);
+/* A varint that must not exceed max; bad otherwise. */
+uint64_t unpack_varint_max(struct unpack *u, uint64_t max);
+int64_t unpack_signed(struct unpack *u);
+/* A view into the source. */
+struct text unpack_text(struct unpack *u);
+struct text unpack_bytes(struct unpack *u, size_t n);
+/* True when nothing was bad so far. */
+bool unpack_ok(const struct unpack *u);
+/* True when nothing was bad and nothing is left. */
+bool unpack_end(const struct unpack *u);
+
+#endif

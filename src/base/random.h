@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/* Random bytes from the kernel, and the care that secrets need. */
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
+
+#include "base/text.h"
+
+/* Fills from getrandom(2); ends the process if the kernel refuses. */
+void random_bytes(void *dst, size_t n);
+uint64_t random_u64(void);
+/* Uniform in [0, n); n > 0. */
+uint64_t random_below(uint64_t n);
+
+/* For tests: a repeatable sequence from this seed; 0 gives the kernel back. */
+void random_seed_for_test(uint64_t seed);
+
+/* Overwrites memory in a way that the compiler keeps. */
+void secret_wipe(void *p, size_t n);
+/* Compares in time that depends on the lengths only. */
+bool secret_equal(struct text a, struct text b);
+
+#endif
