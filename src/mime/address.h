@@ -8,6 +8,7 @@
 #define MIME_ADDRESS_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/cursor.h"
 
 /* One entry of an address list. In IMAP's ENVELOPE a group is a start entry
