@@ -16,9 +16,11 @@
 #include "base/text.h"
 
 struct arena_block;
+struct arena_cleanup;
 
 struct arena {
 	struct arena_block *blocks; /* newest first */
+	struct arena_cleanup *cleanups;
 	size_t block_size;	    /* of the next block; 0: 4096 */
 	size_t limit;		    /* 0: none */
 	size_t used;		    /* bytes handed out, padding included */
@@ -50,6 +52,10 @@ struct text arena_join(struct arena *a, struct text x, struct text y);
 struct text arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* NUL-terminated copy. */
 char *arena_string(struct arena *a, struct text t);
+
+/* Calls fn(arg) when the arena is done or reset, last registered first: for
+ * mappings, descriptors and buffers that live as long as the arena. */
+void arena_on_done(struct arena *a, void (*fn)(void *arg), void *arg);
 
 /* malloc family that ends the process instead of failing; for what outlives
  * every scope. mem_free takes NULL. */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A bounded pool of worker threads for ordinary blocking code. Tasks are
+ * intrusive and run in the order they came; threads are started when all are
+ * busy, up to max, and go after a minute without work, down to min. The most
+ * recently idle thread is woken first, so that few stay warm.
+ */
+#ifndef RUNTIME_POOL_H
+#define RUNTIME_POOL_H
+
+#include "base/list.h"
+#include "base/status.h"
+
+struct pool;
+
+struct task {
+	struct list node;
+	void (*run)(struct task *t); /* owns t from then on */
+};
+
+struct pool_config {
+	const char *name; /* of the threads, at most 15 bytes */
+	unsigned min, max;
+	size_t stack; /* octets; 0: 256 KiB */
+};
+
+struct pool *pool_new(const struct pool_config *config);
+/* From any thread. A task with front set overtakes (sign-ins, wake-ups). */
+void pool_run(struct pool *p, struct task *t);
+void pool_run_front(struct pool *p, struct task *t);
+/* Waits until all tasks are done and all threads ended. */
+void pool_free(struct pool *p);
+
+struct pool_facts {
+	unsigned threads, busy;
+	size_t queued;
+};
+void pool_facts_of(struct pool *p, struct pool_facts *out);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sessions: a client's connection from accept to close. Protocol code is
+ * linear and blocking: run() reads what is there, acts, answers, and returns
+ * NEXT_PARK when it needs more input than has come, or NEXT_CLOSE. Around it,
+ * the runtime flushes, lingers some milliseconds for the next input, and then
+ * parks the session: the thread goes home, the stream gives its buffers back,
+ * and the session sleeps in the waiter (runtime/waiter.h has the rules).
+ */
+#ifndef RUNTIME_SESSION_H
+#define RUNTIME_SESSION_H
+
+#include <sys/socket.h>
+
+#include "base/list.h"
+#include "runtime/pool.h"
+#include "runtime/stream.h"
+
+struct service;
+struct listener;
+
+enum next { NEXT_PARK, NEXT_CLOSE };
+
+/* Why run() is called. Several may hold at once: EVENT and TIMER win over
+ * INPUT, and input that came meanwhile is in the stream all the same. */
+enum wake {
+	WAKE_START, /* first call: send the greeting */
+	WAKE_INPUT, /* more octets (or the end) can be read */
+	WAKE_EVENT, /* a topic this session watches was published */
+	WAKE_TIMER, /* park_until passed */
+	WAKE_STOP,  /* the service stops: say goodbye, return NEXT_CLOSE */
+};
+
+struct session;
+
+struct session_class {
+	const char *name; /* "imap", in logs and metrics */
+	size_t size;	  /* of the protocol's struct, which begins with struct session */
+	enum next (*run)(struct session *s, enum wake why);
+	void (*done)(struct session *s); /* frees what the protocol holds */
+};
+
+/* Where clients connect; one row of the configuration. */
+enum listener_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
+struct listener {
+	const char *name; /* "imaps" */
+	const struct session_class *class;
+	enum listener_tls tls;
+	bool plain_auth; /* sign-in without TLS is allowed */
+	bool proxy;	 /* PROXY protocol from the configured peers */
+	int fd;
+	uint16_t port;
+};
+
+#define SESSION_MAGIC 0x5e551011u
+
+struct session {
+	unsigned magic;
+	const struct session_class *class;
+	const struct listener *listener;
+	struct service *service;
+	struct stream stream;
+	struct sockaddr_storage peer; /* after PROXY, the real client */
+	struct sockaddr_storage local;
+	bool tls;	    /* the stream is encrypted */
+	int64_t park_until; /* set before NEXT_PARK: monotonic; 0: service default */
+	uint64_t id;	    /* unique in this process; in logs */
+	int64_t began;	    /* wall clock */
+	/* the runtime's own */
+	struct task task;
+	struct list in_service;
+	uint64_t topic;
+	struct list in_topic;
+	uint32_t state; /* atomic: see session.c */
+	uint32_t timer; /* position in the waiter's heap, +1 */
+	uint64_t limit_key;
+};
+
+/* The peer's address as text, without port: "192.0.2.1", "2001:db8::1". */
+struct text session_peer_text(const struct session *s, char out[64]);
+bool session_peer_loopback(const struct session *s);
+
+/* At most one topic (an account) a session: publishing it wakes the session
+ * with WAKE_EVENT, at once if it is parked, else when it would park. 0: none. */
+void session_watch(struct session *s, uint64_t topic);
+/* From any thread; never blocks on a session. */
+void service_publish(struct service *v, uint64_t topic);
+/* Wakes every session that watches anything (after a lost link). */
+void service_publish_all(struct service *v);
+/* Whether some session of this service watches the topic. */
+bool service_watched(struct service *v, uint64_t topic);
+
+/* A service is the sessions of one process: a pool, a waiter, listeners. */
+struct service_config {
+	const struct listener *listeners;
+	size_t listener_count;
+	unsigned workers_min, workers_max;
+	unsigned sessions_max;	  /* beyond: answered by the class's busy text and closed */
+	unsigned per_address_max; /* sessions of one address (IPv6: one /64); 0: none */
+	int64_t linger;		  /* microseconds; 0: 20,000 */
+	int64_t idle;		  /* parked without input, microseconds */
+	struct tls_context *tls;  /* may be NULL */
+	void *context;		  /* the protocol's: service_context() */
+};
+struct service *service_start(const struct service_config *config);
+void *service_context(struct service *v);
+/* New connections get the new context; the old one lives while it is used. */
+void service_set_tls(struct service *v, struct tls_context *tls);
+/* Takes the context of now for a handshake; unref it afterwards. */
+struct tls_context *service_tls(struct service *v);
+/* Stops accepting, wakes every session with WAKE_STOP, waits until all are
+ * gone or the deadline (monotonic) passed, then closes the rest. */
+void service_stop(struct service *v, int64_t deadline);
+
+struct service_facts {
+	unsigned sessions, parked, threads;
+};
+void service_facts_of(struct service *v, struct service_facts *out);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * struct stream: the one way a protocol touches its connection. Blocking,
+ * buffered, with a deadline and a minimum rate inside, so that command code
+ * has no time-out branches: after the first failure (peer gone, deadline, rate,
+ * TLS error) every further read gives the same status and writes are dropped.
+ * Kinds: plain socket, TLS (OpenSSL 3), memory for tests and fuzzers.
+ *
+ * An idle stream holds no buffers: stream_idle() gives them back.
+ */
+#ifndef RUNTIME_STREAM_H
+#define RUNTIME_STREAM_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+
+struct tls;
+struct tls_context;
+
+#define STREAM_READ_SIZE 16384
+
+struct stream {
+	unsigned magic;
+	int fd;		    /* -1 for memory */
+	struct tls *tls;    /* NULL: plain */
+	enum status broken; /* sticky; STATUS_OK while it works */
+	struct buffer in;   /* received, not consumed; in_at is the start */
+	size_t in_at;
+	struct buffer out;     /* written, not flushed */
+	int64_t deadline;      /* monotonic microseconds; 0: none */
+	uint32_t min_rate;     /* octets a second, counted from rate_from; 0: none */
+	int64_t rate_from;     /* when the transfer in hand began */
+	uint64_t rate_bytes;   /* what it moved */
+	struct text memory_in; /* memory kind: what is still to be read */
+	struct buffer *memory_out;
+	uint64_t bytes_in, bytes_out;
+};
+
+/* Takes the (non-blocking or blocking) connected socket. */
+void stream_init_fd(struct stream *s, int fd);
+/* Reads from in, then CLOSED; writes are appended to *out. */
+void stream_init_memory(struct stream *s, struct text in, struct buffer *out);
+/* Flushes nothing; closes TLS and the descriptor. */
+void stream_done(struct stream *s);
+
+/* Everything read or written until the next call must be over by then. */
+void stream_set_deadline(struct stream *s, int64_t mono);
+/* From now on, after 10 seconds of grace, fewer octets a second than this
+ * break the stream with TIMEOUT; 0 ends the rule. */
+void stream_set_min_rate(struct stream *s, uint32_t octets_per_second);
+
+/* What was received and not consumed. */
+struct text stream_buffered(const struct stream *s);
+void stream_consume(struct stream *s, size_t n);
+/* Waits until at least one more octet is there (or the deadline). */
+enum status stream_fill(struct stream *s) MUST_CHECK;
+/* The same without waiting: AGAIN when nothing is there now. */
+enum status stream_fill_now(struct stream *s) MUST_CHECK;
+/* Waits at most this long for input to arrive; AGAIN when none did. */
+enum status stream_wait(struct stream *s, int64_t microseconds) MUST_CHECK;
+
+/* A whole line ending in CRLF if one is buffered, without the CRLF; consumed
+ * by stream_consume(line.len + 2). AGAIN: not whole yet. LIMIT: more than
+ * limit octets without an end. INVALID: a bare CR or LF comes first; line is
+ * then what stands before it, and consume line.len + 1. Never reads. */
+enum status stream_line(const struct stream *s, size_t limit, struct text *line) MUST_CHECK;
+/* Exactly n octets into out (any length; piecewise). */
+enum status stream_read(struct stream *s, size_t n, void *out) MUST_CHECK;
+
+/* Buffered; flushes by itself above 64 KiB. */
+void stream_write(struct stream *s, struct text t);
+void stream_print(struct stream *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+enum status stream_flush(struct stream *s);
+
+/* Server handshake on a plain stream whose input buffer is empty (a client
+ * that sent data behind STARTTLS is refused by the caller, RFC 3207 6). */
+enum status stream_start_tls(
+    struct stream *s, struct tls_context *context, struct failure *f) MUST_CHECK;
+/* True if the kernel or TLS holds decrypted octets that poll cannot see. */
+bool stream_pending(const struct stream *s);
+/* Gives buffers back if they are empty. False if there is unread input. */
+bool stream_idle(struct stream *s);
+
+#endif
