@@ -21,9 +21,9 @@ struct arena_cleanup;
 struct arena {
 	struct arena_block *blocks; /* newest first */
 	struct arena_cleanup *cleanups;
-	size_t block_size;	    /* of the next block; 0: 4096 */
-	size_t limit;		    /* 0: none */
-	size_t used;		    /* bytes handed out, padding included */
+	size_t block_size; /* of the next block; 0: 4096 */
+	size_t limit;	   /* 0: none */
+	size_t used;	   /* bytes handed out, padding included */
 };
 
 #define ARENA_INIT \

@@ -33,7 +33,7 @@
 	X(CLOSED, "closed")   /* the peer is gone */                            \
 	X(CORRUPT, "corrupt") /* stored bytes that do not decode */             \
 	X(FULL, "full")	      /* no space on the disk */                        \
-	X(AGAIN, "again")             /* not whole yet: more input is needed */ \
+	X(AGAIN, "again")     /* not whole yet: more input is needed */         \
 	X(IO, "io")	      /* the system refused a read or write */
 
 enum status {

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls that role intake serves: the one path of a message (DESIGN section 5).
+ * The message comes as the client sent it, CRLF line ends, dots undone.
+ */
+#ifndef INTAKE_CALLS_H
+#define INTAKE_CALLS_H
+
+#include "runtime/calls.h"
+
+/* A message from outside. trace: the Received field (with its line end) that
+ * goes in front of the message. recipients: as they were accepted at RCPT, in
+ * order; verdicts: one enum status each, texts: what to tell the client where
+ * it is not OK. op: random, the same when a call is made again. id: the
+ * message's id for the log and the 250. */
+#define intake_deliver_REQUEST(F, S)                                                \
+	F(S, U64, op)                                                               \
+	F(S, TEXT, id) F(S, TEXT, sender) F(S, TEXTS, recipients) F(S, TEXT, trace) \
+	    F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
+#define intake_deliver_REPLY(F, S) F(S, NUMBERS, verdicts) F(S, TEXTS, texts)
+
+/* A message that a client files (IMAP APPEND). keywords: names; date: seconds
+ * since 1970, 0: now. */
+#define intake_append_REQUEST(F, S)                                                             \
+	F(S, TEXT, token)                                                                       \
+	F(S, U64, op) F(S, U64, mailbox) F(S, U64, flags) F(S, TEXTS, keywords) F(S, I64, date) \
+	    F(S, PAYLOAD, message)
+#define intake_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
+
+#define INTAKE_CALLS(X)                      \
+	X(intake_deliver, BY_MX, CALL_AGAIN) \
+	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN)
+
+CALLS_DECLARE(intake, INTAKE_CALLS)
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A role's life: the monitor executes the binary again for it, hands it over
+ * one control socket (descriptor 3) what it needs and nothing else, and later
+ * the links to its peers; the role prepares, drops its privileges, enters the
+ * sandbox, says that it is ready, serves its calls, and stops when told.
+ *
+ * Control messages (length-prefixed, see role.c): START (monitor to role, first), LINK
+ * (a new link to a peer, with its descriptor), CERTIFICATES (to auth: files
+ * were read again; to fronts: ask auth for them), LEVEL, STOP; READY and
+ * ALARM (role to monitor).
+ */
+#ifndef RUNTIME_ROLE_H
+#define RUNTIME_ROLE_H
+
+#include "base/arena.h"
+#include "runtime/calls.h"
+#include "runtime/session.h"
+
+/* A secret that a role gets at start: key material by name. Only the rows of
+ * role_secret_table (role.c) for this role are ever sent to it. */
+enum secret {
+	SECRET_TOKEN,	 /* 32 octets; auth and store: MAC of tokens */
+	SECRET_VERIFIER, /* 32 octets; auth: seals password verifiers */
+	SECRET_COUNT
+};
+
+/* One certificate with its key, as the files have it; to auth alone. */
+struct role_certificate {
+	struct text chain, key; /* PEM */
+};
+
+/* A listening socket that was bound by the monitor. */
+struct role_listener {
+	struct text name; /* "smtp", "imaps", ... */
+	enum listener_tls tls;
+	bool plain_auth, proxy;
+	int fd;
+	uint16_t port;
+};
+
+struct role_start {
+	enum role role;
+	uint32_t instance; /* 0.. among those of the same role */
+	struct text hostname;
+	struct text dir;    /* data folder; store only, else empty */
+	struct text engine; /* store: "rocksdb" or "memory" */
+	uint32_t uid, gid;  /* 0: keep */
+	bool sandbox_off;
+	uint32_t log_format, log_level;
+	uint32_t threads; /* workers for calls, by the configuration; 0: the role's default */
+	struct text secret[SECRET_COUNT]; /* empty unless the table grants it */
+	struct role_certificate *certificates;
+	uint32_t certificate_count;
+	struct role_listener *listeners;
+	uint32_t listener_count;
+	struct texts proxy_peers; /* networks that may speak PROXY */
+};
+
+/* What a role is made of; each file in src/role has one and nothing else that
+ * is not static. */
+struct role_ops {
+	enum role role;
+	/* Opens what needs files or privileges. Then the sandbox closes. */
+	enum status (*prepare)(const struct role_start *start, void **context, struct failure *f);
+	/* Fills in the calls that this role serves. */
+	void (*serve)(void *context, struct call_server_config *config);
+	/* Links may be used from here on; starts services. */
+	enum status (*begin)(void *context, struct calls *calls, struct failure *f);
+	/* New certificates: files for auth (count > 0), a hint for fronts. */
+	void (*certificates)(void *context, const struct role_certificate *at, uint32_t count);
+	/* A link to this peer was lost and is there again. May be NULL. */
+	void (*relinked)(void *context, enum role peer);
+	/* Graceful: finish what was acknowledged, by the deadline (monotonic). */
+	void (*stop)(void *context, int64_t deadline);
+};
+
+/* Runs the role to its end; the process's exit code. */
+int role_run(const struct role_ops *ops);
+
+/* The operator's side: joins over dir/operator.sock as role ADMIN. Gives links
+ * to every role that runs. */
+enum status role_join_as_admin(
+    const char *socket_path, struct calls **out, struct failure *f) MUST_CHECK;
+void calls_free(struct calls *c);
+
+/* Tests: a pair of linked ends in one process, without a monitor: a client
+ * that speaks as role client, and a server of these rows. */
+struct call_pair;
+struct call_pair *call_pair_new(enum role client, const struct call_server_config *server,
+    enum role server_role, struct calls **out);
+void call_pair_free(struct call_pair *p);
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls that role store serves. Every call of a front carries the token of the
+ * session (auth/token.h); every write carries an op, a random number that is
+ * the same when the call is made again: the store remembers ops for at least
+ * 15 minutes and answers the second time as it did the first.
+ *
+ * Mailboxes are named by number (stable over RENAME), messages by UID.
+ * Mailbox names are UTF-8 with "/" between levels; "INBOX" is spelt so.
+ */
+#ifndef STORE_CALLS_H
+#define STORE_CALLS_H
+
+#include "runtime/calls.h"
+
+/* ---- addresses and deliveries ---- */
+
+enum rcpt_verdict {
+	RCPT_OK,
+	RCPT_NO_SUCH_USER, /* 550 5.1.1 */
+	RCPT_NOT_OURS,	   /* 550 5.7.1: not a domain of this site */
+	RCPT_SUSPENDED,	   /* 450 4.2.1 */
+	RCPT_FULL,	   /* 452 4.2.2, or 552 5.2.2 if the message could never fit */
+};
+/* size: of the message if the client told it, else 0. canonical: the address
+ * in the directory's spelling. */
+#define store_rcpt_REQUEST(F, S) F(S, TEXT, address) F(S, U64, size)
+#define store_rcpt_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, canonical) F(S, U64, account)
+
+/* content: container of store/content.h; size, raw octets. verdicts: one enum
+ * status a recipient (OK, NOT_FOUND, QUOTA, DENIED, UNAVAILABLE). With one
+ * recipient it is committed to the account; with several, a queue record is
+ * committed and then applied recipient by recipient. Aliases and catch-alls
+ * are followed; an account that is reached twice gets the message once. */
+#define store_deliver_REQUEST(F, S)                                                   \
+	F(S, U64, op)                                                                 \
+	F(S, TEXT, id) F(S, TEXT, sender) F(S, TEXTS, recipients) F(S, TEXT, summary) \
+	    F(S, PAYLOAD, content) F(S, U64, size) F(S, I64, received)
+#define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
+
+/* flags: enum message_flag. date: INTERNALDATE, seconds since 1970. */
+#define store_append_REQUEST(F, S)                                                              \
+	F(S, TEXT, token)                                                                       \
+	F(S, U64, op) F(S, U64, mailbox) F(S, U64, flags) F(S, TEXTS, keywords) F(S, I64, date) \
+	    F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size)
+#define store_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
+
+/* ---- mailboxes ---- */
+
+enum message_flag {
+	FLAG_SEEN = 1,
+	FLAG_ANSWERED = 2,
+	FLAG_FLAGGED = 4,
+	FLAG_DELETED = 8,
+	FLAG_DRAFT = 16,
+	FLAG_ALL = 31,
+};
+
+/* RFC 6154; one of each an account. */
+#define MAILBOX_USE_TABLE(X)    \
+	X(NONE, "")             \
+	X(ALL, "\\All")         \
+	X(ARCHIVE, "\\Archive") \
+	X(DRAFTS, "\\Drafts")   \
+	X(FLAGGED, "\\Flagged") \
+	X(JUNK, "\\Junk")       \
+	X(SENT, "\\Sent")       \
+	X(TRASH, "\\Trash")     \
+	X(IMPORTANT, "\\Important")
+enum mailbox_use {
+#define X(id, word) USE_##id,
+	MAILBOX_USE_TABLE(X)
+#undef X
+	    USE_COUNT
+};
+
+#define MAILBOX_NAME_MAX 1000 /* octets of the whole name */
+#define MAILBOX_DEPTH_MAX 50
+
+/* A row of store_mailboxes; packed in the reply. */
+struct store_mailbox {
+	uint32_t id;
+	struct text name;
+	uint32_t use; /* enum mailbox_use */
+	bool subscribed;
+	bool exists; /* false: only subscribed, or only a parent of others */
+	uint32_t uidvalidity, uidnext;
+	uint64_t highest_modseq;
+	uint64_t messages, unseen, deleted, recent, octets;
+};
+void store_mailbox_pack(struct buffer *out, const struct store_mailbox *m);
+/* Bad packing leaves u->bad set. */
+void store_mailbox_unpack(struct unpack *u, struct store_mailbox *out);
+
+/* All mailboxes in order of name, after the name `after`; resume is empty at
+ * the end, else the `after` of the next call. */
+#define store_mailboxes_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, after)
+#define store_mailboxes_REPLY(F, S) F(S, TEXT, rows) F(S, TEXT, resume)
+
+/* One by name: the packed row. NOT_FOUND. */
+#define store_mailbox_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, name)
+#define store_mailbox_REPLY(F, S) F(S, TEXT, row)
+
+/* Parents are made too (RFC 9051 6.3.4). EXISTS, LIMIT, INVALID. */
+#define store_create_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, name) F(S, U64, use)
+#define store_create_REPLY(F, S) F(S, U64, mailbox) F(S, U64, uidvalidity)
+/* Children stay. Not INBOX: DENIED. */
+#define store_remove_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, name)
+#define store_remove_REPLY(F, S)
+/* With all children; INBOX: its messages move to the new name (RFC 9051 6.3.6). */
+#define store_rename_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, from) F(S, TEXT, to)
+#define store_rename_REPLY(F, S)
+#define store_subscribe_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, name) F(S, U64, on)
+#define store_subscribe_REPLY(F, S)
+
+/* Opens a mailbox for a session: what SELECT answers. claim: take the recent
+ * messages (SELECT, not EXAMINE): recent_from is the first UID that was not
+ * yet claimed by a session. keywords: the account's names; a message's keyword
+ * numbers are positions in it; the list only grows. */
+#define store_open_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, name) F(S, U64, claim)
+#define store_open_REPLY(F, S)                                                              \
+	F(S, U64, mailbox)                                                                  \
+	F(S, U64, uidvalidity) F(S, U64, uidnext) F(S, U64, modseq) F(S, RUNS, uids)        \
+	    F(S, U64, first_unseen) F(S, U64, unseen) F(S, U64, recent_from) F(S, U64, use) \
+		F(S, TEXTS, keywords)
+
+/* What happened in a mailbox after modseq `since`: new UIDs, vanished UIDs,
+ * rows (as store_fetch, without items) whose flags changed, and keyword names
+ * from position keywords_from on. If the log no longer reaches back, full is 1
+ * and uids is all that is there now. recent as in store_open. NOT_FOUND: the
+ * mailbox is gone. */
+#define store_changes_REQUEST(F, S) \
+	F(S, TEXT, token)           \
+	F(S, U64, mailbox) F(S, U64, since) F(S, U64, keywords_from) F(S, U64, claim)
+#define store_changes_REPLY(F, S)                                                                  \
+	F(S, U64, modseq)                                                                          \
+	F(S, U64, uidnext) F(S, U64, full) F(S, RUNS, uids) F(S, RUNS, added) F(S, RUNS, vanished) \
+	    F(S, TEXT, rows) F(S, U64, recent_from) F(S, TEXTS, keywords)
+
+/* ---- messages ---- */
+
+#define KEYWORDS_PER_MESSAGE 64
+#define KEYWORDS_PER_ACCOUNT 10000
+#define KEYWORD_MAX 100 /* octets */
+
+enum fetch_item {
+	FETCH_FLAGS = 1,   /* always there */
+	FETCH_SUMMARY = 2, /* cold row: summary, prefix, thread */
+	FETCH_PIECE0 = 4,  /* first piece of the content; implies the prefix */
+};
+
+struct store_row {
+	uint32_t uid;
+	uint64_t modseq;
+	uint32_t flags; /* enum message_flag */
+	uint32_t keyword_count;
+	uint16_t keywords[KEYWORDS_PER_MESSAGE];
+	uint64_t size;	     /* prefix included */
+	int64_t date;	     /* INTERNALDATE, seconds since 1970 */
+	uint64_t email;	     /* id of the message in the account (OBJECTID) */
+	uint64_t thread;     /* FETCH_SUMMARY */
+	struct text prefix;  /* FETCH_SUMMARY, FETCH_PIECE0: octets in front of the content */
+	struct text summary; /* FETCH_SUMMARY */
+	struct text piece0;  /* FETCH_PIECE0 */
+};
+void store_row_pack(struct buffer *out, const struct store_row *r, unsigned items);
+void store_row_unpack(struct unpack *u, unsigned items, struct store_row *out);
+
+/* Rows of those UIDs that are there, in order; at most 1 MiB a reply: go on
+ * with the UIDs from resume on, 0 at the end. since: only rows whose modseq is
+ * greater. keyword_total: how many keyword names the account has now. */
+#define store_fetch_REQUEST(F, S) \
+	F(S, TEXT, token) F(S, U64, mailbox) F(S, RUNS, uids) F(S, U64, items) F(S, U64, since)
+#define store_fetch_REPLY(F, S) \
+	F(S, TEXT, rows) F(S, U64, resume) F(S, U64, modseq) F(S, U64, keyword_total)
+
+/* One piece of a message's content. NOT_FOUND: expunged. */
+#define store_piece_REQUEST(F, S) \
+	F(S, TEXT, token) F(S, U64, mailbox) F(S, U64, uid) F(S, U64, piece)
+#define store_piece_REPLY(F, S) F(S, TEXT, prefix) F(S, PAYLOAD, bytes)
+
+enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
+/* One commit and one row of the change log for the whole set. unchanged_since:
+ * only messages whose modseq is not greater (RFC 7162 3.1.3), UINT64_MAX: all;
+ * the others come back in stale. rows: the messages that were touched, as
+ * store_fetch without items; changed or not. */
+#define store_flags_REQUEST(F, S)                                                          \
+	F(S, TEXT, token)                                                                  \
+	F(S, U64, op) F(S, U64, mailbox) F(S, RUNS, uids) F(S, U64, mode) F(S, U64, flags) \
+	    F(S, TEXTS, keywords) F(S, U64, unchanged_since)
+#define store_flags_REPLY(F, S) \
+	F(S, TEXT, rows) F(S, RUNS, stale) F(S, U64, modseq) F(S, U64, keyword_total)
+
+/* Into another (or the same) mailbox, new UIDs in order of the old ones. from:
+ * the UIDs that were there; the new ones are first .. first + count - 1.
+ * NOT_FOUND: no mailbox `to`. */
+#define store_copy_REQUEST(F, S) \
+	F(S, TEXT, token)        \
+	F(S, U64, op) F(S, U64, mailbox) F(S, RUNS, uids) F(S, TEXT, to) F(S, U64, move)
+#define store_copy_REPLY(F, S) \
+	F(S, U64, uidvalidity) F(S, RUNS, from) F(S, U64, first) F(S, U64, modseq)
+
+/* Those of uids (all: every UID) that have \Deleted, or all of them if force
+ * (POP3). */
+#define store_expunge_REQUEST(F, S) \
+	F(S, TEXT, token)           \
+	F(S, U64, op) F(S, U64, mailbox) F(S, U64, all) F(S, RUNS, uids) F(S, U64, force)
+#define store_expunge_REPLY(F, S) F(S, RUNS, gone) F(S, U64, modseq)
+
+#define store_quota_REQUEST(F, S) F(S, TEXT, token)
+#define store_quota_REPLY(F, S) F(S, U64, octets) F(S, U64, octets_max) F(S, U64, messages)
+
+/* POP3: the maildrop for one session, until released or the link is lost.
+ * DENIED: another session has it. */
+#define store_maildrop_REQUEST(F, S) F(S, TEXT, token) F(S, U64, take)
+#define store_maildrop_REPLY(F, S)
+
+/* ---- the change feed ---- */
+
+/* One stream a process; pushes the account and its new modseq for each account
+ * that was added on the same link by store_watch. */
+#define store_feed_REQUEST(F, S)
+#define store_feed_REPLY(F, S) F(S, U64, account) F(S, U64, modseq)
+#define store_watch_REQUEST(F, S) F(S, TEXT, token) F(S, U64, on)
+#define store_watch_REPLY(F, S) F(S, U64, modseq)
+
+/* ---- for auth ---- */
+
+/* NOT_FOUND: no such account. The verifier is sealed (auth/verifier.h). */
+#define store_verifier_REQUEST(F, S) F(S, TEXT, address)
+#define store_verifier_REPLY(F, S)                                                            \
+	F(S, U64, account)                                                                    \
+	F(S, TEXT, canonical) F(S, TEXT, verifier) F(S, U64, generation) F(S, U64, suspended) \
+	    F(S, U64, admin)
+/* An upgraded verifier in place of `old`; CONFLICT if it is another by now. */
+#define store_verifier_set_REQUEST(F, S) \
+	F(S, U64, account) F(S, TEXT, old) F(S, TEXT, verifier) F(S, U64, has_scram)
+#define store_verifier_set_REPLY(F, S)
+/* How many accounts there are, and how many have no SCRAM verifier. */
+#define store_verifier_census_REQUEST(F, S)
+#define store_verifier_census_REPLY(F, S) F(S, U64, accounts) F(S, U64, without_scram)
+
+/* ---- for the operator ---- */
+
+#define store_domain_add_REQUEST(F, S) F(S, TEXT, name)
+#define store_domain_add_REPLY(F, S)
+/* DENIED while it has accounts or aliases. */
+#define store_domain_remove_REQUEST(F, S) F(S, TEXT, name)
+#define store_domain_remove_REPLY(F, S)
+#define store_domains_REQUEST(F, S) F(S, TEXT, after)
+#define store_domains_REPLY(F, S) \
+	F(S, TEXTS, names)        \
+	F(S, NUMBERS, accounts) F(S, NUMBERS, aliases) F(S, TEXTS, catch_all) F(S, TEXT, resume)
+/* Empty address: none. */
+#define store_catch_all_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, address)
+#define store_catch_all_REPLY(F, S)
+
+/* Makes the account with INBOX, Drafts, Sent, Archive, Junk and Trash. */
+#define store_account_add_REQUEST(F, S) \
+	F(S, TEXT, address)             \
+	F(S, TEXT, verifier) F(S, U64, has_scram) F(S, U64, admin) F(S, U64, quota)
+#define store_account_add_REPLY(F, S) F(S, U64, account)
+#define store_account_REQUEST(F, S) F(S, TEXT, address)
+#define store_account_REPLY(F, S)                                                         \
+	F(S, U64, account)                                                                \
+	F(S, TEXT, address) F(S, U64, suspended) F(S, U64, admin) F(S, U64, quota)        \
+	    F(S, U64, octets) F(S, U64, messages) F(S, U64, mailboxes) F(S, I64, created) \
+		F(S, U64, has_scram)
+/* In order of domain and address; domain empty: all. */
+#define store_accounts_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, after)
+#define store_accounts_REPLY(F, S) \
+	F(S, TEXTS, addresses) F(S, NUMBERS, accounts) F(S, NUMBERS, suspended) F(S, TEXT, resume)
+/* Fields: enum account_change says which one. */
+enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUNT_QUOTA };
+#define store_account_set_REQUEST(F, S) \
+	F(S, TEXT, address)             \
+	F(S, U64, change) F(S, TEXT, verifier) F(S, U64, has_scram) F(S, U64, value)
+#define store_account_set_REPLY(F, S)
+/* Mail and all; the address is free again. */
+#define store_account_remove_REQUEST(F, S) F(S, TEXT, address)
+#define store_account_remove_REPLY(F, S)
+
+/* Replaces the targets; local addresses only until outgoing mail is there
+ * (INVALID with words). */
+#define store_alias_add_REQUEST(F, S) F(S, TEXT, address) F(S, TEXTS, targets)
+#define store_alias_add_REPLY(F, S)
+#define store_alias_remove_REQUEST(F, S) F(S, TEXT, address)
+#define store_alias_remove_REPLY(F, S)
+#define store_aliases_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, after)
+#define store_aliases_REPLY(F, S) F(S, TEXTS, addresses) F(S, TEXTS, targets) F(S, TEXT, resume)
+
+/* Live settings (runtime/settings.h); an empty value gives the default back.
+ * Every role asks once at start, and is told of changes by runtime_setting. */
+#define store_settings_REQUEST(F, S)
+#define store_settings_REPLY(F, S) F(S, TEXTS, names) F(S, TEXTS, values)
+#define store_setting_set_REQUEST(F, S) F(S, TEXT, name) F(S, TEXT, value)
+#define store_setting_set_REPLY(F, S)
+
+/* Verifies one account (0: directory, queue and references) against itself:
+ * rows, counters, change log, blobs. problems: words, one each, at most 100. */
+#define store_check_REQUEST(F, S) F(S, U64, account)
+#define store_check_REPLY(F, S) F(S, TEXTS, problems) F(S, U64, rows) F(S, U64, next)
+
+#define STORE_FRONTS (BY_ACCESS | BY_WEB)
+#define STORE_ANY_ROLE \
+	(BY_AUTH | BY_INTAKE | BY_MX | BY_ACCESS | BY_WEB | BY_LOOKUP | BY_SCAN | BY_OUTBOUND)
+
+#define STORE_CALLS(X)                                           \
+	X(store_rcpt, BY_MX | BY_ACCESS, CALL_AGAIN)             \
+	X(store_deliver, BY_INTAKE, CALL_AGAIN)                  \
+	X(store_append, BY_INTAKE, CALL_AGAIN)                   \
+	X(store_mailboxes, STORE_FRONTS, CALL_AGAIN)             \
+	X(store_mailbox, STORE_FRONTS, CALL_AGAIN)               \
+	X(store_create, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_remove, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_rename, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_subscribe, STORE_FRONTS, CALL_AGAIN)             \
+	X(store_open, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_changes, STORE_FRONTS, CALL_AGAIN)               \
+	X(store_fetch, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_piece, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_flags, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_copy, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_expunge, STORE_FRONTS, CALL_AGAIN)               \
+	X(store_quota, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_maildrop, STORE_FRONTS, CALL_AGAIN)              \
+	X(store_feed, STORE_FRONTS, CALL_STREAM)                 \
+	X(store_watch, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_verifier, BY_AUTH, CALL_AGAIN)                   \
+	X(store_verifier_set, BY_AUTH, CALL_AGAIN)               \
+	X(store_verifier_census, BY_AUTH, CALL_AGAIN)            \
+	X(store_domain_add, BY_ADMIN, CALL_AGAIN)                \
+	X(store_domain_remove, BY_ADMIN, CALL_AGAIN)             \
+	X(store_domains, BY_ADMIN, CALL_AGAIN)                   \
+	X(store_catch_all, BY_ADMIN, CALL_AGAIN)                 \
+	X(store_account_add, BY_ADMIN, CALL_AGAIN)               \
+	X(store_account, BY_ADMIN, CALL_AGAIN)                   \
+	X(store_accounts, BY_ADMIN, CALL_AGAIN)                  \
+	X(store_account_set, BY_ADMIN, CALL_AGAIN)               \
+	X(store_account_remove, BY_ADMIN, CALL_AGAIN)            \
+	X(store_alias_add, BY_ADMIN, CALL_AGAIN)                 \
+	X(store_alias_remove, BY_ADMIN, CALL_AGAIN)              \
+	X(store_aliases, BY_ADMIN, CALL_AGAIN)                   \
+	X(store_settings, STORE_ANY_ROLE | BY_ADMIN, CALL_AGAIN) \
+	X(store_setting_set, BY_ADMIN, CALL_AGAIN)               \
+	X(store_check, BY_ADMIN, CALL_AGAIN)
+
+CALLS_DECLARE(store, STORE_CALLS)
+
+#endif

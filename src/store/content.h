@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Content: how a message's octets are kept. zstd level 1; the header in a
+ * frame of its own, the body in frames of 256 KiB of raw octets, each cut into
+ * a piece of the blob, so that a header costs no body and a range costs its
+ * frames. Compressed in intake, inflated in the fronts; the store moves pieces
+ * and never looks inside.
+ *
+ * Piece 0: u8 version (1), varint raw size, varint raw header length, varint
+ * length of the header frame, header frame, and then, when the body is at most
+ * 256 KiB and its frame at most 64 KiB, the body frame. Otherwise piece i >= 1 is body frame i - 1.
+ * A frame that zstd would not shrink is kept raw (its first octet says so).
+ */
+#ifndef STORE_CONTENT_H
+#define STORE_CONTENT_H
+
+#include "base/arena.h"
+#include "base/pack.h"
+
+#define CONTENT_FRAME_RAW (256u << 10)
+
+/* A message to a container: varint count, varint lengths, then the pieces.
+ * head and rest are one message in two parts (trace and what was received);
+ * header_len counts from the start of head. */
+void content_pack(struct text head, struct text rest, uint64_t header_len, struct buffer *out);
+/* Cuts a container into views of its pieces, at most max. CORRUPT. */
+enum status content_pieces(
+    struct text container, uint32_t max, struct text *piece, uint32_t *count) MUST_CHECK;
+
+/* Reading: fetch(arg, piece, arena, bytes) gets a piece that is not there yet. */
+struct content {
+	uint64_t size, header_len;
+	uint32_t frames; /* body frames */
+	bool inlined;	 /* the body frame stands in piece 0 */
+	struct text header_frame, body_frame;
+	enum status (*fetch)(void *arg, uint32_t piece, struct arena *a, struct text *bytes);
+	void *arg;
+};
+/* From piece 0. CORRUPT. */
+enum status content_open(struct text piece0, struct content *out) MUST_CHECK;
+/* Appends raw octets [from, from + len) (cut to the size); works frame by
+ * frame with bounded memory; sink is called with consecutive parts. */
+enum status content_read(struct content *c, uint64_t from, uint64_t len,
+    enum status (*sink)(void *arg, struct text part), void *sink_arg) MUST_CHECK;
+/* The same into a buffer. */
+enum status content_read_buffer(
+    struct content *c, uint64_t from, uint64_t len, struct buffer *out) MUST_CHECK;
+
+#endif
