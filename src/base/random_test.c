@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/* Tests of base/random.h. */
+#include "base/random.h"
+
+#include "base/testing.h"
+
+static void
+kernel_bytes(void **state)
+{
+	unsigned char a[300] = { 0 }, b[300] = { 0 };
+
+	random_bytes(a, sizeof(a));
+	random_bytes(b, sizeof(b));
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_memory_not_equal(a + 256, b + 256, 44);
+	assert_true(random_u64() != random_u64());
+}
+
+static void
+a_seed_repeats(void **state)
+{
+	char a[13], b[13];
+
+	random_seed_for_test(42);
+	random_bytes(a, sizeof(a));
+	random_seed_for_test(42);
+	random_bytes(b, sizeof(b));
+	assert_memory_equal(a, b, sizeof(a));
+	random_seed_for_test(43);
+	random_bytes(b, sizeof(b));
+	assert_memory_not_equal(a, b, sizeof(a));
+	random_seed_for_test(0);
+}
+
+static void
+bounded_numbers_reach_every_value(void **state)
+{
+	bool seen[7] = { false };
+
+	random_seed_for_test(1);
+	for (int i = 0; i < 200; i++)
+		seen[random_below(7)] = true;
+	for (int i = 0; i < 7; i++)
+		assert_true(seen[i]);
+	assert_int_equal(random_below(1), 0);
+	assert_true(random_below(UINT64_MAX) < UINT64_MAX);
+	random_seed_for_test(0);
+}
+
+static void
+secrets(void **state)
+{
+	char key[8] = "secret!";
+
+	assert_true(secret_equal(TEXT("abc"), TEXT("abc")));
+	assert_false(secret_equal(TEXT("abc"), TEXT("abd")));
+	assert_false(secret_equal(TEXT("abc"), TEXT("\xe1"
+						    "bc")));
+	assert_false(secret_equal(TEXT("abc"), TEXT("ab")));
+	assert_true(secret_equal(TEXT_EMPTY, TEXT_EMPTY));
+	secret_wipe(key, sizeof(key));
+	for (size_t i = 0; i < sizeof(key); i++)
+		assert_int_equal(key[i], 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kernel_bytes),
+		cmocka_unit_test(a_seed_repeats),
+		cmocka_unit_test(bounded_numbers_reach_every_value),
+		cmocka_unit_test(secrets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
