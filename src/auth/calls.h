@@ -30,15 +30,19 @@ enum auth_session {
  * failed; text is for the client and never tells whether the address exists;
  * code is one of enum auth_refusal. The answer to a failure is late on
  * purpose. */
-#define auth_start_REQUEST(F, S)                                                          \
-	F(S, TEXT, mechanism)                                                             \
-	F(S, U64, has_initial) F(S, TEXT, initial) F(S, TEXT, service) F(S, TEXT, remote) \
-	    F(S, U64, flags) F(S, TEXT, binding_exporter) F(S, TEXT, binding_end_point)   \
-		F(S, TEXT, binding_unique)
-#define auth_start_REPLY(F, S)                                                         \
-	F(S, U64, state)                                                               \
-	F(S, U64, exchange) F(S, TEXT, challenge) F(S, TEXT, token) F(S, U64, account) \
-	    F(S, TEXT, address) F(S, U64, code) F(S, TEXT, text)
+#define auth_start_REQUEST(F, S) \
+	F(S, TEXT, mechanism)    \
+	F(S, U64, has_initial)   \
+	F(S, TEXT, initial)      \
+	F(S, TEXT, service)      \
+	F(S, TEXT, remote)       \
+	F(S, U64, flags)         \
+	F(S, TEXT, binding_exporter) F(S, TEXT, binding_end_point) F(S, TEXT, binding_unique)
+#define auth_start_REPLY(F, S) \
+	F(S, U64, state)       \
+	F(S, U64, exchange)    \
+	F(S, TEXT, challenge)  \
+	F(S, TEXT, token) F(S, U64, account) F(S, TEXT, address) F(S, U64, code) F(S, TEXT, text)
 
 /* cancelled: the client sent "*". */
 #define auth_step_REQUEST(F, S) F(S, U64, exchange) F(S, TEXT, response) F(S, U64, cancelled)

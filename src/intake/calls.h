@@ -13,18 +13,21 @@
  * order; verdicts: one enum status each, texts: what to tell the client where
  * it is not OK. op: random, the same when a call is made again. id: the
  * message's id for the log and the 250. */
-#define intake_deliver_REQUEST(F, S)                                                \
-	F(S, U64, op)                                                               \
-	F(S, TEXT, id) F(S, TEXT, sender) F(S, TEXTS, recipients) F(S, TEXT, trace) \
-	    F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
+#define intake_deliver_REQUEST(F, S) \
+	F(S, U64, op)                \
+	F(S, TEXT, id)               \
+	F(S, TEXT, sender)           \
+	F(S, TEXTS, recipients)      \
+	F(S, TEXT, trace) F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
 #define intake_deliver_REPLY(F, S) F(S, NUMBERS, verdicts) F(S, TEXTS, texts)
 
 /* A message that a client files (IMAP APPEND). keywords: names; date: seconds
  * since 1970, 0: now. */
-#define intake_append_REQUEST(F, S)                                                             \
-	F(S, TEXT, token)                                                                       \
-	F(S, U64, op) F(S, U64, mailbox) F(S, U64, flags) F(S, TEXTS, keywords) F(S, I64, date) \
-	    F(S, PAYLOAD, message)
+#define intake_append_REQUEST(F, S) \
+	F(S, TEXT, token)           \
+	F(S, U64, op)               \
+	F(S, U64, mailbox)          \
+	F(S, U64, flags) F(S, TEXTS, keywords) F(S, I64, date) F(S, PAYLOAD, message)
 #define intake_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
 #define INTAKE_CALLS(X)                      \

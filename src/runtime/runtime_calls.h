@@ -11,11 +11,11 @@
 /* Which role is meant is chosen by the link: see runtime_call_to(). */
 
 #define runtime_ping_REQUEST(F, S)
-#define runtime_ping_REPLY(F, S)                              \
-	F(S, U64, pid)                                        \
-	F(S, U64, started)     /* wall clock, microseconds */ \
-	    F(S, U64, sandbox) /* enum sandbox_part, or-ed */ \
-	    F(S, U64, instance)
+#define runtime_ping_REPLY(F, S)                          \
+	F(S, U64, pid)                                    \
+	F(S, U64, started) /* wall clock, microseconds */ \
+	F(S, U64, sandbox) /* enum sandbox_part, or-ed */ \
+	F(S, U64, instance)
 
 /* Values in the order of metrics.def. */
 #define runtime_metrics_REQUEST(F, S)

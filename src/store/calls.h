@@ -32,17 +32,22 @@ enum rcpt_verdict {
  * recipient it is committed to the account; with several, a queue record is
  * committed and then applied recipient by recipient. Aliases and catch-alls
  * are followed; an account that is reached twice gets the message once. */
-#define store_deliver_REQUEST(F, S)                                                   \
-	F(S, U64, op)                                                                 \
-	F(S, TEXT, id) F(S, TEXT, sender) F(S, TEXTS, recipients) F(S, TEXT, summary) \
-	    F(S, PAYLOAD, content) F(S, U64, size) F(S, I64, received)
+#define store_deliver_REQUEST(F, S) \
+	F(S, U64, op)               \
+	F(S, TEXT, id)              \
+	F(S, TEXT, sender)          \
+	F(S, TEXTS, recipients)     \
+	F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size) F(S, I64, received)
 #define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
 
 /* flags: enum message_flag. date: INTERNALDATE, seconds since 1970. */
-#define store_append_REQUEST(F, S)                                                              \
-	F(S, TEXT, token)                                                                       \
-	F(S, U64, op) F(S, U64, mailbox) F(S, U64, flags) F(S, TEXTS, keywords) F(S, I64, date) \
-	    F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size)
+#define store_append_REQUEST(F, S) \
+	F(S, TEXT, token)          \
+	F(S, U64, op)              \
+	F(S, U64, mailbox)         \
+	F(S, U64, flags)           \
+	F(S, TEXTS, keywords)      \
+	F(S, I64, date) F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size)
 #define store_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
 /* ---- mailboxes ---- */
@@ -118,11 +123,14 @@ void store_mailbox_unpack(struct unpack *u, struct store_mailbox *out);
  * yet claimed by a session. keywords: the account's names; a message's keyword
  * numbers are positions in it; the list only grows. */
 #define store_open_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, name) F(S, U64, claim)
-#define store_open_REPLY(F, S)                                                              \
-	F(S, U64, mailbox)                                                                  \
-	F(S, U64, uidvalidity) F(S, U64, uidnext) F(S, U64, modseq) F(S, RUNS, uids)        \
-	    F(S, U64, first_unseen) F(S, U64, unseen) F(S, U64, recent_from) F(S, U64, use) \
-		F(S, TEXTS, keywords)
+#define store_open_REPLY(F, S)  \
+	F(S, U64, mailbox)      \
+	F(S, U64, uidvalidity)  \
+	F(S, U64, uidnext)      \
+	F(S, U64, modseq)       \
+	F(S, RUNS, uids)        \
+	F(S, U64, first_unseen) \
+	F(S, U64, unseen) F(S, U64, recent_from) F(S, U64, use) F(S, TEXTS, keywords)
 
 /* What happened in a mailbox after modseq `since`: new UIDs, vanished UIDs,
  * rows (as store_fetch, without items) whose flags changed, and keyword names
@@ -132,10 +140,13 @@ void store_mailbox_unpack(struct unpack *u, struct store_mailbox *out);
 #define store_changes_REQUEST(F, S) \
 	F(S, TEXT, token)           \
 	F(S, U64, mailbox) F(S, U64, since) F(S, U64, keywords_from) F(S, U64, claim)
-#define store_changes_REPLY(F, S)                                                                  \
-	F(S, U64, modseq)                                                                          \
-	F(S, U64, uidnext) F(S, U64, full) F(S, RUNS, uids) F(S, RUNS, added) F(S, RUNS, vanished) \
-	    F(S, TEXT, rows) F(S, U64, recent_from) F(S, TEXTS, keywords)
+#define store_changes_REPLY(F, S) \
+	F(S, U64, modseq)         \
+	F(S, U64, uidnext)        \
+	F(S, U64, full)           \
+	F(S, RUNS, uids)          \
+	F(S, RUNS, added)         \
+	F(S, RUNS, vanished) F(S, TEXT, rows) F(S, U64, recent_from) F(S, TEXTS, keywords)
 
 /* ---- messages ---- */
 
@@ -184,10 +195,12 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
  * only messages whose modseq is not greater (RFC 7162 3.1.3), UINT64_MAX: all;
  * the others come back in stale. rows: the messages that were touched, as
  * store_fetch without items; changed or not. */
-#define store_flags_REQUEST(F, S)                                                          \
-	F(S, TEXT, token)                                                                  \
-	F(S, U64, op) F(S, U64, mailbox) F(S, RUNS, uids) F(S, U64, mode) F(S, U64, flags) \
-	    F(S, TEXTS, keywords) F(S, U64, unchanged_since)
+#define store_flags_REQUEST(F, S) \
+	F(S, TEXT, token)         \
+	F(S, U64, op)             \
+	F(S, U64, mailbox)        \
+	F(S, RUNS, uids)          \
+	F(S, U64, mode) F(S, U64, flags) F(S, TEXTS, keywords) F(S, U64, unchanged_since)
 #define store_flags_REPLY(F, S) \
 	F(S, TEXT, rows) F(S, RUNS, stale) F(S, U64, modseq) F(S, U64, keyword_total)
 
@@ -228,10 +241,10 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 
 /* NOT_FOUND: no such account. The verifier is sealed (auth/verifier.h). */
 #define store_verifier_REQUEST(F, S) F(S, TEXT, address)
-#define store_verifier_REPLY(F, S)                                                            \
-	F(S, U64, account)                                                                    \
-	F(S, TEXT, canonical) F(S, TEXT, verifier) F(S, U64, generation) F(S, U64, suspended) \
-	    F(S, U64, admin)
+#define store_verifier_REPLY(F, S) \
+	F(S, U64, account)         \
+	F(S, TEXT, canonical)      \
+	F(S, TEXT, verifier) F(S, U64, generation) F(S, U64, suspended) F(S, U64, admin)
 /* An upgraded verifier in place of `old`; CONFLICT if it is another by now. */
 #define store_verifier_set_REQUEST(F, S) \
 	F(S, U64, account) F(S, TEXT, old) F(S, TEXT, verifier) F(S, U64, has_scram)
@@ -261,11 +274,14 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 	F(S, TEXT, verifier) F(S, U64, has_scram) F(S, U64, admin) F(S, U64, quota)
 #define store_account_add_REPLY(F, S) F(S, U64, account)
 #define store_account_REQUEST(F, S) F(S, TEXT, address)
-#define store_account_REPLY(F, S)                                                         \
-	F(S, U64, account)                                                                \
-	F(S, TEXT, address) F(S, U64, suspended) F(S, U64, admin) F(S, U64, quota)        \
-	    F(S, U64, octets) F(S, U64, messages) F(S, U64, mailboxes) F(S, I64, created) \
-		F(S, U64, has_scram)
+#define store_account_REPLY(F, S) \
+	F(S, U64, account)        \
+	F(S, TEXT, address)       \
+	F(S, U64, suspended)      \
+	F(S, U64, admin)          \
+	F(S, U64, quota)          \
+	F(S, U64, octets)         \
+	F(S, U64, messages) F(S, U64, mailboxes) F(S, I64, created) F(S, U64, has_scram)
 /* In order of domain and address; domain empty: all. */
 #define store_accounts_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, after)
 #define store_accounts_REPLY(F, S) \
