@@ -15,13 +15,15 @@
 struct limits;
 
 struct limits *limits_new(size_t max_entries);
+/* Whatever is still inside is forgotten with it. */
 void limits_free(struct limits *l);
 
 /* A key of an address (port ignored) or of a text; never 0. */
 uint64_t limits_key_address(const struct sockaddr_storage *a);
 uint64_t limits_key_text(struct text t);
 
-/* At once: takes a place, or false if max are taken. 0 max: always true. */
+/* At once: takes a place, or false if max are taken, or if the table is full
+ * of entries that count something. 0 max: no limit. */
 bool limits_enter(struct limits *l, uint64_t key, unsigned max);
 void limits_leave(struct limits *l, uint64_t key);
 unsigned limits_inside(struct limits *l, uint64_t key);
@@ -31,7 +33,9 @@ unsigned limits_inside(struct limits *l, uint64_t key);
 int64_t limits_take(struct limits *l, uint64_t key, double rate, double burst, double cost);
 
 /* Failures that slow down: each doubles the delay from 1 second up to max;
- * they fade with the given half-life. delay tells how long to wait now. */
+ * half of them are forgotten every LIMITS_HALF_LIFE microseconds. delay tells
+ * how long the answer in hand should wait. */
+#define LIMITS_HALF_LIFE (INT64_C(600) * 1000000)
 void limits_failed(struct limits *l, uint64_t key);
 void limits_forgive(struct limits *l, uint64_t key);
 int64_t limits_delay(struct limits *l, uint64_t key, int64_t max_delay);

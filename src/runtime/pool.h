@@ -8,6 +8,8 @@
 #ifndef RUNTIME_POOL_H
 #define RUNTIME_POOL_H
 
+#include <stdint.h>
+
 #include "base/list.h"
 #include "base/status.h"
 
@@ -22,12 +24,16 @@ struct pool_config {
 	const char *name; /* of the threads, at most 15 bytes */
 	unsigned min, max;
 	size_t stack; /* octets; 0: 256 KiB */
+	int64_t idle; /* microseconds without work before a thread goes; 0: a minute */
 };
 
 struct pool *pool_new(const struct pool_config *config);
-/* From any thread. A task with front set overtakes (sign-ins, wake-ups). */
+/* From any thread. A task given to the front (sign-ins, wake-ups) overtakes
+ * those that were not; each kind keeps its order. */
 void pool_run(struct pool *p, struct task *t);
 void pool_run_front(struct pool *p, struct task *t);
+/* Whether tasks wait for a thread: then nobody should keep one waiting. */
+bool pool_full(struct pool *p);
 /* Waits until all tasks are done and all threads ended. */
 void pool_free(struct pool *p);
 

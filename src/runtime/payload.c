@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Payloads and the spool that collects one. A spool writes its memfd in pieces
+ * of PAYLOAD_INLINE_MAX, so that small additions cost no system call. All four
+ * seals are put on a memfd before anybody else sees it, and looked for on one
+ * that was received: only then can its mapping neither change nor shrink.
+ */
+#include "runtime/payload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static enum status
+memfd_new(int *out)
+{
+	int fd = memfd_create("payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return STATUS_UNAVAILABLE;
+	*out = fd;
+	return STATUS_OK;
+}
+
+static enum status
+write_all(int fd, struct text t)
+{
+	while (t.len > 0) {
+		ssize_t n = write(fd, t.ptr, t.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return STATUS_UNAVAILABLE;
+		t = text_part(t, (size_t)n, t.len);
+	}
+	return STATUS_OK;
+}
+
+/* Private, since older kernels refuse a shared mapping of a sealed file. */
+static char *
+map_bytes(int fd, size_t len)
+{
+	void *map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
+void
+spool_init(struct spool *s, size_t limit)
+{
+	*s = (struct spool){ .fd = -1, .limit = limit };
+}
+
+static void
+spool_drop(struct spool *s)
+{
+	buffer_done(&s->small);
+	if (s->map != NULL)
+		(void)munmap(s->map, s->len);
+	if (s->fd >= 0)
+		(void)close(s->fd);
+	s->map = NULL;
+	s->fd = -1;
+	s->len = 0;
+}
+
+static enum status
+spill(struct spool *s)
+{
+	enum status st = s->fd < 0 ? memfd_new(&s->fd) : STATUS_OK;
+
+	if (st == STATUS_OK)
+		st = write_all(s->fd, buffer_text(&s->small));
+	if (st == STATUS_OK)
+		buffer_clear(&s->small);
+	return st;
+}
+
+enum status
+spool_add(struct spool *s, struct text bytes)
+{
+	enum status st;
+
+	CHECK(s->map == NULL);
+	if (s->overflow)
+		return STATUS_OK;
+	if (s->limit != 0 && bytes.len > s->limit - s->len) {
+		spool_drop(s);
+		s->overflow = true;
+		return STATUS_OK;
+	}
+	if (bytes.len > PAYLOAD_INLINE_MAX - s->small.len) {
+		st = spill(s);
+		if (st == STATUS_OK && bytes.len > PAYLOAD_INLINE_MAX) {
+			st = write_all(s->fd, bytes);
+			if (st == STATUS_OK)
+				s->len += bytes.len;
+			return st;
+		}
+		if (st != STATUS_OK)
+			return st;
+	}
+	buffer_add_text(&s->small, bytes);
+	s->len += bytes.len;
+	return STATUS_OK;
+}
+
+enum status
+spool_payload(struct spool *s, struct payload *out)
+{
+	enum status st;
+
+	if (s->overflow)
+		return STATUS_LIMIT;
+	if (s->fd < 0) {
+		*out = PAYLOAD_OF(buffer_text(&s->small));
+		return STATUS_OK;
+	}
+	if (s->map == NULL) {
+		st = spill(s);
+		if (st != STATUS_OK)
+			return st;
+		if (fcntl(s->fd, F_ADD_SEALS, SEALS) != 0)
+			return STATUS_UNAVAILABLE;
+		s->map = map_bytes(s->fd, s->len);
+		if (s->map == NULL)
+			return STATUS_UNAVAILABLE;
+		buffer_done(&s->small);
+	}
+	*out = (struct payload){ { s->map, s->len }, s->fd };
+	return STATUS_OK;
+}
+
+void
+spool_done(struct spool *s)
+{
+	spool_drop(s);
+	s->overflow = false;
+}
+
+/* What an arena holds of a payload that came in. */
+struct mapped {
+	char *map;
+	size_t len;
+	int fd;
+};
+
+static void
+mapped_done(void *arg)
+{
+	struct mapped *m = arg;
+
+	if (m->map != NULL)
+		(void)munmap(m->map, m->len);
+	(void)close(m->fd);
+}
+
+enum status
+payload_map(int fd, struct arena *a, struct payload *out)
+{
+	struct mapped *m;
+	struct stat st;
+	char *map = NULL;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) != 0 || st.st_size < 0) {
+		(void)close(fd);
+		return STATUS_INVALID;
+	}
+	if (st.st_size > 0) {
+		map = map_bytes(fd, (size_t)st.st_size);
+		if (map == NULL) {
+			(void)close(fd);
+			return STATUS_UNAVAILABLE;
+		}
+	}
+	m = ARENA_NEW(a, struct mapped);
+	*m = (struct mapped){ map, (size_t)st.st_size, fd };
+	arena_on_done(a, mapped_done, m);
+	*out = (struct payload){ map == NULL ? TEXT_EMPTY : (struct text){ map, m->len }, fd };
+	return STATUS_OK;
+}
+
+enum status
+payload_seal(struct text bytes, int *fd)
+{
+	enum status st;
+	int made;
+
+	st = memfd_new(&made);
+	if (st != STATUS_OK)
+		return st;
+	st = write_all(made, bytes);
+	if (st == STATUS_OK && fcntl(made, F_ADD_SEALS, SEALS) != 0)
+		st = STATUS_UNAVAILABLE;
+	if (st != STATUS_OK) {
+		(void)close(made);
+		return st;
+	}
+	*fd = made;
+	return STATUS_OK;
+}
