@@ -62,6 +62,24 @@ mem_string(struct text t)
 	return s;
 }
 
+struct arena_cleanup {
+	struct arena_cleanup *next;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+/* They stand in the arena, so they run before its memory goes. */
+static void
+run_cleanups(struct arena *a)
+{
+	struct arena_cleanup *c;
+
+	while ((c = a->cleanups) != NULL) {
+		a->cleanups = c->next;
+		c->fn(c->arg);
+	}
+}
+
 #ifdef MAILSTEAD_ARENA_MALLOC
 
 /* One node an allocation; the memory stands apart, between red zones. */
@@ -87,6 +105,7 @@ arena_done(struct arena *a)
 {
 	struct arena_block *b;
 
+	run_cleanups(a);
 	while ((b = a->blocks) != NULL) {
 		a->blocks = b->next;
 		free(b->memory);
@@ -182,6 +201,7 @@ free_chain(struct arena_block *b)
 void
 arena_done(struct arena *a)
 {
+	run_cleanups(a);
 	free_chain(a->blocks);
 	a->blocks = NULL;
 	a->used = 0;
@@ -195,6 +215,7 @@ arena_reset(struct arena *a)
 	size_t usual = a->block_size == 0 ? BLOCK_FIRST : a->block_size;
 	struct arena_block *keep = NULL, **link = &a->blocks;
 
+	run_cleanups(a);
 	for (; *link != NULL; link = &(*link)->next) {
 		if ((*link)->size != usual)
 			continue;
@@ -239,6 +260,15 @@ void *
 arena_try_alloc(struct arena *a, size_t n)
 {
 	return allowed(a, n) ? memset(take(a, n, ALIGN), 0, n) : NULL;
+}
+
+void
+arena_on_done(struct arena *a, void (*fn)(void *arg), void *arg)
+{
+	struct arena_cleanup *c = take(a, sizeof(*c), ALIGN);
+
+	*c = (struct arena_cleanup){ a->cleanups, fn, arg };
+	a->cleanups = c;
 }
 
 void *

@@ -5,6 +5,7 @@
  */
 #include "base/arena.h"
 
+#include "base/buffer.h"
 #include "base/random.h"
 #include "base/testing.h"
 
@@ -174,6 +175,41 @@ plain_memory(void **state)
 	mem_free(s);
 }
 
+struct noted {
+	struct buffer *into;
+	char letter;
+};
+
+static void
+note(void *arg)
+{
+	struct noted *n = arg;
+
+	buffer_add_byte(n->into, n->letter);
+}
+
+static void
+cleanups_run_last_first_and_once(void **state)
+{
+	struct buffer order = BUFFER_INIT;
+	struct arena a = ARENA_INIT;
+
+	for (char c = 'a'; c < 'e'; c++) {
+		struct noted *n = ARENA_NEW(&a, struct noted); /* still there when note runs */
+
+		*n = (struct noted){ &order, c };
+		arena_on_done(&a, note, n);
+		if (c == 'b')
+			arena_reset(&a);
+	}
+	assert_string_equal(buffer_string(&order), "ba");
+	arena_done(&a);
+	assert_string_equal(buffer_string(&order), "badc");
+	arena_done(&a);
+	assert_string_equal(buffer_string(&order), "badc");
+	buffer_done(&order);
+}
+
 int
 main(void)
 {
@@ -185,6 +221,7 @@ main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(a_reset_arena_uses_its_block_again),
 		cmocka_unit_test(plain_memory),
+		cmocka_unit_test(cleanups_run_last_first_and_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
