@@ -16,6 +16,8 @@
 void mimewords_decode(struct text raw, size_t max_out, struct buffer *out);
 /* One RFC 2231 extended value: charset'language'percent-encoded. */
 void mimewords_decode_2231(struct text value, size_t max_out, struct buffer *out);
+/* Percent escapes to octets (RFC 2231 4), for a value in several pieces. */
+void mimewords_percent(struct text value, struct buffer *out);
 /* UTF-8 to a header value of encoded words where needed, folded at 76. */
 void mimewords_encode(struct buffer *out, struct text utf8);
 /* Case-folds (full Unicode folding, NFKC-folded) valid UTF-8 for i;unicode
