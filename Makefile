@@ -36,7 +36,7 @@ stress:
 install:
 	tools/install --prefix "$(PREFIX)" --destdir "$(DESTDIR)"
 
-deb: all
+deb:
 	tools/deb
 
 # More than once: clang-format needs a few rounds until long macros stand still.
