@@ -28,4 +28,14 @@ void metric_add(enum metric m, int64_t n);
 void metric_set(enum metric m, int64_t n);
 int64_t metric_get(enum metric m);
 
+/* What one process answered to runtime_metrics. */
+struct metric_source {
+	struct text role;
+	uint32_t instance;
+	const uint64_t *values; /* in the order of metrics.def */
+	size_t count;
+};
+/* Prometheus text (exposition format 0.0.4) of all these processes. */
+void metrics_print(const struct metric_source *sources, size_t count, struct buffer *out);
+
 #endif
