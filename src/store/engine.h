@@ -65,7 +65,9 @@ struct engine_batch {
 	size_t bytes;
 	struct arena arena;
 	/* Exactly once, on a thread of the engine; must not block on commits.
-	 * OK, CONFLICT, AMBIGUOUS, FULL, IO. */
+	 * OK, CONFLICT, AMBIGUOUS, FULL, IO; LIMIT: the batch is too large. The
+	 * engine does not touch the batch afterwards: it may be freed here, or
+	 * be committed again with another guard. */
 	void (*done)(struct engine_batch *b, enum status s);
 	void *context;
 	struct engine_batch *next; /* the engine's own */
@@ -112,12 +114,15 @@ enum status engine_next_blob(
     struct engine *e, struct blob_id after, struct blob_id *id, uint32_t *pieces) MUST_CHECK;
 
 /* A hint that an entity was committed by somebody; may be lost, late, doubled.
- * fn is called on a thread of the engine and must not block. */
+ * fn is called on a thread of the engine and must not block. After
+ * engine_unwatch it is not running and will not be called, so do not hold a
+ * lock there that fn takes; fn itself may call both. */
 typedef void (*engine_notice)(void *arg, struct entity entity);
 uint64_t engine_watch(struct engine *e, struct entity entity, engine_notice fn, void *arg);
 void engine_unwatch(struct engine *e, uint64_t watch);
 
-/* Ownership of an entity for some time, across nodes: OK or DENIED. */
+/* Ownership of an entity for some time, across nodes: OK or DENIED. The owner
+ * renews it by asking again, and gives it back with 0 microseconds. */
 enum status engine_lease(
     struct engine *e, struct entity entity, struct text owner, int64_t microseconds) MUST_CHECK;
 
@@ -143,13 +148,14 @@ struct engine_strictness {
 	unsigned ambiguous_done; /* applied, but AMBIGUOUS is reported */
 	unsigned ambiguous_lost; /* not applied, and AMBIGUOUS is reported */
 	unsigned full;		 /* FULL, not applied */
-	unsigned notice_lost, notice_late;
+	unsigned notice_lost, notice_late; /* half of the late ones come twice */
 	int64_t latency; /* of every commit and read, microseconds, at most */
 };
 struct engine *engine_memory_strict_new(const struct engine_strictness *how);
 /* The memory engine's content survives a "crash" of its user: gives a new
  * engine on the same content as of the last acknowledged moment; the old one
- * answers nothing any more. */
+ * answers nothing any more: commits end in AMBIGUOUS, reads in IO. It is still
+ * the caller's to free. */
 struct engine *engine_memory_reopen(struct engine *e);
 /* The next n commits end in this status without being applied. */
 void engine_memory_fail(struct engine *e, unsigned n, enum status s);
