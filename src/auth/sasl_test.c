@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* SASL mechanisms: the examples of their RFCs, and what must be refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "auth/sasl.h"
+
+#include "base/testing.h"
 #include "codec/base64.h"
 
 #define NONE ((struct text){ NULL, 0 })

@@ -98,16 +98,25 @@ is_argon2(struct text hash)
 	return text_starts(hash, TEXT("$argon2id$"));
 }
 
-/* $y$ yescrypt, $6$ SHA-512, $2b$ bcrypt and its older letters. */
+/* $y$ yescrypt, $6$ SHA-512, $2b$ bcrypt and its older letters, each with the
+ * length of what stands behind the last "$" of a whole one. */
 static bool
 is_crypt(struct text hash)
 {
-	static const struct text prefix[] = { { "$y$", 3 }, { "$6$", 3 }, { "$2b$", 4 },
-		{ "$2a$", 4 }, { "$2y$", 4 } };
+	static const struct {
+		struct text prefix;
+		size_t tail;
+	} kinds[] = {
+		{ { "$y$", 3 }, 43 },
+		{ { "$6$", 3 }, 86 },
+		{ { "$2b$", 4 }, 53 },
+		{ { "$2a$", 4 }, 53 },
+		{ { "$2y$", 4 }, 53 },
+	};
 
-	for (size_t i = 0; i < ARRAY_LEN(prefix); i++)
-		if (text_starts(hash, prefix[i]))
-			return true;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (text_starts(hash, kinds[i].prefix))
+			return hash.len - text_find_last(hash, '$') - 1 == kinds[i].tail;
 	return false;
 }
 

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Verifiers of all kinds, sealing, preparation, and what is remembered. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
 #include "auth/prep.h"
+
 #include "auth/remember.h"
 #include "auth/seal.h"
 #include "auth/verifier.h"
+#include "base/testing.h"
 
 static void
 made_here(void **state)
