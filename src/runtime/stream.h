@@ -17,19 +17,30 @@
 
 struct tls;
 struct tls_context;
+struct stream_kind;
 
 #define STREAM_READ_SIZE 16384
+/* Written octets are sent when more than this have come together. */
+#define STREAM_WRITE_SIZE 65536
+/* Without a deadline no single wait for the peer is longer than this. */
+#define STREAM_WAIT_MAX (5 * CLOCK_MINUTE)
+/* The minimum rate is not asked for in the first ten seconds. */
+#define STREAM_RATE_GRACE (10 * CLOCK_SECOND)
 
 struct stream {
 	unsigned magic;
-	int fd;		    /* -1 for memory */
+	int fd; /* -1 for memory */
+	const struct stream_kind *kind;
 	struct tls *tls;    /* NULL: plain */
 	enum status broken; /* sticky; STATUS_OK while it works */
+	bool ended;	    /* broken by the peer's end of sending: writes still go out */
+	bool drained;	    /* the last read took all that was there */
+	uint32_t min_rate;  /* octets a second, counted from rate_from; 0: none */
+	int64_t patience;   /* of the socket's blocking reads (SO_RCVTIMEO); 0: not set */
 	struct buffer in;   /* received, not consumed; in_at is the start */
 	size_t in_at;
 	struct buffer out;     /* written, not flushed */
 	int64_t deadline;      /* monotonic microseconds; 0: none */
-	uint32_t min_rate;     /* octets a second, counted from rate_from; 0: none */
 	int64_t rate_from;     /* when the transfer in hand began */
 	uint64_t rate_bytes;   /* what it moved */
 	struct text memory_in; /* memory kind: what is still to be read */
@@ -44,18 +55,21 @@ void stream_init_memory(struct stream *s, struct text in, struct buffer *out);
 /* Flushes nothing; closes TLS and the descriptor. */
 void stream_done(struct stream *s);
 
-/* Everything read or written until the next call must be over by then. */
+/* Everything read or written until the next call must be over by then: who
+ * would have to wait for the peer after it gets TIMEOUT. 0: none. */
 void stream_set_deadline(struct stream *s, int64_t mono);
 /* From now on, after 10 seconds of grace, fewer octets a second than this
- * break the stream with TIMEOUT; 0 ends the rule. */
+ * break the stream with TIMEOUT at the next wait; 0 ends the rule. */
 void stream_set_min_rate(struct stream *s, uint32_t octets_per_second);
 
-/* What was received and not consumed. */
+/* What was received and not consumed; good until the next fill, wait, read or
+ * idle. Consuming leaves it in place. */
 struct text stream_buffered(const struct stream *s);
 void stream_consume(struct stream *s, size_t n);
 /* Waits until at least one more octet is there (or the deadline). */
 enum status stream_fill(struct stream *s) MUST_CHECK;
-/* The same without waiting: AGAIN when nothing is there now. */
+/* The same without waiting: AGAIN when nothing is there now, or when the last
+ * read took all there was (which saves the system call that would say so). */
 enum status stream_fill_now(struct stream *s) MUST_CHECK;
 /* Waits at most this long for input to arrive; AGAIN when none did. */
 enum status stream_wait(struct stream *s, int64_t microseconds) MUST_CHECK;
@@ -65,10 +79,12 @@ enum status stream_wait(struct stream *s, int64_t microseconds) MUST_CHECK;
  * limit octets without an end. INVALID: a bare CR or LF comes first; line is
  * then what stands before it, and consume line.len + 1. Never reads. */
 enum status stream_line(const struct stream *s, size_t limit, struct text *line) MUST_CHECK;
-/* Exactly n octets into out (any length; piecewise). */
+/* Exactly n octets into out (any length; piecewise). On failure what had come
+ * is gone. */
 enum status stream_read(struct stream *s, size_t n, void *out) MUST_CHECK;
 
-/* Buffered; flushes by itself above 64 KiB. */
+/* Buffered; flushes by itself above 64 KiB. After the peer ended its sending
+ * (reads give CLOSED), what is written is still sent. */
 void stream_write(struct stream *s, struct text t);
 void stream_print(struct stream *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum status stream_flush(struct stream *s);
@@ -79,7 +95,8 @@ enum status stream_start_tls(
     struct stream *s, struct tls_context *context, struct failure *f) MUST_CHECK;
 /* True if the kernel or TLS holds decrypted octets that poll cannot see. */
 bool stream_pending(const struct stream *s);
-/* Gives buffers back if they are empty. False if there is unread input. */
+/* Gives buffers back if they are empty, and keeps no more memory than unread
+ * input takes otherwise. False if there is unread input. */
 bool stream_idle(struct stream *s);
 
 #endif

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Streams. Every read and write is tried before anything waits, so that the
+ * usual command costs one recv, one send and no poll. Time rules are looked
+ * at only where the stream would have to wait for its peer: who is quick is
+ * never cut off because we were slow. Where the wait for the next command is
+ * short and known (stream_wait), the read itself blocks, by SO_RCVTIMEO.
+ */
+#include "runtime/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "runtime/stream_private.h"
+
+/* Input that nobody read would make the kernel answer with a reset, which may
+ * overtake the last reply: throw away what is there, within reason. */
+static void
+discard_unread(int fd)
+{
+	for (int i = 0; i < 8; i++)
+		if (recv(fd, NULL, 1 << 20, MSG_DONTWAIT | MSG_TRUNC) <= 0)
+			break;
+}
+
+void
+stream_done(struct stream *s)
+{
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	if (s->kind->done != NULL)
+		s->kind->done(s);
+	if (s->fd >= 0) {
+		if (s->broken == STATUS_OK)
+			discard_unread(s->fd);
+		(void)close(s->fd);
+	}
+	buffer_done_secret(&s->in);
+	buffer_done(&s->out);
+	s->fd = -1;
+	s->broken = STATUS_CLOSED;
+	s->ended = false;
+	s->magic = 0;
+}
+
+void
+stream_set_deadline(struct stream *s, int64_t mono)
+{
+	s->deadline = mono;
+}
+
+void
+stream_set_min_rate(struct stream *s, uint32_t octets_per_second)
+{
+	s->min_rate = octets_per_second;
+	s->rate_from = octets_per_second == 0 ? 0 : clock_mono();
+	s->rate_bytes = 0;
+}
+
+enum status
+stream_break(struct stream *s, enum status why)
+{
+	if (s->broken == STATUS_OK || s->ended) {
+		s->broken = why;
+		s->ended = false;
+		buffer_done(&s->out);
+	}
+	return s->broken;
+}
+
+/* The peer sends no more: reads are over, writes may still arrive. */
+static enum status
+end_of_input(struct stream *s)
+{
+	s->broken = STATUS_CLOSED;
+	s->ended = true;
+	return STATUS_CLOSED;
+}
+
+static bool
+writable(const struct stream *s)
+{
+	return s->broken == STATUS_OK || s->ended;
+}
+
+/* ---- the transports ---- */
+
+static enum status
+status_of_errno(int error)
+{
+	if (error == EAGAIN || error == EWOULDBLOCK)
+		return STATUS_AGAIN;
+	if (error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ENOTCONN)
+		return STATUS_CLOSED;
+	return STATUS_IO;
+}
+
+enum status
+stream_receive(struct stream *s, char *to, size_t n, bool block, size_t *got)
+{
+	ssize_t r = recv(s->fd, to, n, block ? 0 : MSG_DONTWAIT);
+
+	if (r < 0 && errno == EINTR)
+		return STATUS_AGAIN;
+	if (r < 0)
+		return status_of_errno(errno);
+	*got = (size_t)r;
+	s->drained = *got < n;
+	return STATUS_OK;
+}
+
+enum status
+stream_send(struct stream *s, struct text *t)
+{
+	ssize_t r = send(s->fd, t->ptr, t->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (r < 0)
+		return errno == EINTR ? STATUS_OK : status_of_errno(errno);
+	*t = text_part(*t, (size_t)r, t->len);
+	return STATUS_OK;
+}
+
+static enum status
+plain_read(struct stream *s, char *to, size_t n, bool block, size_t *got, short *events)
+{
+	return stream_receive(s, to, n, block, got);
+}
+
+static enum status
+plain_write(struct stream *s, struct text *t, short *events)
+{
+	return stream_send(s, t);
+}
+
+static enum status
+memory_read(struct stream *s, char *to, size_t n, bool block, size_t *got, short *events)
+{
+	*got = s->memory_in.len < n ? s->memory_in.len : n;
+	if (*got > 0)
+		memcpy(to, s->memory_in.ptr, *got);
+	s->memory_in = text_part(s->memory_in, *got, s->memory_in.len);
+	return STATUS_OK;
+}
+
+static enum status
+memory_write(struct stream *s, struct text *t, short *events)
+{
+	buffer_add_text(s->memory_out, *t);
+	*t = TEXT_EMPTY;
+	return STATUS_OK;
+}
+
+static const struct stream_kind plain_kind = { plain_read, plain_write, NULL, NULL };
+static const struct stream_kind memory_kind = { memory_read, memory_write, NULL, NULL };
+
+void
+stream_init_fd(struct stream *s, int fd)
+{
+	CHECK(fd >= 0);
+	*s = (struct stream){ .magic = STREAM_MAGIC, .fd = fd, .kind = &plain_kind };
+}
+
+void
+stream_init_memory(struct stream *s, struct text in, struct buffer *out)
+{
+	*s = (struct stream){ .magic = STREAM_MAGIC,
+		.fd = -1,
+		.kind = &memory_kind,
+		.memory_in = in,
+		.memory_out = out };
+}
+
+/* ---- waiting ---- */
+
+/* When the rules say that waiting must end. */
+static int64_t
+patience_ends(const struct stream *s, int64_t now)
+{
+	int64_t end = s->deadline != 0 ? s->deadline : now + STREAM_WAIT_MAX;
+
+	if (s->min_rate != 0) {
+		uint64_t earned = s->rate_bytes / s->min_rate;
+		int64_t grace = STREAM_RATE_GRACE;
+
+		if (earned > (uint64_t)(grace / CLOCK_SECOND))
+			grace = earned < 1000000 ? (int64_t)earned * CLOCK_SECOND
+						 : 1000000 * CLOCK_SECOND;
+		if (s->rate_from + grace < end)
+			end = s->rate_from + grace;
+	}
+	return end;
+}
+
+/* One wait of at most so many microseconds: OK, AGAIN when they passed. */
+static enum status
+poll_once(int fd, short events, int64_t microseconds)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int64_t ms = (microseconds + CLOCK_MS - 1) / CLOCK_MS;
+	int r = poll(&p, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
+
+	if (r < 0 && errno != EINTR)
+		return STATUS_IO;
+	return r == 0 ? STATUS_AGAIN : STATUS_OK;
+}
+
+enum status
+stream_poll(struct stream *s, short events)
+{
+	int64_t now = clock_mono(), end = patience_ends(s, now);
+	enum status st = end > now ? poll_once(s->fd, events, end - now) : STATUS_AGAIN;
+
+	return st == STATUS_AGAIN ? STATUS_TIMEOUT : st;
+}
+
+/* ---- reading ---- */
+
+struct text
+stream_buffered(const struct stream *s)
+{
+	return text_part(buffer_text(&s->in), s->in_at, s->in.len);
+}
+
+void
+stream_consume(struct stream *s, size_t n)
+{
+	CHECK(n <= s->in.len - s->in_at);
+	s->in_at += n;
+}
+
+/* Room for one read, where what was consumed gives way first. */
+static char *
+read_room(struct stream *s)
+{
+	if (s->in_at == s->in.len) {
+		buffer_clear(&s->in);
+		s->in_at = 0;
+	} else if (s->in_at > 0 && s->in.cap - s->in.len <= STREAM_READ_SIZE) {
+		buffer_drop(&s->in, s->in_at);
+		s->in_at = 0;
+	}
+	return buffer_room(&s->in, STREAM_READ_SIZE);
+}
+
+/* One read of the transport into the buffer: OK, AGAIN or broken. */
+static enum status
+pull(struct stream *s, bool block, short *events)
+{
+	enum status st;
+	size_t got = 0;
+	char *to;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	if (s->broken != STATUS_OK)
+		return s->broken;
+	to = read_room(s);
+	*events = POLLIN;
+	st = s->kind->read(s, to, STREAM_READ_SIZE, block, &got, events);
+	if (st == STATUS_AGAIN)
+		return STATUS_AGAIN;
+	if (st != STATUS_OK)
+		return stream_break(s, st);
+	if (got == 0)
+		return end_of_input(s);
+	buffer_added(&s->in, got);
+	s->bytes_in += got;
+	s->rate_bytes += got;
+	return STATUS_OK;
+}
+
+enum status
+stream_fill(struct stream *s)
+{
+	enum status st;
+	short events;
+
+	while ((st = pull(s, false, &events)) == STATUS_AGAIN) {
+		st = stream_poll(s, events);
+		if (st != STATUS_OK)
+			return stream_break(s, st);
+	}
+	return st;
+}
+
+enum status
+stream_fill_now(struct stream *s)
+{
+	short events;
+
+	if (s->drained && s->broken == STATUS_OK && !stream_pending(s)) {
+		s->drained = false;
+		return STATUS_AGAIN;
+	}
+	return pull(s, false, &events);
+}
+
+/* Blocking reads from now on give up after so long. */
+static enum status
+set_patience(struct stream *s, int64_t microseconds)
+{
+	const struct timeval tv = { .tv_sec = microseconds / CLOCK_SECOND,
+		.tv_usec = microseconds % CLOCK_SECOND };
+	int flags = fcntl(s->fd, F_GETFL);
+
+	if (flags < 0 || setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) != 0)
+		return STATUS_IO;
+	if ((flags & O_NONBLOCK) != 0 && fcntl(s->fd, F_SETFL, flags & ~O_NONBLOCK) != 0)
+		return STATUS_IO;
+	s->patience = microseconds;
+	return STATUS_OK;
+}
+
+enum status
+stream_wait(struct stream *s, int64_t microseconds)
+{
+	short events;
+
+	if (s->broken != STATUS_OK)
+		return s->broken;
+	s->drained = false;
+	if (s->fd < 0 || microseconds <= 0)
+		return pull(s, false, &events);
+	if (s->patience != microseconds && set_patience(s, microseconds) != STATUS_OK)
+		return stream_break(s, STATUS_IO);
+	return pull(s, true, &events);
+}
+
+enum status
+stream_line(const struct stream *s, size_t limit, struct text *line)
+{
+	struct text in = stream_buffered(s);
+	struct text seen = limit < in.len ? text_part(in, 0, limit + 2) : in;
+	size_t lf = text_find_byte(seen, '\n', 0);
+	size_t end = text_find_byte(text_part(seen, 0, lf), '\r', 0); /* lf if there is none */
+
+	if (end > limit)
+		return STATUS_LIMIT;
+	if (end == in.len || (end < lf && end + 1 == in.len))
+		return STATUS_AGAIN;
+	*line = text_part(in, 0, end);
+	return end + 1 == lf ? STATUS_OK : STATUS_INVALID;
+}
+
+enum status
+stream_read(struct stream *s, size_t n, void *out)
+{
+	char *to = out;
+
+	while (n > 0) {
+		struct text have = stream_buffered(s);
+		size_t part = have.len < n ? have.len : n;
+
+		if (part == 0) {
+			enum status st = stream_fill(s);
+
+			if (st != STATUS_OK)
+				return st;
+			continue;
+		}
+		memcpy(to, have.ptr, part);
+		stream_consume(s, part);
+		to += part;
+		n -= part;
+	}
+	return STATUS_OK;
+}
+
+/* ---- writing ---- */
+
+/* One write of the transport: OK, AGAIN or broken. */
+static enum status
+push(struct stream *s, struct text *t, short *events)
+{
+	size_t before = t->len;
+	enum status st;
+
+	*events = POLLOUT;
+	st = s->kind->write(s, t, events);
+	s->bytes_out += before - t->len;
+	s->rate_bytes += before - t->len;
+	return st;
+}
+
+static enum status
+push_all(struct stream *s, struct text t)
+{
+	short events;
+
+	while (t.len > 0) {
+		enum status st = push(s, &t, &events);
+
+		if (st == STATUS_AGAIN)
+			st = stream_poll(s, events);
+		if (st != STATUS_OK)
+			return stream_break(s, st);
+	}
+	return STATUS_OK;
+}
+
+enum status
+stream_flush(struct stream *s)
+{
+	enum status st;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	if (!writable(s))
+		return s->broken;
+	if (s->out.len == 0)
+		return STATUS_OK;
+	st = push_all(s, buffer_text(&s->out));
+	buffer_clear(&s->out);
+	return st;
+}
+
+static void
+flush_if_large(struct stream *s)
+{
+	if (s->out.len >= STREAM_WRITE_SIZE)
+		(void)stream_flush(s); /* sticky */
+}
+
+/* What is large goes out without being copied whole. */
+void
+stream_write(struct stream *s, struct text t)
+{
+	size_t room = s->out.len < STREAM_WRITE_SIZE ? STREAM_WRITE_SIZE - s->out.len : 0;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	if (!writable(s))
+		return;
+	if (t.len > room) {
+		buffer_add_text(&s->out, text_part(t, 0, room));
+		t = text_part(t, room, t.len);
+		if (stream_flush(s) != STATUS_OK)
+			return;
+		if (t.len >= STREAM_WRITE_SIZE) {
+			(void)push_all(s, t); /* sticky */
+			return;
+		}
+	}
+	buffer_add_text(&s->out, t);
+}
+
+void
+stream_print(struct stream *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	if (!writable(s))
+		return;
+	va_start(ap, fmt);
+	buffer_addv(&s->out, fmt, ap);
+	va_end(ap);
+	flush_if_large(s);
+}
+
+/* ---- being idle ---- */
+
+bool
+stream_pending(const struct stream *s)
+{
+	return s->kind->pending != NULL && s->kind->pending(s);
+}
+
+bool
+stream_idle(struct stream *s)
+{
+	struct text rest = stream_buffered(s);
+	struct buffer kept = BUFFER_INIT;
+
+	MAGIC_CHECK(s, STREAM_MAGIC);
+	s->drained = false;
+	if (rest.len > 0)
+		buffer_add_text(&kept, rest);
+	if (s->in.ptr != NULL)
+		buffer_done_secret(&s->in);
+	s->in = kept;
+	s->in_at = 0;
+	if (s->out.len == 0)
+		buffer_done(&s->out);
+	return kept.len == 0;
+}
