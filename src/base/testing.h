@@ -20,8 +20,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* cmocka's fail() hides ours; its fail_msg() says more anyway. */
+/* cmocka's fail() hides ours; its fail_msg() says more anyway, and must not
+ * mean ours. */
 #undef fail
+#undef fail_msg
+#define fail_msg(...)                      \
+	do {                               \
+		print_error(__VA_ARGS__);  \
+		print_error("\n");         \
+		_fail(__FILE__, __LINE__); \
+	} while (0)
 
 #include "base/text.h"
 

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* The configuration file: what it may say, and that mistakes are told by line. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "command/config.h"
+
+#include "base/testing.h"
 
 static const char good[] = "# a comment\n"
 			   "hostname = \"Mail.Example.org\"\n"
