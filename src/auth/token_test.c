@@ -2,11 +2,7 @@
 /* Tokens: what was made is taken, and every changed octet is refused. */
 #include "auth/token.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "base/testing.h"
 
 #define KEY TEXT("0123456789abcdef0123456789abcdef")
 

@@ -9,7 +9,9 @@
  * Piece 0: u8 version (1), varint raw size, varint raw header length, varint
  * length of the header frame, header frame, and then, when the body is at most
  * 256 KiB and its frame at most 64 KiB, the body frame. Otherwise piece i >= 1 is body frame i - 1.
- * A frame that zstd would not shrink is kept raw (its first octet says so).
+ * A frame begins with its kind (0 raw, 1 zstd); what zstd would not shrink is
+ * kept raw. Of a header longer than 256 KiB only that much is the header's
+ * frame; the rest goes with the body, which no reader of ranges can tell.
  */
 #ifndef STORE_CONTENT_H
 #define STORE_CONTENT_H
@@ -18,6 +20,7 @@
 #include "base/pack.h"
 
 #define CONTENT_FRAME_RAW (256u << 10)
+#define CONTENT_PIECE_MAX (1u << 20) /* octets of any piece; packing stays below */
 
 /* A message to a container: varint count, varint lengths, then the pieces.
  * head and rest are one message in two parts (trace and what was received);

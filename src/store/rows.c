@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rows as they travel in replies: mailboxes of a list, messages of a fetch.
+ * Readers sit in the fronts and take nothing on trust.
+ */
+#include "base/pack.h"
+#include "store/calls.h"
+
+enum mailbox_bit { MAILBOX_SUBSCRIBED = 1, MAILBOX_EXISTS = 2 };
+
+void
+store_mailbox_pack(struct buffer *out, const struct store_mailbox *m)
+{
+	pack_varint(out, m->id);
+	pack_text(out, m->name);
+	pack_varint(out, m->use);
+	pack_u8(out,
+	    (uint8_t)((m->subscribed ? MAILBOX_SUBSCRIBED : 0) | (m->exists ? MAILBOX_EXISTS : 0)));
+	pack_varint(out, m->uidvalidity);
+	pack_varint(out, m->uidnext);
+	pack_varint(out, m->highest_modseq);
+	pack_varint(out, m->messages);
+	pack_varint(out, m->unseen);
+	pack_varint(out, m->deleted);
+	pack_varint(out, m->recent);
+	pack_varint(out, m->octets);
+}
+
+void
+store_mailbox_unpack(struct unpack *u, struct store_mailbox *out)
+{
+	struct store_mailbox m = { 0 };
+	uint8_t bits;
+
+	m.id = (uint32_t)unpack_varint_max(u, UINT32_MAX);
+	m.name = unpack_text(u);
+	m.use = (uint32_t)unpack_varint_max(u, USE_COUNT - 1);
+	bits = unpack_u8(u);
+	m.subscribed = (bits & MAILBOX_SUBSCRIBED) != 0;
+	m.exists = (bits & MAILBOX_EXISTS) != 0;
+	m.uidvalidity = (uint32_t)unpack_varint_max(u, UINT32_MAX);
+	m.uidnext = (uint32_t)unpack_varint_max(u, UINT32_MAX);
+	m.highest_modseq = unpack_varint(u);
+	m.messages = unpack_varint(u);
+	m.unseen = unpack_varint(u);
+	m.deleted = unpack_varint(u);
+	m.recent = unpack_varint(u);
+	m.octets = unpack_varint(u);
+	if (m.name.len > MAILBOX_NAME_MAX)
+		u->bad = true;
+	if (unpack_ok(u))
+		*out = m;
+}
+
+void
+store_row_pack(struct buffer *out, const struct store_row *r, unsigned items)
+{
+	CHECK(r->keyword_count <= KEYWORDS_PER_MESSAGE);
+	pack_varint(out, r->uid);
+	pack_varint(out, r->modseq);
+	pack_varint(out, r->flags);
+	pack_varint(out, r->keyword_count);
+	for (uint32_t i = 0; i < r->keyword_count; i++)
+		pack_varint(out, r->keywords[i]);
+	pack_varint(out, r->size);
+	pack_signed(out, r->date);
+	pack_varint(out, r->email);
+	if (items & (FETCH_SUMMARY | FETCH_PIECE0))
+		pack_text(out, r->prefix);
+	if (items & FETCH_SUMMARY) {
+		pack_varint(out, r->thread);
+		pack_text(out, r->summary);
+	}
+	if (items & FETCH_PIECE0)
+		pack_text(out, r->piece0);
+}
+
+/* The fixed part; out is written as it is read, which only unpack_ok makes
+ * good: it is too large to copy for every row. */
+void
+store_row_unpack(struct unpack *u, unsigned items, struct store_row *out)
+{
+	out->uid = (uint32_t)unpack_varint_max(u, UINT32_MAX);
+	out->modseq = unpack_varint(u);
+	out->flags = (uint32_t)unpack_varint_max(u, FLAG_ALL);
+	out->keyword_count = (uint32_t)unpack_varint_max(u, KEYWORDS_PER_MESSAGE);
+	if (!unpack_ok(u))
+		out->keyword_count = 0;
+	for (uint32_t i = 0; i < out->keyword_count; i++)
+		out->keywords[i] = (uint16_t)unpack_varint_max(u, KEYWORDS_PER_ACCOUNT - 1);
+	out->size = unpack_varint(u);
+	out->date = unpack_signed(u);
+	out->email = unpack_varint(u);
+	out->thread = 0;
+	out->prefix = out->summary = out->piece0 = TEXT_EMPTY;
+	if (items & (FETCH_SUMMARY | FETCH_PIECE0))
+		out->prefix = unpack_text(u);
+	if (items & FETCH_SUMMARY) {
+		out->thread = unpack_varint(u);
+		out->summary = unpack_text(u);
+	}
+	if (items & FETCH_PIECE0)
+		out->piece0 = unpack_text(u);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/* Any bytes as rows of a reply; a row that is taken packs to one that reads
+ * the same. */
+#include "base/pack.h"
+#include "store/calls.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned items = size == 0 ? 0 : data[0] & 7u;
+	struct unpack u =
+	    unpack_of(size == 0 ? TEXT_EMPTY : (struct text){ (const char *)data + 1, size - 1 });
+	struct unpack m = u;
+	struct store_mailbox mailbox = { 0 };
+	struct store_row row;
+
+	while (unpack_ok(&u) && !unpack_end(&u)) {
+		struct buffer b = BUFFER_INIT;
+
+		store_row_unpack(&u, items, &row);
+		if (unpack_ok(&u)) {
+			struct store_row again;
+			struct unpack v;
+
+			store_row_pack(&b, &row, items);
+			v = unpack_of(buffer_text(&b));
+			store_row_unpack(&v, items, &again);
+			CHECK(unpack_end(&v) && again.size == row.size);
+		}
+		buffer_done(&b);
+	}
+	store_mailbox_unpack(&m, &mailbox);
+	return 0;
+}
