@@ -784,14 +784,15 @@ scans_and_commits_side_by_side(void **state)
 	struct reader readers[2] = { { .hands = hands, .stop = &stop },
 		{ .hands = hands, .stop = &stop } };
 
-	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
-		assert_int_equal(
-		    pthread_create(&readers[i].thread, NULL, read_pairs, &readers[i]), 0);
 	for (size_t i = 0; i < WRITERS; i++) {
 		hands[i].engine = fresh(state);
 		hands[i].id = i;
-		assert_int_equal(pthread_create(&hands[i].thread, NULL, write_pairs, &hands[i]), 0);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		assert_int_equal(
+		    pthread_create(&readers[i].thread, NULL, read_pairs, &readers[i]), 0);
+	for (size_t i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_create(&hands[i].thread, NULL, write_pairs, &hands[i]), 0);
 	for (size_t i = 0; i < WRITERS; i++)
 		assert_int_equal(pthread_join(hands[i].thread, NULL), 0);
 	atomic_store(&stop, true);
