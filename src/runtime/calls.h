@@ -37,7 +37,9 @@ struct numbers {
 	uint32_t count;
 };
 
-/* Field types: F(U64, size) makes "uint64_t size". */
+/* Field types: F(U64, size) makes "uint64_t size". What a decoded record
+ * points at belongs to its arena or frame: a RUNS of it is read only (copy it
+ * with runs_copy to change it, and never runs_done it). */
 #define CALL_FIELD_TYPES(X)        \
 	X(U64, uint64_t)           \
 	X(I64, int64_t)            \
@@ -228,11 +230,14 @@ struct call_server_config {
 
 /* ---- encoding, for tests and the fuzzer ---- */
 
-/* Appends the fields; descriptors of payloads go to fds[]. LIMIT when the
- * result would exceed CALL_FRAME_MAX. */
+/* Appends the fields; descriptors of payloads (sealed memfds, copies that the
+ * caller closes) go to fds[]. LIMIT when the result would exceed
+ * CALL_FRAME_MAX or more than four descriptors; UNAVAILABLE when the system
+ * has no descriptor or memory for a payload. */
 enum status call_encode(const struct call_field *fields, size_t count, const void *record,
     struct buffer *out, int fds[4], unsigned *fd_count) MUST_CHECK;
-/* Fills record (zeroed first). INVALID for bytes that are no such record. */
+/* Fills record (zeroed first); its texts are views of bytes. Takes all fds,
+ * whatever it returns. INVALID for bytes that are no such record. */
 enum status call_decode(const struct call_field *fields, size_t count, size_t size,
     struct text bytes, int fds[4], unsigned fd_count, struct arena *a, void *record) MUST_CHECK;
 
