@@ -21,7 +21,7 @@ struct writer {
 struct reader {
 	struct unpack in;
 	struct arena *arena;
-	int *fds;
+	const int *fds;
 	unsigned fd_count, fd_at;
 };
 
@@ -255,7 +255,7 @@ call_encode(const struct call_field *fields, size_t count, const void *record, s
 
 enum status
 call_decode(const struct call_field *fields, size_t count, size_t size, struct text bytes,
-    int fds[4], unsigned fd_count, struct arena *a, void *record)
+    const int *fds, unsigned fd_count, struct arena *a, void *record)
 {
 	struct reader r = { unpack_of(bytes), a, fds, fd_count, 0 };
 

@@ -239,6 +239,6 @@ enum status call_encode(const struct call_field *fields, size_t count, const voi
 /* Fills record (zeroed first); its texts are views of bytes. Takes all fds,
  * whatever it returns. INVALID for bytes that are no such record. */
 enum status call_decode(const struct call_field *fields, size_t count, size_t size,
-    struct text bytes, int fds[4], unsigned fd_count, struct arena *a, void *record) MUST_CHECK;
+    struct text bytes, const int *fds, unsigned fd_count, struct arena *a, void *record) MUST_CHECK;
 
 #endif
