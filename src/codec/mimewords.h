@@ -23,5 +23,8 @@ void mimewords_encode(struct buffer *out, struct text utf8);
 /* Case-folds (full Unicode folding, NFKC-folded) valid UTF-8 for i;unicode
  * comparisons and search (RFC 5051 is the model). */
 void text_fold(struct buffer *out, struct text utf8);
+/* Lower case and NFC: for local parts of addresses, whose characters keep
+ * their identity otherwise. */
+void text_lower(struct buffer *out, struct text utf8);
 
 #endif

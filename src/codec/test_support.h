@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Wants the four above. */
-#include <cmocka.h>
-
 #include "base/buffer.h"
+
+/* Wants the four first above, and its fail() must not meet ours. */
+#include <cmocka.h>
 
 static inline void
 check_text(struct text got, struct text want, const char *what, int line)

@@ -48,7 +48,20 @@ add_utf8(struct buffer *out, const UChar *units, int32_t n)
 		buffer_added(out, (size_t)bytes);
 }
 
-/* At most a few thousand bytes at once, so that no size overflows. */
+/* Lower case and then NFC, in place of a form that does both. */
+static int32_t
+lower_nfc(UChar *from, int32_t n, UChar *to, int32_t most, UErrorCode *error)
+{
+	const UNormalizer2 *form = unorm2_getNFCInstance(error);
+	UChar *lower = mem_array((size_t)most + 1, sizeof(UChar));
+	int32_t len = u_strToLower(lower, most, from, n, "", error);
+
+	len = unorm2_normalize(form, lower, len, to, most, error);
+	mem_free(lower);
+	return len;
+}
+
+/* form NULL: lower_nfc. At most a few thousand bytes at once, so that no size overflows. */
 static void
 normalize(struct buffer *out, struct text utf8, const UNormalizer2 *form)
 {
@@ -63,7 +76,8 @@ normalize(struct buffer *out, struct text utf8, const UNormalizer2 *form)
 	CHECK(U_SUCCESS(error));
 	most = (size_t)n * GROWTH_MAX;
 	to = room(to_array, most);
-	folded = unorm2_normalize(form, from, n, to, (int32_t)most, &error);
+	folded = form != NULL ? unorm2_normalize(form, from, n, to, (int32_t)most, &error)
+			      : lower_nfc(from, n, to, (int32_t)most, &error);
 	if (U_SUCCESS(error))
 		add_utf8(out, to, folded);
 	give_back(to_array, to);
@@ -120,4 +134,11 @@ text_fold(struct buffer *out, struct text utf8)
 	form = unorm2_getNFKCCasefoldInstance(&error);
 	CHECK(U_SUCCESS(error));
 	transform(out, utf8, form);
+}
+
+void
+text_lower(struct buffer *out, struct text utf8)
+{
+	icu_begin();
+	transform(out, utf8, NULL);
 }

@@ -59,11 +59,24 @@ long_stretches(void **state)
 	buffer_done(&out);
 }
 
+static void
+lowering(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+
+	text_lower(&b, TEXT("M\xc3\x9cLLER.E\xcc\x81@X \xef\xac\x81 stra\xc3\x9f"
+			    "e"));
+	ASSERT_BUFFER(&b, TEXT("m\xc3\xbcller.\xc3\xa9@x \xef\xac\x81 stra\xc3\x9f"
+			       "e"));
+	buffer_done(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(folding),
+		cmocka_unit_test(lowering),
 		cmocka_unit_test(long_stretches),
 	};
 
