@@ -4,7 +4,9 @@
  * ranges. UIDs of a mailbox, sequence sets, what a change touched. A mailbox
  * of a million messages without holes is one run. Positions (rank, select)
  * cost a binary search over the runs; prefix counts are kept with them.
- * A zeroed struct is the empty set. Numbers are 1..UINT32_MAX.
+ * A zeroed struct is the empty set. Numbers are 1..UINT32_MAX. Where a
+ * question takes a struct that is not const, it may bring counts up to date:
+ * two threads that ask must not share one.
  */
 #ifndef BASE_RUNS_H
 #define BASE_RUNS_H
