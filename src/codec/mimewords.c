@@ -149,7 +149,7 @@ flush_words(struct decoding *d)
 static void
 add_plain(struct decoding *d, struct text plain)
 {
-	size_t from = d->out->len, kept = 0;
+	size_t from, kept = 0;
 	struct text t = plain;
 
 	flush_words(d);

@@ -143,13 +143,13 @@ struct engine *engine_memory_new(void);
 /* Memory as unkind as a cluster may be; probabilities in 1/1000. */
 struct engine_strictness {
 	uint64_t seed;
-	unsigned conflict;	 /* a commit fails though the guard held: another node
-				    wrote (the version is raised by one) */
-	unsigned ambiguous_done; /* applied, but AMBIGUOUS is reported */
-	unsigned ambiguous_lost; /* not applied, and AMBIGUOUS is reported */
-	unsigned full;		 /* FULL, not applied */
+	unsigned conflict;		   /* a commit fails though the guard held: another node
+					      wrote (the version is raised by one) */
+	unsigned ambiguous_done;	   /* applied, but AMBIGUOUS is reported */
+	unsigned ambiguous_lost;	   /* not applied, and AMBIGUOUS is reported */
+	unsigned full;			   /* FULL, not applied */
 	unsigned notice_lost, notice_late; /* half of the late ones come twice */
-	int64_t latency; /* of every commit and read, microseconds, at most */
+	int64_t latency;		   /* of every commit and read, microseconds, at most */
 };
 struct engine *engine_memory_strict_new(const struct engine_strictness *how);
 /* The memory engine's content survives a "crash" of its user: gives a new
