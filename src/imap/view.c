@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The view of a selected mailbox (RFC 3501 2.3.1.2, 5.2, 7.3.1, 7.3.2, 7.4.1);
+ * see view.h. Everything is arithmetic on runs, so a change of any number of
+ * messages costs the number of runs.
+ */
+#include "imap/view.h"
+
+/* UIDs that the store calls recent for this session, as far as they are in
+ * the view (RFC 3501 2.3.2 \Recent). */
+static void
+claim_recent(struct view *v, uint64_t from)
+{
+	struct runs claimed = RUNS_INIT, known = RUNS_INIT;
+	uint32_t last = runs_last(&v->uids);
+
+	if (from == 0 || from > last)
+		return;
+	runs_add(&claimed, (uint32_t)from, last);
+	runs_both(&known, &claimed, &v->uids);
+	runs_add_all(&v->recent, &known);
+	runs_done(&known);
+	runs_done(&claimed);
+}
+
+void
+view_init(struct view *v, const struct store_open_reply *r, bool read_only)
+{
+	*v = (struct view){
+		.mailbox = (uint32_t)r->mailbox,
+		.uidvalidity = (uint32_t)r->uidvalidity,
+		.uidnext = (uint32_t)r->uidnext,
+		.read_only = read_only,
+		.modseq = r->modseq,
+	};
+	runs_copy(&v->uids, &r->uids);
+	claim_recent(v, r->recent_from);
+	v->last_told = runs_last(&v->uids);
+	v->recent_told = runs_total(&v->recent);
+	v->keywords_told = r->keywords.count;
+}
+
+void
+view_done(struct view *v)
+{
+	runs_done(&v->uids);
+	runs_done(&v->gone);
+	runs_done(&v->recent);
+}
+
+void
+view_lose(struct view *v, const struct runs *uids)
+{
+	struct runs known = RUNS_INIT;
+
+	runs_both(&known, uids, &v->uids);
+	runs_add_all(&v->gone, &known);
+	runs_done(&known);
+}
+
+/* New UIDs; what is not behind all others was seen before. */
+static void
+gain(struct view *v, const struct runs *uids)
+{
+	uint32_t last = runs_last(&v->uids);
+
+	for (uint32_t i = 0; i < uids->count; i++) {
+		const struct run *r = &uids->at[i];
+
+		if (r->last > last)
+			runs_add(&v->uids, r->first > last ? r->first : last + 1, r->last);
+	}
+}
+
+void
+view_learn(struct view *v, const struct store_changes_reply *r)
+{
+	if (r->full) {
+		struct runs missing = RUNS_INIT;
+
+		runs_copy(&missing, &v->uids);
+		runs_remove_all(&missing, &r->uids);
+		view_lose(v, &missing);
+		runs_done(&missing);
+		gain(v, &r->uids);
+	} else {
+		gain(v, &r->added);
+		view_lose(v, &r->vanished);
+	}
+	claim_recent(v, r->recent_from);
+	if (r->uidnext > v->uidnext)
+		v->uidnext = (uint32_t)r->uidnext;
+	if (r->modseq > v->modseq)
+		v->modseq = r->modseq;
+}
+
+bool
+view_own_change(struct view *v, uint64_t modseq)
+{
+	if (modseq == v->modseq + 1)
+		v->modseq = modseq;
+	return modseq <= v->modseq;
+}
+
+uint32_t
+view_seq(struct view *v, uint32_t uid)
+{
+	return runs_rank(&v->uids, uid);
+}
+
+uint32_t
+view_exists(struct view *v)
+{
+	return runs_total(&v->uids);
+}
+
+/* The run that holds position pos (1-based, within the total). */
+static uint32_t
+run_at(const struct runs *r, uint32_t pos)
+{
+	uint32_t low = 0, high = r->count - 1;
+
+	while (low < high) {
+		uint32_t mid = low + (high - low + 1) / 2;
+
+		if (r->at[mid].before < pos)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return low;
+}
+
+void
+view_uids_at(struct view *v, const struct runs *seqs, struct runs *out)
+{
+	uint32_t total = runs_total(&v->uids);
+
+	runs_clear(out);
+	for (uint32_t i = 0; i < seqs->count; i++) {
+		uint32_t pos = seqs->at[i].first;
+		uint32_t last = seqs->at[i].last < total ? seqs->at[i].last : total;
+
+		for (uint32_t k = pos <= last ? run_at(&v->uids, pos) : 0; pos <= last; k++) {
+			const struct run *r = &v->uids.at[k];
+			uint32_t first = r->first + (pos - r->before - 1);
+			uint32_t left = last - pos, there = r->last - first;
+
+			runs_add(out, first, first + (left < there ? left : there));
+			pos = r->before + (r->last - r->first + 1) + 1;
+		}
+	}
+}
+
+bool
+view_resolve(struct view *v, const struct sequence_set *set, bool uid, struct runs *out)
+{
+	struct runs numbers = RUNS_INIT;
+	uint32_t total = runs_total(&v->uids);
+	bool ok = true;
+
+	runs_clear(out);
+	imap_sequence_numbers(set, uid ? runs_last(&v->uids) : total, &numbers);
+	if (uid) {
+		runs_both(out, &numbers, &v->uids);
+	} else if (runs_empty(&numbers) || runs_last(&numbers) > total) {
+		ok = false;
+	} else {
+		view_uids_at(v, &numbers, out);
+	}
+	runs_done(&numbers);
+	return ok;
+}
+
+/* From the greatest down, so that no number in front of it moves. */
+static void
+tell_expunges(struct view *v, struct buffer *out)
+{
+	for (uint32_t i = v->gone.count; i-- > 0;) {
+		uint32_t first = view_seq(v, v->gone.at[i].first);
+		uint32_t seq = first + (v->gone.at[i].last - v->gone.at[i].first);
+
+		/* Runs of gone are runs of uids, so their numbers have no hole. */
+		for (; seq >= first; seq--) {
+			buffer_add_string(out, "* ");
+			buffer_add_u64(out, seq);
+			buffer_add_string(out, " EXPUNGE\r\n");
+		}
+	}
+	runs_remove_all(&v->recent, &v->gone);
+	runs_remove_all(&v->uids, &v->gone);
+	runs_done(&v->gone);
+}
+
+/* Messages that came and went before the client heard of them: it never does. */
+static void
+drop_unheard(struct view *v)
+{
+	struct runs tail = RUNS_INIT, unheard = RUNS_INIT;
+
+	if (runs_last(&v->gone) <= v->last_told)
+		return;
+	runs_add(&tail, v->last_told + 1, UINT32_MAX);
+	runs_both(&unheard, &v->gone, &tail);
+	runs_remove_all(&v->gone, &unheard);
+	runs_remove_all(&v->recent, &unheard);
+	runs_remove_all(&v->uids, &unheard);
+	runs_done(&unheard);
+	runs_done(&tail);
+}
+
+void
+view_tell(struct view *v, bool expunges, struct buffer *out)
+{
+	uint32_t recent;
+
+	if (expunges && !runs_empty(&v->gone)) {
+		drop_unheard(v);
+		tell_expunges(v, out);
+	}
+	if (runs_last(&v->uids) > v->last_told) {
+		v->last_told = runs_last(&v->uids);
+		buffer_addf(out, "* %u EXISTS\r\n", view_exists(v));
+	}
+	recent = runs_total(&v->recent);
+	if (recent != v->recent_told) {
+		v->recent_told = recent;
+		buffer_addf(out, "* %u RECENT\r\n", recent);
+	}
+}

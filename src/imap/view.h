@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The selected mailbox as its client sees it. The server learns of changes at
+ * any time, but the client's sequence numbers move only when it is told, and
+ * of expunges it may be told only outside of FETCH, STORE and SEARCH (RFC 3501
+ * 5.5, 7.4.1). So the view holds what the client counts (uids), and which of
+ * these are gone already (gone). It costs memory by runs of UIDs, never by
+ * messages, and knows no flags: what changed is told and forgotten.
+ *
+ * Invariants: gone and recent are subsets of uids; new UIDs stand behind all
+ * that were there.
+ */
+#ifndef IMAP_VIEW_H
+#define IMAP_VIEW_H
+
+#include "base/buffer.h"
+#include "base/runs.h"
+#include "imap/grammar.h"
+#include "store/calls.h"
+
+struct view {
+	uint32_t mailbox; /* its number in the store */
+	uint32_t uidvalidity;
+	uint32_t uidnext;
+	bool read_only;
+	uint64_t modseq; /* all changes up to this one are in uids and gone */
+	struct runs uids;
+	struct runs gone;
+	struct runs recent;
+	uint32_t last_told; /* the client knows of UIDs up to this one */
+	uint32_t recent_told;
+	uint32_t keywords_told; /* of the account's names, in FLAGS */
+};
+
+/* What store_open answered; runs are copied. */
+void view_init(struct view *v, const struct store_open_reply *r, bool read_only);
+void view_done(struct view *v);
+
+/* Takes in what store_changes answered. */
+void view_learn(struct view *v, const struct store_changes_reply *r);
+/* These were expunged. */
+void view_lose(struct view *v, const struct runs *uids);
+/* A command of this session made exactly the change after the view's modseq:
+ * true, and the view is up to date. False when others came in between. */
+bool view_own_change(struct view *v, uint64_t modseq);
+
+/* The sequence number of a UID, 0 when the client does not know it. */
+uint32_t view_seq(struct view *v, uint32_t uid);
+uint32_t view_exists(struct view *v);
+
+/* The UIDs that a set of a command names: of sequence numbers (false when one
+ * is greater than the number of messages, RFC 3501 9 seq-number), or of UIDs.
+ * out is emptied first. */
+bool view_resolve(struct view *v, const struct sequence_set *set, bool uid, struct runs *out);
+/* The UIDs at these sequence numbers. */
+void view_uids_at(struct view *v, const struct runs *seqs, struct runs *out);
+
+/* Writes what is to be told: EXPUNGE if allowed, EXISTS and RECENT. */
+void view_tell(struct view *v, bool expunges, struct buffer *out);
+
+#endif
