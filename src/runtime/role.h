@@ -61,11 +61,15 @@ struct role_start {
  * is not static. */
 struct role_ops {
 	enum role role;
-	/* Opens what needs files or privileges. Then the sandbox closes. */
+	/* Opens what needs files or privileges that the sandbox takes away. Starts no
+	 * thread: Landlock confines the calling thread and those it starts later.
+	 * Then the sandbox closes. */
 	enum status (*prepare)(const struct role_start *start, void **context, struct failure *f);
-	/* Fills in the calls that this role serves. */
-	void (*serve)(void *context, struct call_server_config *config);
-	/* Links may be used from here on; starts services. */
+	/* Inside the sandbox: opens what may be opened there (the store its engine)
+	 * and fills in the calls that this role serves. */
+	enum status (*serve)(void *context, struct call_server_config *config, struct failure *f);
+	/* Links may be used from here on; starts services. Calls of others are
+	 * handed to this role's handlers only after begin returned. */
 	enum status (*begin)(void *context, struct calls *calls, struct failure *f);
 	/* New certificates: files for auth (count > 0), a hint for fronts. */
 	void (*certificates)(void *context, const struct role_certificate *at, uint32_t count);
