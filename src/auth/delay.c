@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Late answers: one thread that sleeps until the next one is due. A failed
- * sign-in must not hold a worker while its answer waits.
+ * sign-in must not hold a worker while its answer waits. The thread starts with
+ * the first of them.
  */
 #include <time.h>
 
@@ -23,7 +24,7 @@ struct delay {
 	pthread_t thread;
 	struct list waiting; /* in order of due */
 	size_t count;
-	bool stop;
+	bool running, stop;
 };
 
 static void
@@ -84,18 +85,21 @@ delay_new(void)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&d->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	CHECK(pthread_create(&d->thread, NULL, delay_run, d) == 0);
 	return d;
 }
 
 void
 delay_free(struct delay *d)
 {
+	bool running;
+
 	pthread_mutex_lock(&d->lock);
 	d->stop = true;
+	running = d->running;
 	pthread_cond_signal(&d->wake);
 	pthread_mutex_unlock(&d->lock);
-	pthread_join(d->thread, NULL);
+	if (running)
+		pthread_join(d->thread, NULL);
 	pthread_cond_destroy(&d->wake);
 	pthread_mutex_destroy(&d->lock);
 	mem_free(d);
@@ -123,6 +127,9 @@ delay_until(struct delay *d, int64_t due, void (*send)(void *arg), void *arg)
 		*e = (struct delayed){ .due = due, .send = send, .arg = arg };
 		insert(d, e);
 		d->count++;
+		if (!d->running)
+			CHECK(pthread_create(&d->thread, NULL, delay_run, d) == 0);
+		d->running = true;
 		pthread_cond_signal(&d->wake);
 	}
 	pthread_mutex_unlock(&d->lock);
