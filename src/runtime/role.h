@@ -55,6 +55,8 @@ struct role_start {
 	struct role_listener *listeners;
 	uint32_t listener_count;
 	struct texts proxy_peers; /* networks that may speak PROXY */
+	int notes; /* intake: a memfd of 4,096 octets, made once by the monitor and the
+		      same for every instance and life of the role; else -1 */
 };
 
 /* What a role is made of; each file in src/role has one and nothing else that
