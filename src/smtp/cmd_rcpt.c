@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * RCPT (RFC 5321 4.1.1.3): asks the directory whether the address is ours and
+ * can take a message. A refused recipient leaves the transaction as it was;
+ * mail for other domains is never taken from strangers (RFC 5321 3.6.1).
+ */
+#include "base/log.h"
+#include "codec/utf8.h"
+#include "runtime/metrics.h"
+#include "runtime/settings.h"
+#include "smtp/path.h"
+#include "smtp/session.h"
+#include "store/calls.h"
+
+#define VERDICT_TABLE(X)                         \
+	X(RCPT_OK, REPLY_RECIPIENT_OK)           \
+	X(RCPT_NO_SUCH_USER, REPLY_NO_SUCH_USER) \
+	X(RCPT_NOT_OURS, REPLY_NO_RELAY)         \
+	X(RCPT_SUSPENDED, REPLY_SUSPENDED)       \
+	X(RCPT_FULL, REPLY_MAILBOX_FULL)
+
+static enum smtp_reply
+reply_of_verdict(uint64_t verdict)
+{
+	switch (verdict) {
+#define X(v, reply) \
+	case v:     \
+		return reply;
+		VERDICT_TABLE(X)
+#undef X
+	}
+	return REPLY_TROUBLE;
+}
+
+static enum smtp_reply
+ask(struct smtp_session *x, struct text address)
+{
+	const struct store_rcpt_request request = { .address = address, .size = x->tx.size };
+	struct store_rcpt_reply reply;
+	struct failure f;
+
+	switch (store_rcpt(x->server->calls, &request, &x->scratch, &reply, &f)) {
+	case STATUS_OK:
+		return reply_of_verdict(reply.verdict);
+	case STATUS_INVALID:
+		return REPLY_BAD_RECIPIENT;
+	case STATUS_QUOTA: /* could never fit */
+		return REPLY_MAILBOX_TOO_SMALL;
+	default:
+		LOG_WARN("smtp.rcpt-failed", FIELD_TEXT("to", address), FIELD_STRING("why", f.log));
+		return REPLY_TROUBLE;
+	}
+}
+
+static bool
+not_there(enum smtp_reply r)
+{
+	return r == REPLY_NO_SUCH_USER || r == REPLY_NO_RELAY || r == REPLY_BAD_RECIPIENT;
+}
+
+/* "<postmaster>" without a domain must be accepted (RFC 5321 4.5.1): it is the
+ * postmaster of this host, or else of the domain that the host is in. The bare
+ * word comes last, so that the directory can give it to whom it likes. */
+static enum smtp_reply
+ask_postmaster(struct smtp_session *x, struct text *address)
+{
+	struct text host = x->server->hostname;
+	size_t dot = text_find_byte(host, '.', 0);
+	const struct text tries[] = {
+		arena_join(&x->scratch, TEXT("postmaster@"), host),
+		arena_join(&x->scratch, TEXT("postmaster@"), text_part(host, dot + 1, host.len)),
+		TEXT("postmaster"),
+	};
+	enum smtp_reply found = REPLY_NO_SUCH_USER;
+
+	for (size_t i = 0; i < ARRAY_LEN(tries) && not_there(found); i++) {
+		*address = tries[i];
+		found = ask(x, *address);
+	}
+	return not_there(found) ? REPLY_NO_SUCH_USER : found;
+}
+
+static void
+keep(struct smtp_transaction *tx, struct text address)
+{
+	if (tx->recipients.count == tx->recipient_room) {
+		uint32_t room = tx->recipient_room == 0 ? 4 : tx->recipient_room * 2;
+		struct text *more = ARENA_ARRAY(&tx->arena, struct text, room);
+
+		for (uint32_t i = 0; i < tx->recipients.count; i++)
+			more[i] = tx->recipients.at[i];
+		tx->recipients.at = more;
+		tx->recipient_room = room;
+	}
+	tx->recipients.at[tx->recipients.count++] = arena_copy(&tx->arena, address);
+}
+
+/* The syntax; address in scratch. REPLY_NONE if all is well. */
+static enum smtp_reply
+parse(struct smtp_session *x, struct text argument, struct text *address, struct text *keyword)
+{
+	struct cursor c = cursor_of(argument);
+	struct smtp_parameter p;
+
+	if (!cursor_text_ci(&c, TEXT("TO:")))
+		return REPLY_SYNTAX;
+	if (!smtp_path_forward(&c, &x->scratch, address))
+		return REPLY_BAD_RECIPIENT;
+	if (smtp_parameter_next(&c, &p)) {
+		*keyword = p.keyword;
+		return REPLY_PARAMETER_UNKNOWN;
+	}
+	if (!cursor_done(&c))
+		return REPLY_SYNTAX;
+	if (!x->tx.utf8 && !utf8_is_ascii(*address))
+		return REPLY_UTF8_ADDRESS;
+	return REPLY_NONE;
+}
+
+static enum smtp_reply
+take(struct smtp_session *x, struct text argument, struct text *detail)
+{
+	struct text address = TEXT_EMPTY;
+	enum smtp_reply found;
+
+	*detail = TEXT("RCPT TO:<address>");
+	if (!x->tx.open)
+		return REPLY_MAIL_FIRST;
+	if (x->tx.chunks != CHUNKS_NONE)
+		return REPLY_CHUNKS_BEGUN;
+	found = parse(x, argument, &address, detail);
+	if (found != REPLY_NONE)
+		return found;
+	if (x->tx.recipients.count >= (uint32_t)setting(SET_SMTP_RECIPIENTS_MAX))
+		return REPLY_TOO_MANY_RECIPIENTS;
+	if (text_find_byte(address, '@', 0) == address.len)
+		found = ask_postmaster(x, &address);
+	else
+		found = ask(x, address);
+	if (found == REPLY_RECIPIENT_OK)
+		keep(&x->tx, address);
+	return found;
+}
+
+enum next
+smtp_cmd_rcpt(struct smtp_session *x, struct text argument)
+{
+	struct text detail;
+	unsigned errors = x->errors;
+	enum smtp_reply found = take(x, argument, &detail);
+	unsigned code = smtp_reply_row(found)->code;
+
+	smtp_say_detail(x, found, detail);
+	if (!x->profile->count_recipients)
+		x->errors = errors;
+	if (code >= 400)
+		x->tx.refused_any = true;
+	if (code >= 500)
+		metric_add(METRIC_SMTP_REFUSED, 1);
+	else if (code >= 400)
+		metric_add(METRIC_SMTP_DEFERRED, 1);
+	return NEXT_PARK;
+}

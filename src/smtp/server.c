@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An SMTP session from connect to close (RFC 5321 3.1 to 3.8): the pause
+ * before the greeting, lines in, commands out to their files, and all that
+ * ends a session. Between lines the session parks; nothing here waits. Replies
+ * stay in the stream until the input is used up, so that a pipelined group is
+ * answered at once (RFC 2920 3.2).
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/metrics.h"
+#include "runtime/settings.h"
+#include "smtp/session.h"
+
+static const struct smtp_profile profile_mx = {
+	.kind = SMTP_MX,
+	.greeting = REPLY_GREETING,
+	.greet_delay = true,
+	.count_recipients = true,
+	.with = { "ESMTP", "UTF8SMTP" },
+};
+
+static const struct smtp_profile profile_lmtp = {
+	.kind = SMTP_LMTP,
+	.greeting = REPLY_GREETING_LMTP,
+	.reply_each = true,
+	.peers_listed = true,
+	.with = { "LMTP", "UTF8LMTP" },
+};
+
+void
+smtp_say_to(struct smtp_session *x, enum smtp_reply id, const struct smtp_reply_parts *parts)
+{
+	unsigned code = smtp_reply_row(id)->code;
+
+	if (code >= 500)
+		x->errors++;
+	smtp_reply_write(&x->session.stream, id, parts);
+}
+
+void
+smtp_say_detail(struct smtp_session *x, enum smtp_reply id, struct text detail)
+{
+	smtp_say_to(x, id, &(struct smtp_reply_parts){ .detail = detail });
+}
+
+void
+smtp_say(struct smtp_session *x, enum smtp_reply id)
+{
+	smtp_say_detail(x, id, x->server->hostname);
+}
+
+enum next
+smtp_say_and_close(struct smtp_session *x, enum smtp_reply id)
+{
+	smtp_say(x, id);
+	(void)stream_flush(&x->session.stream);
+	return NEXT_CLOSE;
+}
+
+void
+smtp_transaction_reset(struct smtp_session *x)
+{
+	struct smtp_transaction *tx = &x->tx;
+
+	smtp_message_free(tx->message);
+	arena_done(&tx->arena);
+	*tx = (struct smtp_transaction){ .open = false };
+}
+
+void
+smtp_session_reset(struct smtp_session *x)
+{
+	smtp_transaction_reset(x);
+	x->esmtp = false;
+	x->helo[0] = '\0';
+}
+
+struct text
+smtp_helo(const struct smtp_session *x)
+{
+	return text_of(x->helo);
+}
+
+bool
+smtp_tls_offered(const struct smtp_session *x)
+{
+	return x->session.listener->tls == TLS_STARTTLS && !x->session.tls;
+}
+
+/* ---- before the first command ---- */
+
+static bool
+peer_allowed(const struct smtp_session *x)
+{
+	char networks[1024];
+
+	if (!x->profile->peers_listed || session_peer_loopback(&x->session))
+		return true;
+	setting_text(SET_SMTP_LMTP_PEERS, networks, sizeof(networks));
+	return smtp_peer_allowed(&x->session.peer, text_of(networks));
+}
+
+static bool
+must_wait(const struct smtp_session *x)
+{
+	if (!x->profile->greet_delay || x->server->greeters == NULL ||
+	    setting(SET_SMTP_GREET_DELAY) == 0 || session_peer_loopback(&x->session))
+		return false;
+	return !smtp_greeters_know(
+	    x->server->greeters, &x->session.peer, setting(SET_SMTP_GREET_REMEMBER));
+}
+
+static void
+await_command(struct smtp_session *x)
+{
+	x->command_by = clock_mono() + setting(SET_SMTP_COMMAND_TIMEOUT);
+}
+
+static enum next
+park(struct smtp_session *x)
+{
+	arena_done(&x->scratch);
+	x->session.park_until = x->command_by;
+	return NEXT_PARK;
+}
+
+static enum next
+greet(struct smtp_session *x)
+{
+	x->phase = SMTP_COMMANDS;
+	smtp_say(x, x->profile->greeting);
+	await_command(x);
+	return park(x);
+}
+
+static enum next
+begin(struct smtp_session *x)
+{
+	if (!peer_allowed(x))
+		return smtp_say_and_close(x, REPLY_PEER_NOT_ALLOWED);
+	if (!must_wait(x))
+		return greet(x);
+	x->phase = SMTP_GREETING;
+	x->command_by = clock_mono() + setting(SET_SMTP_GREET_DELAY);
+	return park(x);
+}
+
+static enum next
+talked_first(struct smtp_session *x)
+{
+	char peer[64];
+
+	metric_add(METRIC_SMTP_PREGREET, 1);
+	LOG_INFO("smtp.talked-first", FIELD_TEXT("peer", session_peer_text(&x->session, peer)),
+	    FIELD_TEXT("said", text_part(stream_buffered(&x->session.stream), 0, 80)));
+	return smtp_say_and_close(x, REPLY_TALKED_FIRST);
+}
+
+/* The pause is over, or was broken. */
+static enum next
+greeting(struct smtp_session *x)
+{
+	switch (stream_fill_now(&x->session.stream)) {
+	case STATUS_OK:
+		return talked_first(x);
+	case STATUS_AGAIN:
+		break;
+	default:
+		return NEXT_CLOSE;
+	}
+	if (clock_mono() < x->command_by)
+		return park(x);
+	smtp_greeters_remember(x->server->greeters, &x->session.peer);
+	return greet(x);
+}
+
+/* ---- lines ---- */
+
+/* A session that goes on doing nothing useful is ended (RFC 5321 3.8). */
+static enum next
+tired(struct smtp_session *x)
+{
+	if (x->errors >= (unsigned)setting(SET_SMTP_ERRORS_MAX))
+		return smtp_say_and_close(x, REPLY_TOO_MANY_ERRORS);
+	if (x->idle_commands >= (unsigned)setting(SET_SMTP_IDLE_COMMANDS_MAX))
+		return smtp_say_and_close(x, REPLY_TOO_MUCH_TALK);
+	return NEXT_PARK;
+}
+
+/* Drops what is buffered of a bad line; true when its CRLF was found. */
+static bool
+skip_line(struct smtp_session *x)
+{
+	struct stream *s = &x->session.stream;
+	struct text in = stream_buffered(s);
+	size_t end = text_find(in, TEXT("\r\n"), 0);
+
+	if (end < in.len) {
+		stream_consume(s, end + 2);
+		x->skipping = false;
+		await_command(x);
+		return true;
+	}
+	/* A CR at the end may be the first half. */
+	stream_consume(s, in.len > 0 && in.ptr[in.len - 1] == '\r' ? in.len - 1 : in.len);
+	return false;
+}
+
+static enum next
+bad_line(struct smtp_session *x, enum smtp_reply why)
+{
+	x->skipping = true;
+	smtp_say(x, why);
+	return tired(x);
+}
+
+static enum next
+good_line(struct smtp_session *x, struct text line)
+{
+	struct text kept = arena_copy(&x->scratch, line);
+
+	stream_consume(&x->session.stream, line.len + 2);
+	enum next next = smtp_command_line(x, kept);
+
+	arena_reset(&x->scratch);
+	await_command(x);
+	return next == NEXT_PARK ? tired(x) : next;
+}
+
+/* Waits for more: parks, or ends the session if nothing more will come. */
+static enum next
+no_line(struct smtp_session *x, bool *more)
+{
+	enum status got = stream_fill_now(&x->session.stream);
+
+	*more = got == STATUS_OK;
+	if (got == STATUS_OK)
+		return NEXT_PARK;
+	if (got != STATUS_AGAIN) { /* it sends no more, but may still read */
+		(void)stream_flush(&x->session.stream);
+		return NEXT_CLOSE;
+	}
+	if (clock_mono() >= x->command_by)
+		return smtp_say_and_close(x, REPLY_IDLE);
+	return park(x);
+}
+
+static enum next
+commands(struct smtp_session *x)
+{
+	enum next next = NEXT_PARK;
+	bool more = true;
+
+	while (next == NEXT_PARK && more) {
+		struct text line;
+		size_t limit = (size_t)setting(SET_SMTP_LINE_MAX);
+
+		if (x->skipping && !skip_line(x)) {
+			next = no_line(x, &more);
+			continue;
+		}
+		switch (stream_line(&x->session.stream, limit, &line)) {
+		case STATUS_OK:
+			next = good_line(x, line);
+			break;
+		case STATUS_LIMIT:
+			next = bad_line(x, REPLY_LINE_TOO_LONG);
+			break;
+		case STATUS_INVALID:
+			next = bad_line(x, REPLY_LINE_END);
+			break;
+		default:
+			next = no_line(x, &more);
+		}
+	}
+	return next;
+}
+
+static enum next
+run(struct session *s, enum wake why, const struct smtp_profile *profile)
+{
+	struct smtp_session *x = (struct smtp_session *)(void *)s;
+
+	if (x->server == NULL)
+		x->server = service_context(s->service);
+	x->profile = profile;
+	if (why == WAKE_STOP)
+		return smtp_say_and_close(x, REPLY_STOPPING);
+	switch (x->phase) {
+	case SMTP_NEW:
+		return begin(x);
+	case SMTP_GREETING:
+		return greeting(x);
+	case SMTP_COMMANDS:
+		break;
+	}
+	return commands(x);
+}
+
+static enum next
+run_mx(struct session *s, enum wake why)
+{
+	return run(s, why, &profile_mx);
+}
+
+static enum next
+run_lmtp(struct session *s, enum wake why)
+{
+	return run(s, why, &profile_lmtp);
+}
+
+static void
+done(struct session *s)
+{
+	struct smtp_session *x = (struct smtp_session *)(void *)s;
+
+	smtp_transaction_reset(x);
+	arena_done(&x->scratch);
+}
+
+const struct session_class smtp_mx_class = {
+	.name = "smtp",
+	.size = sizeof(struct smtp_session),
+	.run = run_mx,
+	.done = done,
+};
+
+const struct session_class smtp_lmtp_class = {
+	.name = "lmtp",
+	.size = sizeof(struct smtp_session),
+	.run = run_lmtp,
+	.done = done,
+};

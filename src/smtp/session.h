@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The inside of the SMTP server: a session, its transaction, the command table
+ * and what the commands share. Commands are linear: they take a whole line,
+ * act, reply, and return; waiting for the next line is server.c's, which parks
+ * (RFC 5321 4.1, 4.5.3.2). For files of src/smtp alone.
+ */
+#ifndef SMTP_SESSION_H
+#define SMTP_SESSION_H
+
+#include "smtp/message.h"
+#include "smtp/reply.h"
+#include "smtp/server.h"
+
+/* What differs between listeners. */
+enum smtp_kind { SMTP_MX = 1, SMTP_LMTP = 2, SMTP_SUBMISSION = 4 };
+struct smtp_profile {
+	enum smtp_kind kind;
+	enum smtp_reply greeting;
+	bool greet_delay;      /* strangers wait for the greeting */
+	bool reply_each;       /* one reply a recipient after the message (RFC 2033 4.2) */
+	bool count_recipients; /* refused recipients count as errors */
+	bool peers_listed;     /* only this host and smtp.lmtp_peers may connect */
+	const char *with[2];   /* of Received (RFC 3848, RFC 6531 4.3): ASCII, SMTPUTF8 */
+};
+
+enum smtp_phase { SMTP_NEW, SMTP_GREETING, SMTP_COMMANDS };
+enum smtp_body { SMTP_7BIT, SMTP_8BITMIME, SMTP_BINARYMIME };
+enum smtp_chunks { CHUNKS_NONE, CHUNKS_BEGUN, CHUNKS_FAILED };
+
+/* From MAIL to the end of the message. Texts live in the arena. */
+struct smtp_transaction {
+	bool open;	  /* MAIL was accepted */
+	bool refused_any; /* a recipient was refused */
+	bool utf8;	  /* SMTPUTF8 */
+	enum smtp_body body;
+	uint64_t size;	    /* as the client told it, or 0 */
+	struct text sender; /* empty: the null sender */
+	struct texts recipients;
+	uint32_t recipient_room;
+	enum smtp_chunks chunks;
+	struct smtp_message *message; /* what BDAT has brought so far */
+	struct arena arena;
+};
+
+#define SMTP_HELO_MAX 255
+
+struct smtp_session {
+	struct session session; /* first */
+	struct smtp_server *server;
+	const struct smtp_profile *profile;
+	enum smtp_phase phase;
+	bool esmtp;    /* EHLO or LHLO was said */
+	bool skipping; /* the rest of a bad line is dropped up to its CRLF */
+	unsigned errors, messages, idle_commands;
+	int64_t command_by;   /* monotonic: the next command must be whole by then */
+	struct arena scratch; /* of the command in hand */
+	struct smtp_transaction tx;
+	char helo[SMTP_HELO_MAX + 1]; /* empty: not said yet */
+};
+
+/* ---- replies ---- */
+
+/* These count errors and metrics by the code. */
+void smtp_say(struct smtp_session *x, enum smtp_reply id);
+void smtp_say_detail(struct smtp_session *x, enum smtp_reply id, struct text detail);
+void smtp_say_to(struct smtp_session *x, enum smtp_reply id, const struct smtp_reply_parts *parts);
+/* Says the reply and gives NEXT_CLOSE. */
+enum next smtp_say_and_close(struct smtp_session *x, enum smtp_reply id);
+
+/* ---- the session's state ---- */
+
+/* Forgets the transaction (RSET, EHLO, end of a message). */
+void smtp_transaction_reset(struct smtp_session *x);
+/* Forgets all that was said (STARTTLS, RFC 3207 4.2). */
+void smtp_session_reset(struct smtp_session *x);
+struct text smtp_helo(const struct smtp_session *x);
+/* STARTTLS can be offered now. */
+bool smtp_tls_offered(const struct smtp_session *x);
+
+/* ---- commands ---- */
+
+enum smtp_needs { NEEDS_HELO = 1, NEEDS_ARGUMENT = 2, NEEDS_NOTHING_BEHIND = 4, MAIL_COMMAND = 8 };
+
+/* argument: what stands behind the verb and a space, spaces at the end cut. */
+typedef enum next (*smtp_command_fn)(struct smtp_session *x, struct text argument);
+
+struct smtp_command {
+	const char *verb;
+	unsigned kinds; /* enum smtp_kind: where the command exists */
+	unsigned needs; /* enum smtp_needs */
+	smtp_command_fn run;
+	const char *usage; /* for HELP and syntax errors */
+};
+const struct smtp_command *smtp_command_find(const struct smtp_profile *p, struct text verb);
+/* Parses one line and runs its command. */
+enum next smtp_command_line(struct smtp_session *x, struct text line);
+
+#define EVERYWHERE (SMTP_MX | SMTP_LMTP | SMTP_SUBMISSION)
+#define SMTP_ONLY (SMTP_MX | SMTP_SUBMISSION)
+
+/* verb, function, where, needs, usage */
+#define SMTP_COMMAND_TABLE(X)                                                                  \
+	X("MAIL", smtp_cmd_mail, EVERYWHERE, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,       \
+	    "MAIL FROM:<address> [SIZE=octets] [BODY=8BITMIME] [SMTPUTF8]")                    \
+	X("RCPT", smtp_cmd_rcpt, EVERYWHERE, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,       \
+	    "RCPT TO:<address>")                                                               \
+	X("DATA", smtp_cmd_data, EVERYWHERE, NEEDS_HELO | NEEDS_NOTHING_BEHIND | MAIL_COMMAND, \
+	    "DATA")                                                                            \
+	X("BDAT", smtp_cmd_bdat, EVERYWHERE, MAIL_COMMAND, "BDAT octets [LAST]")               \
+	X("EHLO", smtp_cmd_ehlo, SMTP_ONLY, NEEDS_ARGUMENT, "EHLO host")                       \
+	X("HELO", smtp_cmd_helo, SMTP_ONLY, NEEDS_ARGUMENT, "HELO host")                       \
+	X("LHLO", smtp_cmd_ehlo, SMTP_LMTP, NEEDS_ARGUMENT, "LHLO host")                       \
+	X("RSET", smtp_cmd_rset, EVERYWHERE, NEEDS_NOTHING_BEHIND, "RSET")                     \
+	X("NOOP", smtp_cmd_noop, EVERYWHERE, 0, "NOOP")                                        \
+	X("QUIT", smtp_cmd_quit, EVERYWHERE, 0, "QUIT")                                        \
+	X("VRFY", smtp_cmd_vrfy, EVERYWHERE, NEEDS_ARGUMENT, "VRFY address")                   \
+	X("EXPN", smtp_cmd_refuse_expn, EVERYWHERE, 0, NULL)                                   \
+	X("HELP", smtp_cmd_help, EVERYWHERE, 0, "HELP [command]")                              \
+	X("STARTTLS", smtp_cmd_starttls, EVERYWHERE, NEEDS_NOTHING_BEHIND, "STARTTLS")         \
+	X("GET", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                       \
+	X("POST", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                      \
+	X("PUT", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                       \
+	X("OPTIONS", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                   \
+	X("CONNECT", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)
+
+#define X(verb, fn, kinds, needs, usage) enum next fn(struct smtp_session *x, struct text argument);
+SMTP_COMMAND_TABLE(X)
+#undef X
+
+/* ---- the message ---- */
+
+/* The end of a message: checks it, has it delivered, replies (once, or once a
+ * recipient), and closes the transaction. */
+void smtp_deliver(struct smtp_session *x, struct smtp_message *m);
+/* The Received field of this message (RFC 5321 4.4), in x->scratch. */
+struct text smtp_trace(struct smtp_session *x, struct text id);
+/* 13 characters of base32 for 64 bits, in the arena. */
+struct text smtp_id(struct arena *a, uint64_t bits);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The Received field that we put in front of a message (RFC 5321 4.4), with
+ * the protocol of RFC 3848 and RFC 6531 4.3 and the TLS facts in a comment;
+ * and the message's id. The recipient is named only if there is one alone: the
+ * others are not his business (RFC 5321 7.2).
+ */
+#include "base/clock.h"
+#include "codec/date.h"
+#include "runtime/tls.h"
+#include "smtp/session.h"
+
+#define ID_LENGTH 13 /* 13 * 5 bits >= 64 */
+
+struct text
+smtp_id(struct arena *a, uint64_t bits)
+{
+	/* No letters that are read as others (0 o, 1 l). */
+	static const char digits[] = "abcdefghijkmnpqrstuvwxyz23456789";
+	char id[ID_LENGTH];
+
+	for (size_t i = ID_LENGTH; i-- > 0; bits >>= 5)
+		id[i] = digits[bits & 31];
+	return arena_copy(a, (struct text){ id, ID_LENGTH });
+}
+
+/* address-literal of RFC 5321 4.1.3. */
+static void
+add_peer(struct buffer *b, const struct session *s)
+{
+	char space[64];
+	struct text peer = session_peer_text(s, space);
+	bool six = text_find_byte(peer, ':', 0) < peer.len;
+
+	buffer_addf(b, "[%s%.*s]", six ? "IPv6:" : "", TEXT_ARG(peer));
+}
+
+static const char *
+protocol(const struct smtp_session *x)
+{
+	if (!x->esmtp)
+		return "SMTP";
+	return x->profile->with[x->tx.utf8 ? 1 : 0];
+}
+
+static void
+add_tls(struct buffer *b, const struct smtp_session *x)
+{
+	struct tls_facts facts;
+
+	if (!x->session.tls)
+		return;
+	tls_facts_of(&x->session.stream, &facts);
+	buffer_addf(b, "\r\n\t(%s %s)", facts.version, facts.cipher);
+}
+
+struct text
+smtp_trace(struct smtp_session *x, struct text id)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text trace;
+
+	buffer_addf(&b, "Received: from %s (", x->helo);
+	add_peer(&b, &x->session);
+	buffer_addf(&b, ")\r\n\tby %.*s with %s%s id %.*s", TEXT_ARG(x->server->hostname),
+	    protocol(x), x->session.tls && x->esmtp ? "S" : "", TEXT_ARG(id));
+	add_tls(&b, x);
+	if (x->tx.recipients.count == 1)
+		buffer_addf(&b, "\r\n\tfor <%.*s>", TEXT_ARG(x->tx.recipients.at[0]));
+	buffer_add_string(&b, ";\r\n\t");
+	date_print_mail(&b, (struct date){ clock_wall() / CLOCK_SECOND, 0 });
+	buffer_add_string(&b, "\r\n");
+	trace = arena_copy(&x->scratch, buffer_text(&b));
+	buffer_done(&b);
+	return trace;
+}
