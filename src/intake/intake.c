@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See intake/intake.h. The message that a client will see is trace + what was
+ * received (below the store's prefix), so that is what is parsed, as one text:
+ * offsets in the summary count from the first octet of the trace. Each thread
+ * keeps an arena and two buffers from message to message.
+ */
+#include "intake/intake.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "intake/calls.h"
+#include "runtime/metrics.h"
+#include "runtime/settings.h"
+#include "store/calls.h"
+#include "store/content.h"
+
+CALLS_DEFINE(intake, INTAKE_CALLS, CALLS_INTAKE, ROLE_INTAKE)
+
+#define THREADS 64
+/* A summary larger than this is not worth its keep, and must fit a call. */
+#define SUMMARY_MAX (512u << 10)
+/* What a thread keeps for its next message. */
+#define KEEP_MAX (1u << 20)
+
+struct worker {
+	struct arena arena;
+	struct buffer summary, content;
+};
+
+static pthread_key_t worker_key;
+static pthread_once_t worker_once = PTHREAD_ONCE_INIT;
+
+static void
+worker_free(void *arg)
+{
+	struct worker *w = arg;
+
+	arena_done(&w->arena);
+	buffer_done(&w->summary);
+	buffer_done(&w->content);
+	mem_free(w);
+}
+
+static void
+worker_key_make(void)
+{
+	if (pthread_key_create(&worker_key, worker_free) != 0)
+		die("no key for threads");
+}
+
+/* This thread's, emptied. */
+static struct worker *
+worker_take(void)
+{
+	(void)pthread_once(&worker_once, worker_key_make);
+	struct worker *w = pthread_getspecific(worker_key);
+
+	if (w == NULL) {
+		w = MEM_NEW(struct worker);
+		arena_init(&w->arena, 64u << 10, 0);
+		(void)pthread_setspecific(worker_key, w);
+	}
+	return w;
+}
+
+static void
+buffer_rest(struct buffer *b)
+{
+	if (b->cap > KEEP_MAX)
+		buffer_done(b);
+	else
+		buffer_clear(b);
+}
+
+static void
+worker_rest(struct worker *w)
+{
+	if (w->arena.used > KEEP_MAX)
+		arena_done(&w->arena);
+	else
+		arena_reset(&w->arena);
+	buffer_rest(&w->summary);
+	buffer_rest(&w->content);
+}
+
+/* ---- a message ---- */
+
+/* A message in hand: what came, and what is made of it. */
+struct piece_of_mail {
+	uint64_t op;
+	struct text id; /* for the log, may be empty */
+	struct text trace, message;
+	struct text summary;	/* packed, in the worker's buffer */
+	struct payload content; /* packed, in the worker's buffer */
+};
+
+static struct text
+whole(struct worker *w, const struct piece_of_mail *m)
+{
+	size_t len = m->trace.len + m->message.len;
+
+	if (m->trace.len == 0)
+		return m->message;
+	char *p = arena_alloc(&w->arena, len);
+
+	memcpy(p, m->trace.ptr, m->trace.len);
+	if (m->message.len > 0)
+		memcpy(p + m->trace.len, m->message.ptr, m->message.len);
+	return (struct text){ p, len };
+}
+
+static void
+opaque(struct worker *w, const struct piece_of_mail *m, struct text all, const char *why,
+    struct mime_summary *out)
+{
+	metric_add(METRIC_INTAKE_OPAQUE, 1);
+	LOG_ALARM("intake.opaque", FIELD_TEXT("id", m->id), FIELD_U64("op", m->op),
+	    FIELD_U64("octets", all.len), FIELD_STRING("why", why));
+	mime_opaque(all, &w->arena, out);
+}
+
+static void
+parse(struct intake *in, struct worker *w, const struct piece_of_mail *m, struct text all,
+    struct mime_summary *out)
+{
+	struct notes_hold hold;
+
+	if (notes_begin(in->notes, m->op, &hold) == NOTES_POISON) {
+		opaque(w, m, all, "the parser ended twice at this message", out);
+		return;
+	}
+	(in->parse != NULL ? in->parse : mime_parse)(all, NULL, &w->arena, out);
+	notes_end(in->notes, &hold);
+}
+
+static void
+summarise(struct intake *in, struct worker *w, struct piece_of_mail *m)
+{
+	struct text all = whole(w, m);
+	struct mime_summary s;
+
+	metric_add(METRIC_INTAKE_MESSAGES, 1);
+	parse(in, w, m, all, &s);
+	mime_summary_pack(&s, &w->summary);
+	if (w->summary.len > SUMMARY_MAX) {
+		buffer_clear(&w->summary);
+		opaque(w, m, all, "the summary is too large", &s);
+		mime_summary_pack(&s, &w->summary);
+	}
+	m->summary = buffer_text(&w->summary);
+	content_pack(m->trace, m->message, s.header_len, &w->content);
+}
+
+/* From octets to what the store takes. */
+static enum status
+prepare(struct intake *in, struct worker *w, struct piece_of_mail *m, struct failure *f)
+{
+	uint64_t size_max = (uint64_t)setting(SET_SMTP_MESSAGE_SIZE_MAX);
+
+	if (m->message.len > size_max)
+		return fail(f, STATUS_LIMIT, "The message is too large", "%zu octets of %llu",
+		    m->message.len, (unsigned long long)size_max);
+	summarise(in, w, m);
+	m->content = PAYLOAD_OF(buffer_text(&w->content));
+	return STATUS_OK;
+}
+
+/* ---- calls ---- */
+
+static enum status
+deliver(struct intake *in, struct worker *w, const struct intake_deliver_request *q,
+    struct piece_of_mail *m, struct intake_deliver_reply *out, struct failure *f)
+{
+	struct store_deliver_reply reply;
+	enum status s = prepare(in, w, m, f);
+
+	if (s != STATUS_OK)
+		return s;
+	const struct store_deliver_request request = {
+		.op = q->op,
+		.id = q->id,
+		.sender = q->sender,
+		.recipients = q->recipients,
+		.summary = m->summary,
+		.content = m->content,
+		.size = m->trace.len + m->message.len,
+		.received = clock_wall() / CLOCK_SECOND,
+	};
+	s = store_deliver(in->calls, &request, &w->arena, &reply, f);
+	if (s == STATUS_OK)
+		out->verdicts = reply.verdicts;
+	return s;
+}
+
+static void
+handle_deliver(struct call_in *call, const void *request, void *context)
+{
+	const struct intake_deliver_request *q = request;
+	struct worker *w = worker_take();
+	struct piece_of_mail m = {
+		.op = q->op,
+		.id = q->id,
+		.trace = q->trace,
+		.message = q->message.bytes,
+	};
+	struct intake_deliver_reply reply = { .texts = { NULL, 0 } };
+	struct failure f;
+	enum status s = deliver(context, w, q, &m, &reply, &f);
+
+	if (s == STATUS_OK)
+		call_reply(call, &reply);
+	else
+		call_fail(call, s, &f);
+	worker_rest(w);
+}
+
+static enum status
+append(struct intake *in, struct worker *w, const struct intake_append_request *q,
+    struct piece_of_mail *m, struct intake_append_reply *out, struct failure *f)
+{
+	struct store_append_reply reply;
+	enum status s = prepare(in, w, m, f);
+
+	if (s != STATUS_OK)
+		return s;
+	const struct store_append_request request = {
+		.token = q->token,
+		.op = q->op,
+		.mailbox = q->mailbox,
+		.flags = q->flags,
+		.keywords = q->keywords,
+		.date = q->date != 0 ? q->date : clock_wall() / CLOCK_SECOND,
+		.summary = m->summary,
+		.content = m->content,
+		.size = m->message.len,
+	};
+	s = store_append(in->calls, &request, &w->arena, &reply, f);
+	if (s == STATUS_OK)
+		*out = (struct intake_append_reply){
+			.uidvalidity = reply.uidvalidity,
+			.uid = reply.uid,
+			.modseq = reply.modseq,
+		};
+	return s;
+}
+
+static void
+handle_append(struct call_in *call, const void *request, void *context)
+{
+	const struct intake_append_request *q = request;
+	struct worker *w = worker_take();
+	struct piece_of_mail m = {
+		.op = q->op,
+		.message = q->message.bytes,
+	};
+	struct intake_append_reply reply;
+	struct failure f;
+	enum status s = append(context, w, q, &m, &reply, &f);
+
+	if (s == STATUS_OK)
+		call_reply(call, &reply);
+	else
+		call_fail(call, s, &f);
+	worker_rest(w);
+}
+
+static const struct call_row rows[] = {
+	{ &intake_deliver_call, handle_deliver },
+	{ &intake_append_call, handle_append },
+};
+
+void
+intake_serve(struct intake *in, struct call_server_config *config)
+{
+	config->rows = rows;
+	config->row_count = ARRAY_LEN(rows);
+	config->context = in;
+	if (config->threads == 0)
+		config->threads = THREADS;
+}
