@@ -136,8 +136,18 @@ void engine_facts_of(struct engine *e, struct engine_facts *out);
 /* Waits for commits under way, then closes. */
 void engine_free(struct engine *e);
 
-/* Engines. dir of rocksdb is created (0700). */
+/* Engines. dir of rocksdb is created (0700), its parents are not; the process
+ * has umask 077 from then on. INVALID: the folder is something else or of
+ * another version; UNAVAILABLE: another process has it open; FULL, DENIED, IO,
+ * CORRUPT. */
 enum status engine_rocksdb_open(const char *dir, struct engine **out, struct failure *f) MUST_CHECK;
+/* Octets; 0: as is good for a server (128 MiB, 64 MiB). */
+struct engine_rocksdb_settings {
+	size_t cache;	     /* of blocks that were read */
+	size_t write_buffer; /* of each of the two families, up to three times */
+};
+enum status engine_rocksdb_open_with(const char *dir, const struct engine_rocksdb_settings *how,
+    struct engine **out, struct failure *f) MUST_CHECK;
 struct engine *engine_memory_new(void);
 
 /* Memory as unkind as a cluster may be; probabilities in 1/1000. */

@@ -857,6 +857,9 @@ static struct subject subjects[] = {
 	{ .name = "memory", .exact = true, .open = memory_open, .reopen = memory_reopen },
 	{ .name = "strict", .exact = true, .open = strict_open, .reopen = memory_reopen },
 	{ .name = "unkind", .exact = false, .open = unkind_open, .reopen = memory_reopen },
+#ifndef WITHOUT_ROCKSDB
+	{ .name = "rocksdb", .exact = true, .open = rocks_open, .reopen = rocks_reopen },
+#endif
 };
 
 static int
@@ -913,6 +916,9 @@ main(void)
 	struct CMUnitTest tests[ARRAY_LEN(subjects) * ARRAY_LEN(each_test)];
 	char names[ARRAY_LEN(tests)][80];
 
+#ifdef WITHOUT_ROCKSDB
+	print_message("%s\n", WITHOUT_ROCKSDB);
+#endif
 	for (size_t i = 0; i < ARRAY_LEN(tests); i++) {
 		struct subject *s = &subjects[i / ARRAY_LEN(each_test)];
 

@@ -114,6 +114,40 @@ commit_surely(struct engine *e, struct engine_batch *b)
 	return version;
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WITHOUT_ROCKSDB "RocksDB is not built with TSan: its engine is left out"
+#endif
+#endif
+
+/* A small write buffer, so that tests see files and not only memory. */
+static const struct engine_rocksdb_settings small = { .cache = 1 << 20, .write_buffer = 256 << 10 };
+
+UNUSED static struct engine *
+open_rocksdb(const char *dir)
+{
+	struct engine *e = NULL;
+	struct failure f;
+
+	if (engine_rocksdb_open_with(dir, &small, &e, &f) != STATUS_OK)
+		print_error("%s\n", f.log);
+	return e;
+}
+
+UNUSED static struct engine *
+rocks_open(struct subject *s)
+{
+	make_dir(s->dir);
+	return open_rocksdb(s->dir);
+}
+
+UNUSED static struct engine *
+rocks_reopen(struct subject *s)
+{
+	engine_free(s->engine);
+	return open_rocksdb(s->dir);
+}
+
 static const struct entity account = { ENTITY_ACCOUNT, 7 };
 
 UNUSED static void
