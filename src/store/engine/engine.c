@@ -4,8 +4,10 @@
  * operation to the engine behind the table. What a batch may hold is checked
  * here, once for all engines; see store/engine.h.
  */
-#include <pthread.h>
+#include <linux/futex.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "store/engine/backend.h"
 
@@ -116,41 +118,35 @@ engine_commit(struct engine *e, struct engine_batch *b)
 	e->ops->commit(e, b);
 }
 
+/* One futex word: a mutex and a condition would wake the waiter only to make it
+ * wait for the lock. */
 struct waiter {
-	pthread_mutex_t lock;
-	pthread_cond_t ended;
-	bool done;
+	_Atomic uint32_t done;
 	enum status status;
 };
 
-/* Signals under the lock: the waiter's stack is gone soon after. */
+/* Once `done` is set the waiter may be gone; waking an address where nobody
+ * waits is harmless. */
 static void
 wake_waiter(struct engine_batch *b, enum status s)
 {
 	struct waiter *w = b->context;
 
-	pthread_mutex_lock(&w->lock);
 	w->status = s;
-	w->done = true;
-	pthread_cond_signal(&w->ended);
-	pthread_mutex_unlock(&w->lock);
+	atomic_store_explicit(&w->done, 1, memory_order_release);
+	(void)syscall(SYS_futex, &w->done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 enum status
 engine_commit_wait(struct engine *e, struct engine_batch *b)
 {
-	struct waiter w = { .done = false };
+	struct waiter w = { .done = 0 };
 
-	CHECK(pthread_mutex_init(&w.lock, NULL) == 0 && pthread_cond_init(&w.ended, NULL) == 0);
 	b->done = wake_waiter;
 	b->context = &w;
 	engine_commit(e, b);
-	pthread_mutex_lock(&w.lock);
-	while (!w.done)
-		pthread_cond_wait(&w.ended, &w.lock);
-	pthread_mutex_unlock(&w.lock);
-	(void)pthread_cond_destroy(&w.ended);
-	(void)pthread_mutex_destroy(&w.lock);
+	while (atomic_load_explicit(&w.done, memory_order_acquire) == 0)
+		(void)syscall(SYS_futex, &w.done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 	b->done = NULL;
 	b->context = NULL;
 	return w.status;
