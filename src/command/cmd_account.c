@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: ISC */
+/* mailstead account: add, list, show, passwd, suspend, resume, quota, remove.
+ * Adding from a file is in cmd_account_batch.c. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/calls.h"
+#include "base/random.h"
+#include "codec/date.h"
+#include "command/account.h"
+#include "runtime/settings.h"
+#include "store/calls.h"
+
+#define PASSWORD_MAX 1024
+
+/* One line of standard input, without its end; asked for at a terminal. */
+static int
+read_password(struct buffer *out)
+{
+	char line[PASSWORD_MAX + 2];
+
+	if (isatty(STDIN_FILENO))
+		fputs("Password: ", stderr);
+	if (fgets(line, sizeof(line), stdin) == NULL)
+		return refused("no password on standard input");
+	line[strcspn(line, "\r\n")] = '\0';
+	buffer_add_string(out, line);
+	secret_wipe(line, sizeof(line));
+	return out->len > 0 ? EXIT_DONE : refused("the password is empty");
+}
+
+enum status
+account_verifier(struct calls *calls, struct text password, struct text hash, struct arena *a,
+    struct auth_verifier_reply *out, struct failure *f)
+{
+	struct auth_verifier_request q = { .password = password, .hash = hash };
+
+	return auth_verifier(calls, &q, a, out, f);
+}
+
+static int
+verifier_of_options(struct instance *i, const struct options *o, struct auth_verifier_reply *out)
+{
+	struct buffer password = BUFFER_INIT;
+	int code = EXIT_DONE;
+	enum status s;
+
+	if (o->hash == NULL)
+		code = read_password(&password);
+	if (code == EXIT_DONE) {
+		s = account_verifier(i->calls, buffer_text(&password), text_of(o->hash), &i->arena,
+		    out, &i->failure);
+		if (s != STATUS_OK)
+			code = refused_by(s, &i->failure);
+	}
+	buffer_done_secret(&password);
+	return code;
+}
+
+static int
+quota_of(const char *word, uint64_t *out)
+{
+	struct failure f = { 0 };
+	int64_t octets = 0;
+
+	if (word != NULL && setting_parse(SET_STORE_QUOTA, text_of(word), &octets, &f) != STATUS_OK)
+		return refused("%s", f.client);
+	*out = (uint64_t)octets;
+	return EXIT_DONE;
+}
+
+static int
+add(struct instance *i, const struct options *o, const char *address)
+{
+	struct store_account_add_request q = { .address = text_of(address),
+		.admin = o->admin != NULL };
+	struct store_account_add_reply r;
+	struct auth_verifier_reply v;
+	enum status s;
+	int code = quota_of(o->quota, &q.quota);
+
+	if (code == EXIT_DONE)
+		code = verifier_of_options(i, o, &v);
+	if (code != EXIT_DONE)
+		return code;
+	q.verifier = v.verifier;
+	q.has_scram = v.has_scram;
+	s = store_account_add(i->calls, &q, &i->arena, &r, &i->failure);
+	if (s != STATUS_OK)
+		return refused_by(s, &i->failure);
+	printf("added %s\n", address);
+	return EXIT_DONE;
+}
+
+static int
+change(
+    struct instance *i, const char *address, struct store_account_set_request *q, const char *done)
+{
+	struct store_account_set_reply r;
+	enum status s;
+
+	q->address = text_of(address);
+	s = store_account_set(i->calls, q, &i->arena, &r, &i->failure);
+	if (s != STATUS_OK)
+		return refused_by(s, &i->failure);
+	printf("%s %s\n", done, address);
+	return EXIT_DONE;
+}
+
+static int
+passwd(struct instance *i, const struct options *o, const char *address)
+{
+	struct store_account_set_request q = { .change = ACCOUNT_VERIFIER };
+	struct auth_verifier_reply v;
+	int code = verifier_of_options(i, o, &v);
+
+	if (code != EXIT_DONE)
+		return code;
+	q.verifier = v.verifier;
+	q.has_scram = v.has_scram;
+	return change(i, address, &q, "password changed for");
+}
+
+static int
+drop(struct instance *i, const char *address)
+{
+	struct store_account_remove_request q = { .address = text_of(address) };
+	struct store_account_remove_reply r;
+	enum status s = store_account_remove(i->calls, &q, &i->arena, &r, &i->failure);
+
+	if (s != STATUS_OK)
+		return refused_by(s, &i->failure);
+	printf("removed %s\n", address);
+	return EXIT_DONE;
+}
+
+static void
+show_text(struct output *out, const struct store_account_reply *r)
+{
+	struct buffer *b = &out->text;
+
+	buffer_addf(b, "address    %.*s\n", TEXT_ARG(r->address));
+	buffer_addf(b, "state      %s%s\n", r->suspended ? "suspended" : "active",
+	    r->admin ? ", admin" : "");
+	buffer_addf(b, "messages   %llu in %llu mailboxes\n", (unsigned long long)r->messages,
+	    (unsigned long long)r->mailboxes);
+	buffer_addf(b, "octets     %llu", (unsigned long long)r->octets);
+	if (r->quota > 0)
+		buffer_addf(b, " of %llu", (unsigned long long)r->quota);
+	buffer_addf(b, "\nSCRAM      %s\ncreated    ",
+	    r->has_scram ? "yes" : "no: the password was not seen yet");
+	date_print_rfc3339(b, r->created);
+	buffer_addf(b, "\nnumber     %llu\n", (unsigned long long)r->account);
+}
+
+static void
+show_json(struct output *out, const struct store_account_reply *r)
+{
+	struct json *j = &out->json;
+	struct buffer created = BUFFER_INIT;
+
+	date_print_rfc3339(&created, r->created);
+	json_object(j);
+	json_key(j, "address");
+	json_text(j, r->address);
+	json_key(j, "suspended");
+	json_bool(j, r->suspended);
+	json_key(j, "admin");
+	json_bool(j, r->admin);
+	json_key(j, "messages");
+	json_u64(j, r->messages);
+	json_key(j, "mailboxes");
+	json_u64(j, r->mailboxes);
+	json_key(j, "octets");
+	json_u64(j, r->octets);
+	json_key(j, "quota");
+	json_u64(j, r->quota);
+	json_key(j, "scram");
+	json_bool(j, r->has_scram);
+	json_key(j, "created");
+	json_text(j, buffer_text(&created));
+	json_key(j, "number");
+	json_u64(j, r->account);
+	json_object_end(j);
+	buffer_done(&created);
+}
+
+static int
+show(struct instance *i, const struct options *o, const char *address)
+{
+	struct store_account_request q = { .address = text_of(address) };
+	struct output out = output_of(o);
+	struct store_account_reply r;
+	enum status s = store_account(i->calls, &q, &i->arena, &r, &i->failure);
+
+	if (s != STATUS_OK)
+		return refused_by(s, &i->failure);
+	out.json = json_to(&out.text);
+	if (out.as_json)
+		show_json(&out, &r);
+	else
+		show_text(&out, &r);
+	return output_write(&out);
+}
+
+static int
+list(struct instance *i, const struct options *o, const char *domain)
+{
+	struct store_accounts_request q = { .domain = text_of(domain) };
+	struct output out = output_of(o);
+	struct store_accounts_reply r;
+	enum status s;
+
+	out.json = json_to(&out.text);
+	if (out.as_json)
+		json_array(&out.json);
+	do {
+		s = store_accounts(i->calls, &q, &i->arena, &r, &i->failure);
+		if (s != STATUS_OK) {
+			buffer_done(&out.text);
+			return refused_by(s, &i->failure);
+		}
+		for (uint32_t k = 0; k < r.addresses.count && k < r.suspended.count; k++) {
+			if (!out.as_json) {
+				buffer_addf(&out.text, "%.*s%s\n", TEXT_ARG(r.addresses.at[k]),
+				    r.suspended.at[k] ? "\tsuspended" : "");
+				continue;
+			}
+			json_object(&out.json);
+			json_key(&out.json, "address");
+			json_text(&out.json, r.addresses.at[k]);
+			json_key(&out.json, "suspended");
+			json_bool(&out.json, r.suspended.at[k] != 0);
+			json_object_end(&out.json);
+		}
+		q.after = r.resume;
+	} while (r.resume.len > 0);
+	if (out.as_json)
+		json_array_end(&out.json);
+	return output_write(&out);
+}
+
+static int
+act(const struct command *c, const struct options *o, struct instance *i)
+{
+	const char *verb = o->arg_count > 0 ? o->args[0] : "";
+	const char *address = o->arg_count > 1 ? o->args[1] : NULL;
+	struct store_account_set_request q = { .change = ACCOUNT_SUSPENDED };
+	bool one = o->arg_count == 2, secret = o->password_stdin != NULL || o->hash != NULL;
+	int code;
+
+	if (strcmp(verb, "list") == 0 && o->arg_count <= 2)
+		return list(i, o, address);
+	if (strcmp(verb, "add") == 0 && o->batch != NULL && o->arg_count == 1)
+		return account_add_batch(i, o);
+	if (strcmp(verb, "add") == 0 && one && secret)
+		return add(i, o, address);
+	if (strcmp(verb, "show") == 0 && one)
+		return show(i, o, address);
+	if (strcmp(verb, "passwd") == 0 && one && secret)
+		return passwd(i, o, address);
+	if (strcmp(verb, "remove") == 0 && one)
+		return drop(i, address);
+	if (strcmp(verb, "suspend") == 0 && one) {
+		q.value = 1;
+		return change(i, address, &q, "suspended");
+	}
+	if (strcmp(verb, "resume") == 0 && one)
+		return change(i, address, &q, "resumed");
+	if (strcmp(verb, "quota") == 0 && o->arg_count == 3) {
+		q.change = ACCOUNT_QUOTA;
+		code = quota_of(o->args[2], &q.value);
+		return code == EXIT_DONE ? change(i, address, &q, "quota set for") : code;
+	}
+	return usage(c);
+}
+
+int
+command_account(const struct command *c, const struct options *o)
+{
+	struct instance i;
+	int code = instance_join(o, &i);
+
+	if (code != EXIT_DONE)
+		return code;
+	code = act(c, o, &i);
+	instance_leave(&i);
+	return code;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * mailstead doctor: which roles run, how each is confined, and what a person
+ * should look at. Exit 1 if something should be.
+ */
+#include "base/clock.h"
+#include "command/command.h"
+#include "runtime/metrics.h"
+#include "runtime/runtime_calls.h"
+#include "runtime/sandbox.h"
+#include "store/calls.h"
+
+#define NOTES_MAX 100
+
+struct checkup {
+	struct instance *i;
+	struct output *out;
+	struct text notes[NOTES_MAX];
+	unsigned note_count;
+};
+
+static void note(struct checkup *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void
+note(struct checkup *c, const char *fmt, ...)
+{
+	struct buffer b = BUFFER_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buffer_addv(&b, fmt, ap);
+	va_end(ap);
+	if (c->note_count < NOTES_MAX)
+		c->notes[c->note_count++] = arena_copy(&c->i->arena, buffer_text(&b));
+	buffer_done(&b);
+}
+
+static void
+print_role(struct checkup *c, enum role role, unsigned k, const struct runtime_ping_reply *r)
+{
+	char words[200];
+	int64_t age = (clock_wall() - (int64_t)r->started) / CLOCK_SECOND;
+
+	sandbox_words((unsigned)r->sandbox, words, sizeof(words));
+	if (!c->out->as_json) {
+		buffer_addf(&c->out->text, "%-8s %-2u pid %-7llu up %llds\t%s\n", role_word(role),
+		    k, (unsigned long long)r->pid, (long long)age, words);
+		return;
+	}
+	json_object(&c->out->json);
+	json_key(&c->out->json, "role");
+	json_text(&c->out->json, text_of(role_word(role)));
+	json_key(&c->out->json, "instance");
+	json_u64(&c->out->json, k);
+	json_key(&c->out->json, "pid");
+	json_u64(&c->out->json, r->pid);
+	json_key(&c->out->json, "seconds");
+	json_i64(&c->out->json, age);
+	json_key(&c->out->json, "sandbox");
+	json_text(&c->out->json, text_of(words));
+	json_object_end(&c->out->json);
+}
+
+static void
+look_at_protections(struct checkup *c, enum role role, unsigned k, unsigned active)
+{
+	if (!(active & SANDBOX_SECCOMP))
+		note(c, "%s %u runs without a system-call filter", role_word(role), k);
+	if (!(active & SANDBOX_LANDLOCK))
+		note(c,
+		    "%s %u runs without Landlock: the kernel lacks it, or this is a build for "
+		    "tests",
+		    role_word(role), k);
+	if (!(active & SANDBOX_USER))
+		note(c, "%s %u has no user of its own (only `mailstead run` as root gives one)",
+		    role_word(role), k);
+}
+
+static void
+look_at_alarms(struct checkup *c, enum role role, unsigned k)
+{
+	struct runtime_metrics_request q = { 0 };
+	struct runtime_metrics_reply r;
+	enum status s = runtime_call_to(
+	    c->i->calls, role, k, &runtime_metrics_call, &q, &c->i->arena, &r, &c->i->failure);
+
+	if (s != STATUS_OK)
+		note(c, "%s %u does not tell its metrics: %s", role_word(role), k, status_word(s));
+	else if (r.values.count > METRIC_ALARMS && r.values.at[METRIC_ALARMS] > 0)
+		note(c, "%s %u has raised %llu alarms: see the log", role_word(role), k,
+		    (unsigned long long)r.values.at[METRIC_ALARMS]);
+}
+
+static void
+look_at_roles(struct checkup *c)
+{
+	static const enum role expected[] = { ROLE_STORE, ROLE_AUTH, ROLE_INTAKE, ROLE_MX,
+		ROLE_ACCESS };
+
+	for (size_t e = 0; e < ARRAY_LEN(expected); e++) {
+		unsigned count = runtime_instances(c->i->calls, expected[e]);
+
+		if (count == 0)
+			note(c, "no %s runs", role_word(expected[e]));
+		for (unsigned k = 0; k < count; k++) {
+			struct runtime_ping_request q = { 0 };
+			struct runtime_ping_reply r;
+			enum status s = runtime_call_to(c->i->calls, expected[e], k,
+			    &runtime_ping_call, &q, &c->i->arena, &r, &c->i->failure);
+
+			if (s != STATUS_OK) {
+				note(c, "%s %u does not answer: %s", role_word(expected[e]), k,
+				    status_word(s));
+				continue;
+			}
+			print_role(c, expected[e], k, &r);
+			look_at_protections(c, expected[e], k, (unsigned)r.sandbox);
+			look_at_alarms(c, expected[e], k);
+		}
+	}
+}
+
+static void
+look_at_domains(struct checkup *c)
+{
+	struct store_domains_request q = { .after = TEXT_EMPTY };
+	struct store_domains_reply r;
+	enum status s = store_domains(c->i->calls, &q, &c->i->arena, &r, &c->i->failure);
+
+	if (s != STATUS_OK)
+		note(c, "the store does not list its domains: %s", status_word(s));
+	else if (r.names.count == 0)
+		note(c, "no domain yet: mailstead domain add NAME");
+}
+
+static void
+print_notes(struct checkup *c)
+{
+	for (unsigned k = 0; k < c->note_count; k++) {
+		if (c->out->as_json)
+			json_text(&c->out->json, c->notes[k]);
+		else
+			buffer_addf(&c->out->text, "note: %.*s\n", TEXT_ARG(c->notes[k]));
+	}
+}
+
+int
+command_doctor(const struct command *c, const struct options *o)
+{
+	struct output out = output_of(o);
+	struct instance i;
+	struct checkup k = { .i = &i, .out = &out };
+	int code;
+
+	if (o->arg_count != 0)
+		return usage(c);
+	code = instance_join(o, &i);
+	if (code != EXIT_DONE)
+		return code;
+	out.json = json_to(&out.text);
+	if (out.as_json) {
+		json_object(&out.json);
+		json_key(&out.json, "roles");
+		json_array(&out.json);
+	}
+	look_at_roles(&k);
+	look_at_domains(&k);
+	if (out.as_json) {
+		json_array_end(&out.json);
+		json_key(&out.json, "notes");
+		json_array(&out.json);
+	}
+	print_notes(&k);
+	if (out.as_json) {
+		json_array_end(&out.json);
+		json_object_end(&out.json);
+	} else if (k.note_count == 0) {
+		buffer_add_string(&out.text, "all well\n");
+	}
+	instance_leave(&i);
+	code = output_write(&out);
+	return code == EXIT_DONE && k.note_count > 0 ? EXIT_REFUSED : code;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+/* What commands share: the way to the instance, and the way out. */
+#include "command/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command/config.h"
+#include "runtime/role.h"
+
+int
+usage(const struct command *c)
+{
+	fprintf(stderr, "usage: mailstead %s\n", c->usage);
+	return EXIT_USAGE;
+}
+
+int
+refused(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("mailstead: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return EXIT_REFUSED;
+}
+
+int
+refused_by(enum status s, const struct failure *f)
+{
+	if (f->client[0] != '\0')
+		return refused("%s", f->client);
+	return refused(
+	    "%s", s == STATUS_UNAVAILABLE ? "the instance does not answer" : status_word(s));
+}
+
+/* The data folder: --dir, or what the configuration file says. */
+static int
+find_dir(const struct options *o, struct arena *a, const char **out)
+{
+	const char *path = o->config == NULL ? CONFIG_DEFAULT : o->config;
+	struct config_problems problems = { .count = 0 };
+	struct config config;
+	struct failure f = { 0 };
+	enum status s;
+
+	if (o->dir != NULL) {
+		*out = o->dir;
+		return EXIT_DONE;
+	}
+	s = config_read(path, a, &config, &problems, &f);
+	if (problems.count > 0)
+		return refused("%s: %.*s", path, TEXT_ARG(problems.at[0]));
+	if (s != STATUS_OK)
+		return refused("%s (use --dir DIR or --config FILE)", f.client);
+	*out = arena_string(a, config.dir);
+	return EXIT_DONE;
+}
+
+int
+instance_join(const struct options *o, struct instance *out)
+{
+	struct instance i = { .calls = NULL };
+	const char *dir;
+	char path[108];
+	enum status s;
+	int code = find_dir(o, &i.arena, &dir);
+
+	if (code != EXIT_DONE) {
+		arena_done(&i.arena);
+		return code;
+	}
+	if ((size_t)snprintf(path, sizeof(path), "%s/operator.sock", dir) >= sizeof(path))
+		code = refused("the name of the data folder is too long: %s", dir);
+	else if ((s = role_join_as_admin(path, &i.calls, &i.failure)) != STATUS_OK)
+		code = refused("%s: %s", dir,
+		    i.failure.client[0] != '\0' ? i.failure.client : "no instance runs here");
+	if (code != EXIT_DONE)
+		arena_done(&i.arena);
+	else
+		*out = i;
+	return code;
+}
+
+void
+instance_leave(struct instance *i)
+{
+	calls_free(i->calls);
+	arena_done(&i->arena);
+}
+
+struct output
+output_of(const struct options *o)
+{
+	return (struct output){ .as_json = o->json != NULL };
+}
+
+int
+output_write(struct output *out)
+{
+	size_t at = 0;
+	ssize_t n = 0;
+
+	if (out->as_json)
+		buffer_add_byte(&out->text, '\n');
+	while (at < out->text.len && n >= 0) {
+		n = write(STDOUT_FILENO, out->text.ptr + at, out->text.len - at);
+		if (n > 0)
+			at += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			n = 0;
+	}
+	buffer_done(&out->text);
+	return n < 0 ? refused("cannot write the answer: %s", strerror(errno)) : EXIT_DONE;
+}

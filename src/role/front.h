@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the front roles (mx, access) share: live settings from the store, TLS
+ * with keys that stay in auth, listeners with their protocols.
+ */
+#ifndef ROLE_FRONT_H
+#define ROLE_FRONT_H
+
+#include "runtime/role.h"
+#include "runtime/tls.h"
+
+/* Takes all live settings from the store; later changes come by runtime_setting. */
+enum status front_settings(struct calls *calls, struct failure *f) MUST_CHECK;
+
+/* Asks auth for the certificates; *out is NULL if there are none. */
+enum status front_tls(struct calls *calls, struct tls_context **out, struct failure *f) MUST_CHECK;
+/* The same for a running service: new connections get what auth has now. */
+void front_tls_again(struct calls *calls, struct service *service);
+
+/* A protocol by the name of its listeners. */
+struct front_protocol {
+	const char *listener;
+	const struct session_class *class;
+};
+
+/* Fills listeners (room for start->listener_count) and proxy peers in config
+ * and starts the service. INVALID for a listener no protocol is known for. */
+enum status front_start(const struct role_start *start, struct calls *calls,
+    const struct front_protocol *protocols, size_t count, struct arena *a,
+    struct service_config *config, struct service **out, struct failure *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Role mx: the SMTP and LMTP sessions of strangers. It may ask the store
+ * whether an address is ours, and hand a message to intake; it reads no mail.
+ */
+#include "role/front.h"
+#include "role/roles.h"
+#include "smtp/server.h"
+
+#define GREETERS 100000 /* addresses that are remembered to have waited */
+
+struct mx {
+	const struct role_start *start;
+	struct arena arena;
+	struct calls *calls;
+	struct smtp_server server;
+	struct service *service;
+};
+
+static const struct front_protocol protocols[] = {
+	{ "smtp", &smtp_mx_class },
+	{ "lmtp", &smtp_lmtp_class },
+};
+
+static enum status
+mx_prepare(const struct role_start *start, void **context, struct failure *f)
+{
+	struct mx *m = MEM_NEW(struct mx);
+
+	(void)f;
+	tls_prepare();
+	m->start = start;
+	*context = m;
+	return STATUS_OK;
+}
+
+/* Serves nothing of its own. */
+static enum status
+mx_serve(void *context, struct call_server_config *config, struct failure *f)
+{
+	(void)context;
+	(void)config;
+	(void)f;
+	return STATUS_OK;
+}
+
+static enum status
+mx_begin(void *context, struct calls *calls, struct failure *f)
+{
+	struct mx *m = context;
+	struct service_config config = {
+		.workers_min = 4,
+		.workers_max = 2000,
+		.sessions_max = 100000,
+		.idle = 5 * CLOCK_MINUTE,
+		.context = &m->server,
+	};
+
+	m->calls = calls;
+	m->server = (struct smtp_server){
+		.calls = calls,
+		.hostname = m->start->hostname,
+		.greeters = smtp_greeters_new(GREETERS),
+	};
+	return front_start(
+	    m->start, calls, protocols, ARRAY_LEN(protocols), &m->arena, &config, &m->service, f);
+}
+
+static void
+mx_certificates(void *context, const struct role_certificate *at, uint32_t count)
+{
+	struct mx *m = context;
+
+	(void)at;
+	(void)count;
+	if (m->service != NULL)
+		front_tls_again(m->calls, m->service);
+}
+
+static void
+mx_stop(void *context, int64_t deadline)
+{
+	struct mx *m = context;
+
+	if (m->service != NULL)
+		service_stop(m->service, deadline);
+	if (m->server.greeters != NULL)
+		smtp_greeters_free(m->server.greeters);
+	arena_done(&m->arena);
+	mem_free(m);
+}
+
+const struct role_ops role_mx_ops = {
+	.role = ROLE_MX,
+	.prepare = mx_prepare,
+	.serve = mx_serve,
+	.begin = mx_begin,
+	.certificates = mx_certificates,
+	.stop = mx_stop,
+};
