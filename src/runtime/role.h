@@ -95,6 +95,14 @@ void calls_free(struct calls *c);
 struct call_pair;
 struct call_pair *call_pair_new(enum role client, const struct call_server_config *server,
     enum role server_role, struct calls **out);
+/* One more server for the same client; gives its number (the first is 0). */
+unsigned call_pair_add(
+    struct call_pair *p, const struct call_server_config *server, enum role server_role);
+/* The server's own end: to call the client's runtime_calls. */
+struct calls *call_pair_server(struct call_pair *p, unsigned number);
+/* The link breaks, as when the server died; and a new one is there. */
+void call_pair_break(struct call_pair *p, unsigned number);
+void call_pair_mend(struct call_pair *p, unsigned number);
 void call_pair_free(struct call_pair *p);
 
 #endif

@@ -4,6 +4,13 @@
  * the file system taken away (Landlock, by system call), after no_new_privs.
  * One table says for each role what it may: see sandbox.c. Applied once, when
  * start-up has opened what the role needs.
+ *
+ * What is not allowed fails with EPERM (from Landlock: EACCES) and goes to the
+ * kernel's audit log; it does not end the process. A refused call gives an
+ * intruder nothing, while killing would make each harmless call that a library
+ * adds one day into an outage. Refused to every role: executing, making
+ * executable memory, new processes, ptrace, mounts, and making sockets except
+ * where the row of the role says so.
  */
 #ifndef RUNTIME_SANDBOX_H
 #define RUNTIME_SANDBOX_H
@@ -26,6 +33,11 @@ struct sandbox_config {
 	bool off;	      /* sanitizer builds: only no_new_privs */
 };
 
+/* The part that comes before the role opens its files: user and group,
+ * no_new_privs, not dumpable, and where `writable` is set, Landlock, so that
+ * threads that the engine starts are confined like all others. sandbox_enter
+ * does it when it was not done. */
+enum status sandbox_begin(const struct sandbox_config *config, struct failure *f) MUST_CHECK;
 /* UNAVAILABLE with words if what the kernel offers could not be applied; a
  * kernel without Landlock is no failure. *active tells the parts. */
 enum status sandbox_enter(

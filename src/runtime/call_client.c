@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The caller's half: requests that wait in their link's map, by id, for the
+ * reader to bring the reply. Who takes an entry out of the map, under the
+ * link's lock, decides how the call ends: the reader with a reply or a loss,
+ * or the caller that waited too long. A caller sleeps on a futex in its own
+ * frame of the stack; the reader touches it last with the exchange of state.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "runtime/call_links.h"
+#include "runtime/metrics.h"
+#include "runtime/runtime_calls.h"
+
+/* A request that ends its server each time is not sent for ever. */
+#define SENDS_MOST 3
+/* Replies up to here are copied into the arena, longer ones adopted. */
+#define COPY_MOST 4096
+
+#define AWAY "The service is not available right now; try again later"
+
+enum { RUNNING, SLEEPING, REPLIED, LOST };
+
+struct pending {
+	const struct call *call;
+	/* a stream: of the heap, freed by the reader */
+	call_stream_fn fn;
+	void *arg;
+	/* a plain call: of the caller's stack */
+	_Atomic uint32_t state;
+	struct call_frame *frame;
+	uint64_t id;
+	uint64_t at;   /* octet of the link at which it begins */
+	bool was_sent; /* perhaps; valid when LOST */
+};
+
+/* ---- sleeping and waking ---- */
+
+static void
+wake(struct pending *p, uint32_t state)
+{
+	_Atomic uint32_t *word = &p->state;
+
+	if (atomic_exchange_explicit(word, state, memory_order_acq_rel) == SLEEPING)
+		(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* RUNNING when the deadline passed. */
+static uint32_t
+sleep_until(struct pending *p, int64_t deadline)
+{
+	struct timespec until = link_timespec(deadline);
+	uint32_t state = RUNNING;
+
+	if (atomic_compare_exchange_strong_explicit(
+		&p->state, &state, SLEEPING, memory_order_acq_rel, memory_order_acquire))
+		state = SLEEPING;
+	while (state == SLEEPING) {
+		long r = syscall(SYS_futex, &p->state, FUTEX_WAIT_BITSET_PRIVATE, SLEEPING,
+		    deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+
+		if (r != 0 && errno == ETIMEDOUT)
+			return RUNNING;
+		state = atomic_load_explicit(&p->state, memory_order_acquire);
+	}
+	return state;
+}
+
+/* ---- sending ---- */
+
+/* Encodes, enters p into the map and sends. CLOSED: the link is broken. */
+static enum status
+send_request(struct link *l, struct pending *p, const void *request)
+{
+	const struct call *call = p->call;
+	struct buffer b = BUFFER_INIT;
+	int fds[CALL_FDS_MAX];
+	unsigned fd_count = 0;
+	enum status st;
+	uint64_t id;
+
+	(void)call_frame_begin(&b);
+	st = call_encode(call->request, call->request_count, request, &b, fds, &fd_count);
+	if (st != STATUS_OK) {
+		buffer_done(&b);
+		return st;
+	}
+	pthread_mutex_lock(&l->lock);
+	id = ++l->last_id;
+	call_frame_end(&b, 0, CALL_KIND_REQUEST, call->number, id, STATUS_OK, fd_count);
+	if (link_append(l, &b, fds, fd_count, &p->at)) {
+		p->id = id;
+		(void)map_put_u64(&l->pending, id, p);
+		if (!l->reader_active)
+			link_flush(l);
+	} else {
+		st = STATUS_CLOSED;
+	}
+	pthread_mutex_unlock(&l->lock);
+	buffer_done(&b);
+	metric_add(METRIC_CALLS_SENT, st == STATUS_OK);
+	return st;
+}
+
+/* Waits for the reply: REPLIED, LOST, or RUNNING for a call that took too
+ * long; after that nobody else knows of p. */
+static uint32_t
+await(struct link *l, struct pending *p, int64_t deadline)
+{
+	uint32_t state = sleep_until(p, deadline);
+	bool mine;
+
+	if (state != RUNNING)
+		return state;
+	pthread_mutex_lock(&l->lock);
+	mine = map_remove_u64(&l->pending, p->id) != NULL;
+	pthread_mutex_unlock(&l->lock);
+	/* The reader has it in its hand: it will be told at once. */
+	return mine ? RUNNING : sleep_until(p, INT64_MAX);
+}
+
+/* ---- replies ---- */
+
+static enum status
+take_failure(struct call_frame *frame, struct failure *f)
+{
+	struct unpack u = unpack_of((struct text){ frame->body, frame->len });
+	struct text client = unpack_text(&u), log = unpack_text(&u);
+	enum status st = frame->status;
+	char words[sizeof(f->client)];
+
+	if (!unpack_end(&u))
+		return fail(f, STATUS_CORRUPT, AWAY, "a failure that does not decode");
+	(void)snprintf(words, sizeof(words), "%.*s", TEXT_ARG(client));
+	return fail(f, st, words, "%.*s", TEXT_ARG(log));
+}
+
+static enum status
+take_reply(const struct call *call, struct call_frame *frame, struct arena *a, void *reply,
+    struct failure *f)
+{
+	struct text body = { frame->body, frame->len };
+	unsigned fd_count = frame->fd_count;
+	enum status st;
+
+	if (frame->status != STATUS_OK) {
+		st = take_failure(frame, f);
+		call_frame_free(frame);
+		return st;
+	}
+	frame->fd_count = 0;
+	if (body.len <= COPY_MOST)
+		body = arena_copy(a, body);
+	st = call_decode(
+	    call->reply, call->reply_count, call->reply_size, body, frame->fds, fd_count, a, reply);
+	if (body.ptr == frame->body)
+		call_frame_adopt(frame, a);
+	else
+		call_frame_free(frame);
+	if (st != STATUS_OK)
+		return fail(f, STATUS_CORRUPT, AWAY, "the reply of %s does not decode", call->name);
+	return STATUS_OK;
+}
+
+/* ---- calls ---- */
+
+/* CLOSED: the link was lost; *sent says whether the server may have it. */
+static enum status
+attempt(struct link *l, const struct call *call, const void *request, struct arena *a, void *reply,
+    struct failure *f, int64_t deadline, bool *sent)
+{
+	struct pending p = { .call = call };
+	enum status st = send_request(l, &p, request);
+
+	if (st == STATUS_CLOSED)
+		return st;
+	if (st != STATUS_OK)
+		return fail(f, st, "The request is too large or cannot be sent",
+		    "%s: request refused by the encoder: %s", call->name, status_word(st));
+	atomic_fetch_add_explicit(&l->in_flight, 1, memory_order_relaxed);
+	switch (await(l, &p, deadline)) {
+	case REPLIED:
+		st = take_reply(call, p.frame, a, reply, f);
+		break;
+	case LOST:
+		*sent = p.was_sent;
+		st = STATUS_CLOSED;
+		break;
+	default:
+		st = fail(f, STATUS_TIMEOUT, AWAY, "no answer to %s in time", call->name);
+	}
+	atomic_fetch_sub_explicit(&l->in_flight, 1, memory_order_relaxed);
+	return st;
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static enum status
+try_call(struct calls *c, enum role to, unsigned instance, const struct call *call,
+    const void *request, struct arena *a, void *reply, struct failure *f)
+{
+	int64_t deadline = link_now() + c->timeout;
+
+	CHECK((call->flags & CALL_STREAM) == 0);
+	for (unsigned sends = 0;;) {
+		bool sent = false;
+		struct link *l;
+		enum status st;
+
+		st = calls_take(c, to, instance, sooner(deadline, link_now() + c->patience), &l);
+		if (st != STATUS_OK)
+			return fail(f, st, AWAY, "%s: role %s is away", call->name, role_word(to));
+		st = attempt(l, call, request, a, reply, f, deadline, &sent);
+		link_unref(l);
+		if (st != STATUS_CLOSED)
+			return st;
+		sends += sent;
+		if (sent && (call->flags & CALL_AGAIN) == 0)
+			return fail(f, STATUS_AMBIGUOUS, AWAY,
+			    "%s: role %s went away before it answered", call->name, role_word(to));
+		if (sends == SENDS_MOST)
+			return fail(f, STATUS_UNAVAILABLE, AWAY,
+			    "%s: role %s went away each time it was asked", call->name,
+			    role_word(to));
+	}
+}
+
+static enum status
+do_call(struct calls *c, enum role to, unsigned instance, const struct call *call,
+    const void *request, struct arena *a, void *reply, struct failure *f)
+{
+	enum status st;
+
+	calls_enter(c);
+	st = try_call(c, to, instance, call, request, a, reply, f);
+	calls_leave(c);
+	return st;
+}
+
+enum status
+call_do(struct calls *c, const struct call *call, const void *request, struct arena *a, void *reply,
+    struct failure *f)
+{
+	return do_call(c, call->server, CALLS_ANY_INSTANCE, call, request, a, reply, f);
+}
+
+enum status
+runtime_call_to(struct calls *c, enum role to, unsigned instance, const struct call *call,
+    const void *request, struct arena *a, void *reply, struct failure *f)
+{
+	bool there;
+
+	CHECK(instance < CALLS_INSTANCES_MAX);
+	pthread_mutex_lock(&c->lock);
+	there = c->at[to][instance] != NULL;
+	pthread_mutex_unlock(&c->lock);
+	if (!there)
+		return fail(f, STATUS_NOT_FOUND, AWAY, "no link to %s %u", role_word(to), instance);
+	return do_call(c, to, instance, call, request, a, reply, f);
+}
+
+static enum status
+open_stream(
+    struct calls *c, const struct call *call, const void *request, call_stream_fn fn, void *arg)
+{
+	struct pending *p;
+	struct link *l;
+	enum status st;
+
+	st = calls_take(c, call->server, CALLS_ANY_INSTANCE, link_now() + c->patience, &l);
+	if (st != STATUS_OK)
+		return st;
+	p = MEM_NEW(struct pending);
+	p->call = call;
+	p->fn = fn;
+	p->arg = arg;
+	st = send_request(l, p, request);
+	if (st != STATUS_OK)
+		mem_free(p);
+	link_unref(l);
+	return st == STATUS_CLOSED ? STATUS_UNAVAILABLE : st;
+}
+
+enum status
+call_stream(
+    struct calls *c, const struct call *call, const void *request, call_stream_fn fn, void *arg)
+{
+	enum status st;
+
+	CHECK((call->flags & CALL_STREAM) != 0);
+	calls_enter(c);
+	st = open_stream(c, call, request, fn, arg);
+	calls_leave(c);
+	return st;
+}
+
+/* ---- on the reader's thread ---- */
+
+static void
+stream_push(struct pending *p, struct call_frame *f)
+{
+	_Alignas(max_align_t) char record[1024];
+	const struct call *call = p->call;
+	struct arena a = ARENA_INIT;
+	enum status st;
+
+	CHECK(call->reply_size <= sizeof(record));
+	st = take_reply(call, f, &a, record, NULL);
+	if (st == STATUS_OK)
+		p->fn(p->arg, STATUS_OK, record);
+	else
+		LOG_WARN("call.push_does_not_decode", FIELD_STRING("call", call->name));
+	arena_done(&a);
+}
+
+static void
+stream_end(struct pending *p, enum status st)
+{
+	p->fn(p->arg, st == STATUS_OK ? STATUS_CLOSED : st, NULL);
+	mem_free(p);
+}
+
+static bool
+may_answer(const struct pending *p, const struct call_frame *f)
+{
+	return f->number == p->call->number && (f->kind == CALL_KIND_REPLY || p->fn != NULL);
+}
+
+/* The entry that this frame answers, taken out unless more will come. OK and
+ * NULL: the caller has gone since. */
+static enum status
+find_pending(struct link *l, const struct call_frame *f, struct pending **out)
+{
+	enum status st = STATUS_OK;
+	struct pending *p;
+
+	pthread_mutex_lock(&l->lock);
+	p = map_get_u64(&l->pending, f->id);
+	if (p == NULL ? f->id > l->last_id : !may_answer(p, f))
+		st = STATUS_INVALID;
+	else if (p != NULL && f->kind == CALL_KIND_REPLY)
+		(void)map_remove_u64(&l->pending, f->id);
+	pthread_mutex_unlock(&l->lock);
+	*out = p;
+	return st;
+}
+
+enum status
+client_frame(struct link *l, struct call_frame *f)
+{
+	struct pending *p;
+	enum status st = find_pending(l, f, &p);
+
+	if (st != STATUS_OK || p == NULL) {
+		call_frame_free(f);
+		return st;
+	}
+	if (p->fn == NULL) {
+		p->frame = f;
+		wake(p, REPLIED);
+	} else if (f->kind == CALL_KIND_PUSH) {
+		stream_push(p, f);
+	} else {
+		st = f->status;
+		call_frame_free(f);
+		stream_end(p, st);
+	}
+	return STATUS_OK;
+}
+
+void
+client_lost(struct link *l)
+{
+	struct map pending;
+	size_t at = 0;
+	void *value;
+
+	pthread_mutex_lock(&l->lock);
+	pending = l->pending;
+	l->pending = (struct map)MAP_INIT;
+	while (map_each(&pending, &at, NULL, NULL, &value))
+		((struct pending *)value)->was_sent = ((struct pending *)value)->at < l->handed;
+	pthread_mutex_unlock(&l->lock);
+	at = 0;
+	while (map_each(&pending, &at, NULL, NULL, &value)) {
+		struct pending *p = value;
+
+		if (p->fn == NULL)
+			wake(p, LOST);
+		else
+			stream_end(p, STATUS_UNAVAILABLE);
+	}
+	map_done(&pending);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * struct calls from the inside: the links of a process, what it serves, and
+ * the steps of its life, for role.c, the tests' pairs and the two halves
+ * call_client.c and call_server.c. Everybody else includes runtime/calls.h.
+ */
+#ifndef RUNTIME_CALL_LINKS_H
+#define RUNTIME_CALL_LINKS_H
+
+#include "runtime/link.h"
+#include "runtime/pool.h"
+
+#define CALLS_MAGIC 0xca115001u
+#define CALLS_INSTANCES_MAX 64
+#define CALLS_ANY_INSTANCE UINT32_MAX
+
+struct calls_config {
+	enum role self;
+	unsigned instance;
+	const struct call_server_config *server; /* NULL: serves nothing */
+	/* A link to a peer was lost; on its reader's thread. May be NULL. */
+	void (*lost)(void *arg, enum role peer, unsigned instance);
+	void *arg;
+	bool no_patience; /* calls fail at once where there is no link */
+};
+
+struct calls {
+	unsigned magic;
+	struct calls_config config;
+	struct call_server_config server;
+	struct map rows; /* number -> struct served */
+	struct pool *pool;
+	int64_t started; /* wall clock */
+	int64_t timeout, patience;
+
+	pthread_mutex_t lock; /* of all that follows */
+	pthread_cond_t changed;
+	struct link *at[ROLE_COUNT][CALLS_INSTANCES_MAX];
+	struct list running, ended; /* links; the second are to be joined */
+	struct list gated;	    /* requests that came before calls_open */
+	bool open;
+	_Atomic bool refusing; /* new requests are answered UNAVAILABLE */
+	bool closing;
+	unsigned users; /* threads between calls_enter and calls_leave */
+};
+
+/* The rows of server and its context must live as long as the calls. Requests
+ * that come before calls_open wait for it. */
+struct calls *calls_new(const struct calls_config *config);
+/* Takes fd: one end of a connected AF_UNIX stream pair. A link to the same
+ * instance that is there already is closed. */
+enum status calls_link(struct calls *c, int fd, enum role peer, unsigned instance) MUST_CHECK;
+void calls_open(struct calls *c);
+/* Refuses new requests and waits for those in hand, streams excepted. */
+void calls_quiesce(struct calls *c, int64_t deadline);
+
+/* ---- between the halves ---- */
+
+/* Around every use of calls by a caller: calls_free waits for them. */
+void calls_enter(struct calls *c);
+void calls_leave(struct calls *c);
+/* A link to this role, referenced. Waits for one until then. UNAVAILABLE: none
+ * came. */
+enum status calls_take(
+    struct calls *c, enum role to, unsigned instance, int64_t until, struct link **out) MUST_CHECK;
+
+enum status client_frame(struct link *l, struct call_frame *f) MUST_CHECK;
+void client_lost(struct link *l);
+
+void server_init(struct calls *c);
+void server_done(struct calls *c);
+enum status server_frame(struct link *l, struct call_frame *f) MUST_CHECK;
+void server_lost(struct link *l);
+
+/* Opens what the handlers of runtime/runtime_calls.h read, which a sandbox
+ * would refuse; harmless the second time. */
+void runtime_calls_prepare(void);
+/* Their rows. */
+extern const struct call_row runtime_rows[];
+extern const size_t runtime_row_count;
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The links of a process: who is linked, which instance is the least busy,
+ * waiting for one that comes back, and the end. A link is in `running` until
+ * its reader says that it is lost, then in `ended` until its threads are
+ * joined; at[][] holds those that calls may choose.
+ */
+#include <time.h>
+
+#include "base/clock.h"
+#include "runtime/call_links.h"
+#include "runtime/role.h"
+#include "runtime/runtime_calls.h"
+
+#define TIMEOUT (60 * CLOCK_SECOND)
+#define PATIENCE (10 * CLOCK_SECOND)
+#define IN_FLIGHT_MAX 4096
+
+struct calls *
+calls_new(const struct calls_config *config)
+{
+	struct calls *c = MEM_NEW(struct calls);
+
+	c->magic = CALLS_MAGIC;
+	c->config = *config;
+	c->started = clock_wall();
+	c->timeout = TIMEOUT;
+	c->patience = config->no_patience ? 0 : PATIENCE;
+	CHECK(pthread_mutex_init(&c->lock, NULL) == 0);
+	CHECK(pthread_cond_init(&c->changed, NULL) == 0);
+	list_init(&c->running);
+	list_init(&c->ended);
+	list_init(&c->gated);
+	if (config->server != NULL) {
+		c->server = *config->server;
+		if (c->server.in_flight_max == 0)
+			c->server.in_flight_max = IN_FLIGHT_MAX;
+		server_init(c);
+	}
+	return c;
+}
+
+/* ---- links ---- */
+
+static enum status
+frame(struct link *l, struct call_frame *f)
+{
+	return f->kind == CALL_KIND_REQUEST ? server_frame(l, f) : client_frame(l, f);
+}
+
+/* With the lock held. */
+static void
+forget(struct calls *c, struct link *l)
+{
+	if (l->instance < CALLS_INSTANCES_MAX && c->at[l->peer][l->instance] == l)
+		c->at[l->peer][l->instance] = NULL;
+}
+
+static void
+lost(struct link *l)
+{
+	struct calls *c = l->owner;
+	bool closing;
+
+	pthread_mutex_lock(&c->lock);
+	forget(c, l);
+	closing = c->closing;
+	pthread_mutex_unlock(&c->lock);
+	client_lost(l);
+	server_lost(l);
+	if (c->config.lost != NULL && !closing)
+		c->config.lost(c->config.arg, l->peer, l->instance);
+	pthread_mutex_lock(&c->lock);
+	list_remove(&l->node);
+	list_add_last(&c->ended, &l->node);
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static const struct link_ops ops = { frame, lost };
+
+static void
+join_ended(struct calls *c)
+{
+	struct list *node;
+
+	for (;;) {
+		pthread_mutex_lock(&c->lock);
+		node = list_take_first(&c->ended);
+		pthread_mutex_unlock(&c->lock);
+		if (node == NULL)
+			return;
+		link_join(LIST_OWNER(node, struct link, node));
+		link_unref(LIST_OWNER(node, struct link, node));
+	}
+}
+
+enum status
+calls_link(struct calls *c, int fd, enum role peer, unsigned instance)
+{
+	struct link *l = link_new(fd, peer, instance, &ops, c, c->server.in_flight_max);
+	struct link *before = NULL;
+	enum status st;
+
+	MAGIC_CHECK(c, CALLS_MAGIC);
+	join_ended(c);
+	pthread_mutex_lock(&c->lock);
+	list_add_last(&c->running, &l->node);
+	/* Links of operators are many and never called. */
+	if (peer != ROLE_ADMIN && instance < CALLS_INSTANCES_MAX) {
+		before = c->at[peer][instance];
+		c->at[peer][instance] = l;
+	}
+	if (before != NULL)
+		link_close(before);
+	st = link_run(l);
+	if (st != STATUS_OK) {
+		forget(c, l);
+		list_remove(&l->node);
+	}
+	pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	if (st != STATUS_OK)
+		link_unref(l);
+	return st;
+}
+
+/* ---- choosing one ---- */
+
+static struct link *
+choose(struct calls *c, enum role to, unsigned instance)
+{
+	struct link *best = NULL;
+
+	if (instance != CALLS_ANY_INSTANCE)
+		return instance < CALLS_INSTANCES_MAX ? c->at[to][instance] : NULL;
+	for (unsigned i = 0; i < CALLS_INSTANCES_MAX; i++) {
+		struct link *l = c->at[to][i];
+
+		if (l != NULL && (best == NULL || l->in_flight < best->in_flight))
+			best = l;
+	}
+	return best;
+}
+
+enum status
+calls_take(struct calls *c, enum role to, unsigned instance, int64_t until, struct link **out)
+{
+	struct timespec then = link_timespec(until);
+	struct link *l;
+	int error = 0;
+
+	CHECK((unsigned)to < ROLE_COUNT);
+	pthread_mutex_lock(&c->lock);
+	while ((l = choose(c, to, instance)) == NULL && !c->closing && error == 0)
+		error = pthread_cond_clockwait(&c->changed, &c->lock, CLOCK_MONOTONIC, &then);
+	if (l == NULL || c->closing) {
+		pthread_mutex_unlock(&c->lock);
+		return STATUS_UNAVAILABLE;
+	}
+	*out = link_ref(l);
+	pthread_mutex_unlock(&c->lock);
+	return STATUS_OK;
+}
+
+void
+calls_enter(struct calls *c)
+{
+	MAGIC_CHECK(c, CALLS_MAGIC);
+	pthread_mutex_lock(&c->lock);
+	c->users++;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+calls_leave(struct calls *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (--c->users == 0 && c->closing)
+		pthread_cond_broadcast(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+}
+
+unsigned
+runtime_instances(struct calls *c, enum role r)
+{
+	unsigned n = CALLS_INSTANCES_MAX;
+
+	pthread_mutex_lock(&c->lock);
+	while (n > 0 && c->at[r][n - 1] == NULL)
+		n--;
+	pthread_mutex_unlock(&c->lock);
+	return n;
+}
+
+/* ---- the end ---- */
+
+void
+calls_quiesce(struct calls *c, int64_t deadline)
+{
+	struct link *links[256];
+	size_t count = 0;
+
+	pthread_mutex_lock(&c->lock);
+	c->refusing = true;
+	LIST_EACH(&c->running, node)
+	{
+		if (count < ARRAY_LEN(links))
+			links[count++] = link_ref(LIST_OWNER(node, struct link, node));
+	}
+	pthread_mutex_unlock(&c->lock);
+	for (size_t i = 0; i < count; i++) {
+		link_hand_drain(links[i], deadline);
+		link_unref(links[i]);
+	}
+}
+
+void
+calls_free(struct calls *c)
+{
+	MAGIC_CHECK(c, CALLS_MAGIC);
+	pthread_mutex_lock(&c->lock);
+	c->closing = true;
+	c->refusing = true;
+	LIST_EACH(&c->running, node)
+	link_close(LIST_OWNER(node, struct link, node));
+	pthread_cond_broadcast(&c->changed);
+	while (!list_empty(&c->running) || c->users > 0)
+		pthread_cond_wait(&c->changed, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+	join_ended(c);
+	if (c->config.server != NULL)
+		server_done(c);
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->lock);
+	c->magic = 0;
+	mem_free(c);
+}
