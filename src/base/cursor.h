@@ -18,7 +18,8 @@ struct cursor {
 static inline struct cursor
 cursor_of(struct text t)
 {
-	return (struct cursor){ t.ptr, t.ptr + t.len };
+	/* An empty text may have no memory at all, and NULL + 0 is undefined. */
+	return t.len == 0 ? (struct cursor){ "", "" } : (struct cursor){ t.ptr, t.ptr + t.len };
 }
 
 static inline bool

@@ -51,6 +51,13 @@ sequence(const unsigned char *p, const unsigned char *end, int32_t *character, s
 	return need + 1;
 }
 
+/* The bytes of t; an empty text may have no memory at all. */
+static const unsigned char *
+bytes_of(struct text t)
+{
+	return (const unsigned char *)(t.len > 0 ? t.ptr : "");
+}
+
 /* Steps over ASCII, eight bytes at a time. */
 static const unsigned char *
 skip_ascii(const unsigned char *p, const unsigned char *end)
@@ -71,7 +78,7 @@ skip_ascii(const unsigned char *p, const unsigned char *end)
 bool
 utf8_valid(struct text t)
 {
-	const unsigned char *p = (const unsigned char *)t.ptr, *end = p + t.len;
+	const unsigned char *p = bytes_of(t), *end = p + t.len;
 	int32_t character;
 	size_t n, bad;
 
@@ -89,7 +96,7 @@ utf8_valid(struct text t)
 bool
 utf8_is_ascii(struct text t)
 {
-	const unsigned char *p = (const unsigned char *)t.ptr, *end = p + t.len;
+	const unsigned char *p = bytes_of(t), *end = p + t.len;
 
 	return skip_ascii(p, end) == end && (t.len == 0 || memchr(t.ptr, 0, t.len) == NULL);
 }
@@ -142,7 +149,7 @@ utf8_add(struct buffer *out, int32_t character)
 void
 utf8_clean(struct buffer *out, struct text t)
 {
-	const unsigned char *p = (const unsigned char *)t.ptr, *end = p + t.len;
+	const unsigned char *p = bytes_of(t), *end = p + t.len;
 	const unsigned char *good = p; /* start of what is right and not yet copied */
 	int32_t character;
 	size_t n, bad;

@@ -7,7 +7,11 @@
  * (Return-Path, Delivered-To) that differs per recipient.
  *
  * Texts in a parsed or decoded summary are views: of the message, of the
- * arena, or of the encoded bytes.
+ * arena, or of the encoded bytes. None holds CR, LF or NUL; octets over 127
+ * are as the message has them in raw values, and UTF-8 in decoded ones.
+ *
+ * A line ends at LF, with or without CR before it. Sizes are those of the
+ * octets that came, whichever line ends they have.
  */
 #ifndef MIME_SUMMARY_H
 #define MIME_SUMMARY_H
@@ -52,7 +56,15 @@ enum mime_encoding {
 };
 
 /* A body part (RFC 2045, RFC 3501 7.4.2 BODYSTRUCTURE). The root part is the
- * message's own body. */
+ * message's own body.
+ *
+ * Whoever walks the tree may rely on this: children lie inside their parent's
+ * body, in order and apart; a multipart has at least one child; envelope is
+ * set for message/rfc822 and message/global alone, which have exactly one
+ * child; nothing else has children; no more than 100 levels. A multipart in
+ * which no part was found, and a message whose octets are encoded, have one
+ * child that is a text/plain of their whole body, in the encoding of the
+ * message. What lies too deep becomes an application/octet-stream. */
 struct mime_part {
 	struct text type;    /* lower case, "text" by default */
 	struct text subtype; /* lower case */
@@ -71,14 +83,20 @@ struct mime_part {
 	uint64_t body_len;  /* octets, still encoded */
 	uint64_t lines;	    /* line ends in the body (text and message parts) */
 	/* multipart: the children; message/rfc822 and message/global: one child,
-	 * the inner message's body, with its envelope. */
+	 * the inner message's body, whose header_at is where the inner message
+	 * begins; the envelope is the inner message's. */
 	struct mime_part *child;	/* first */
 	struct mime_part *next;		/* sibling */
 	struct mime_envelope *envelope; /* of the inner message, else NULL */
 };
 
 /* RFC 3501 7.4.2 ENVELOPE. Texts are raw header values, unfolded and trimmed,
- * encoded words kept; has_* tell an absent field (NIL) from an empty one. */
+ * encoded words kept; has_* tell an absent field (NIL) from an empty one. An
+ * address list is empty when the field is absent or names nobody. Sender and
+ * Reply-To are what stands in the message: who prints an ENVELOPE puts From in
+ * place of an empty one. host is empty where an address has none; since IMAP
+ * takes NIL there for a group, print "" unless group_start or group_end is
+ * set. Of a field that stands there twice, the first counts. */
 struct mime_envelope {
 	struct text date;
 	struct text subject;
@@ -93,10 +111,11 @@ enum mime_fact {
 	MIME_HAS_ATTACHMENT = 1 << 0, /* what a person calls one (RFC 8621 4.1.4) */
 	MIME_HAS_HTML = 1 << 1,
 	MIME_HAS_TEXT = 1 << 2,
-	MIME_HAS_8BIT = 1 << 3,	   /* octets over 127 outside binary parts */
+	MIME_HAS_8BIT = 1 << 3,	   /* octets over 127 in bodies, binary parts aside */
 	MIME_HAS_BINARY = 1 << 4,  /* NUL, or a line over 998 octets, or a bare CR or LF */
-	MIME_HEADER_UTF8 = 1 << 5, /* RFC 6532 header */
-	MIME_CUT = 1 << 6,	   /* a limit was met: the rest is one opaque part */
+	MIME_HEADER_UTF8 = 1 << 5, /* RFC 6532 header, of the message or of a part */
+	MIME_CUT = 1 << 6,	   /* a limit was met: the rest is one opaque part, or
+				    * a header has fields that were not read */
 	MIME_OPAQUE = 1 << 7,	   /* the parser gave up: one text part */
 	MIME_ENCRYPTED = 1 << 8,
 	MIME_SIGNED = 1 << 9,
