@@ -14,7 +14,7 @@
 #define DEFAULT_CACHE (128 * MIB)
 #define DEFAULT_WRITE_BUFFER (64 * MIB)
 #define MAX_WAL (256 * MIB)
-#define LOG_LEVEL_WARN_OF_ROCKSDB 2
+#define ROCKSDB_LOG_FATAL 4
 
 enum { FAMILIES = 3 };
 
@@ -82,8 +82,11 @@ db_options(void)
 	rocksdb_options_set_max_background_jobs(o, 3);
 	rocksdb_options_set_max_open_files(o, 4096);
 	rocksdb_options_set_max_manifest_file_size(o, 16 * MIB);
-	rocksdb_options_set_info_log_level(o, LOG_LEVEL_WARN_OF_ROCKSDB);
-	rocksdb_options_set_max_log_file_size(o, MIB);
+	/* RocksDB's own log must stay empty: where its asserts are compiled in, it
+	 * ends the process when it cannot write a line to a full disk. Without
+	 * a size limit even the headers heed the level. */
+	rocksdb_options_set_info_log_level(o, ROCKSDB_LOG_FATAL);
+	rocksdb_options_set_max_log_file_size(o, 0);
 	rocksdb_options_set_keep_log_file_num(o, 2);
 	rocksdb_options_set_stats_dump_period_sec(o, 0);
 	rocksdb_options_set_stats_persist_period_sec(o, 0);

@@ -853,6 +853,44 @@ guards_hold_against_many(void **state)
 
 /* ---- every test on every engine ---- */
 
+static const struct engine_strictness unkind = {
+	.seed = 11,
+	.conflict = 50,
+	.ambiguous_done = 50,
+	.ambiguous_lost = 50,
+	.full = 50,
+	.notice_lost = 200,
+	.notice_late = 200,
+	.latency = 50,
+};
+
+static struct engine *
+memory_open(struct subject *s)
+{
+	return engine_memory_new();
+}
+
+static struct engine *
+strict_open(struct subject *s)
+{
+	return engine_memory_strict_new(&(struct engine_strictness){ .seed = 1 });
+}
+
+static struct engine *
+unkind_open(struct subject *s)
+{
+	return engine_memory_strict_new(&unkind);
+}
+
+static struct engine *
+memory_reopen(struct subject *s)
+{
+	struct engine *next = engine_memory_reopen(s->engine);
+
+	engine_free(s->engine);
+	return next;
+}
+
 static struct subject subjects[] = {
 	{ .name = "memory", .exact = true, .open = memory_open, .reopen = memory_reopen },
 	{ .name = "strict", .exact = true, .open = strict_open, .reopen = memory_reopen },

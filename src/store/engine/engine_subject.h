@@ -22,44 +22,6 @@ struct subject {
 	char dir[64];
 };
 
-static const struct engine_strictness unkind = {
-	.seed = 11,
-	.conflict = 50,
-	.ambiguous_done = 50,
-	.ambiguous_lost = 50,
-	.full = 50,
-	.notice_lost = 200,
-	.notice_late = 200,
-	.latency = 50,
-};
-
-static struct engine *
-memory_open(struct subject *s)
-{
-	return engine_memory_new();
-}
-
-static struct engine *
-strict_open(struct subject *s)
-{
-	return engine_memory_strict_new(&(struct engine_strictness){ .seed = 1 });
-}
-
-static struct engine *
-unkind_open(struct subject *s)
-{
-	return engine_memory_strict_new(&unkind);
-}
-
-static struct engine *
-memory_reopen(struct subject *s)
-{
-	struct engine *next = engine_memory_reopen(s->engine);
-
-	engine_free(s->engine);
-	return next;
-}
-
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
