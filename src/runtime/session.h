@@ -18,11 +18,25 @@
 
 struct service;
 struct listener;
+struct network;
+struct tls_context;
 
-enum next { NEXT_PARK, NEXT_CLOSE };
+enum next {
+	NEXT_PARK,
+	NEXT_CLOSE,
+	/* Flush, then shake hands for TLS with the service's context, parked
+	 * while the client is silent (stream_start_tls would hold a thread).
+	 * Then s->tls is set and run() comes with WAKE_INPUT as usual; a failure
+	 * closes. Buffered input at this point closes too (RFC 3207 6): refuse
+	 * it before. Any protocol state from before is yours to forget. */
+	NEXT_START_TLS,
+};
 
 /* Why run() is called. Several may hold at once: EVENT and TIMER win over
- * INPUT, and input that came meanwhile is in the stream all the same. */
+ * INPUT, and input that came meanwhile is in the stream all the same. Before
+ * WAKE_INPUT the runtime has read what was there (or met the end, which the
+ * next stream_fill tells), so a run that takes all whole lines out of the
+ * buffer and then returns NEXT_PARK costs no further read. */
 enum wake {
 	WAKE_START, /* first call: send the greeting */
 	WAKE_INPUT, /* more octets (or the end) can be read */
@@ -37,7 +51,8 @@ struct session_class {
 	const char *name; /* "imap", in logs and metrics */
 	size_t size;	  /* of the protocol's struct, which begins with struct session */
 	enum next (*run)(struct session *s, enum wake why);
-	void (*done)(struct session *s); /* frees what the protocol holds */
+	void (*done)(struct session *s); /* frees what the protocol holds; or NULL */
+	const char *busy;		 /* said to who is refused at the door; or NULL */
 };
 
 /* Where clients connect; one row of the configuration. */
@@ -63,7 +78,7 @@ struct session {
 	struct sockaddr_storage peer; /* after PROXY, the real client */
 	struct sockaddr_storage local;
 	bool tls;	    /* the stream is encrypted */
-	int64_t park_until; /* set before NEXT_PARK: monotonic; 0: service default */
+	int64_t park_until; /* 0 at each run; set before NEXT_PARK: monotonic; 0: service default */
 	uint64_t id;	    /* unique in this process; in logs */
 	int64_t began;	    /* wall clock */
 	/* the runtime's own */
@@ -71,12 +86,18 @@ struct session {
 	struct list in_service;
 	uint64_t topic;
 	struct list in_topic;
-	uint32_t state; /* atomic: see session.c */
-	uint32_t timer; /* position in the waiter's heap, +1 */
-	uint64_t limit_key;
+	_Atomic uint32_t state; /* see waiter.c */
+	uint32_t timer;		/* position in the waiter's heap, +1 */
+	uint64_t limit_key;	/* 0: not counted */
+	uint8_t phase;		/* see session.c */
+	bool armed;		/* known to epoll */
 };
 
-/* The peer's address as text, without port: "192.0.2.1", "2001:db8::1". */
+/* Deadline and minimum rate of the stream end with the run that set them: the
+ * flush that follows has a minute. */
+
+/* The peer's address as text, without port: "192.0.2.1", "2001:db8::1"; "local"
+ * for a Unix socket. */
 struct text session_peer_text(const struct session *s, char out[64]);
 bool session_peer_loopback(const struct session *s);
 
@@ -92,15 +113,20 @@ bool service_watched(struct service *v, uint64_t topic);
 
 /* A service is the sessions of one process: a pool, a waiter, listeners. */
 struct service_config {
-	const struct listener *listeners;
+	const struct listener *listeners; /* stay the caller's, as do their sockets */
 	size_t listener_count;
 	unsigned workers_min, workers_max;
 	unsigned sessions_max;	  /* beyond: answered by the class's busy text and closed */
-	unsigned per_address_max; /* sessions of one address (IPv6: one /64); 0: none */
+	unsigned per_address_max; /* sessions of one address (IPv6: one /64); 0: none.
+				   * Loopback is not counted */
 	int64_t linger;		  /* microseconds; 0: 20,000 */
-	int64_t idle;		  /* parked without input, microseconds */
+	int64_t idle;		  /* parked without input, microseconds; 0: for ever */
 	struct tls_context *tls;  /* may be NULL */
 	void *context;		  /* the protocol's: service_context() */
+	/* Who may speak the PROXY protocol on listeners with proxy set; they
+	 * must, all others must not. The caller keeps them. */
+	const struct network *proxy_peers;
+	size_t proxy_peer_count;
 };
 struct service *service_start(const struct service_config *config);
 void *service_context(struct service *v);
@@ -109,8 +135,11 @@ void service_set_tls(struct service *v, struct tls_context *tls);
 /* Takes the context of now for a handshake; unref it afterwards. */
 struct tls_context *service_tls(struct service *v);
 /* Stops accepting, wakes every session with WAKE_STOP, waits until all are
- * gone or the deadline (monotonic) passed, then closes the rest. */
+ * gone or the deadline (monotonic) passed, then closes the connections of the
+ * rest and waits until their code has noticed. Publishing stays harmless. */
 void service_stop(struct service *v, int64_t deadline);
+/* After service_stop, when nobody publishes any more. */
+void service_free(struct service *v);
 
 struct service_facts {
 	unsigned sessions, parked, threads;

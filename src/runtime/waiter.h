@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The waiter: one thread with an epoll set and a heap of times, in which
- * parked sessions sleep. The rules of parking:
+ * parked sessions sleep. Input and times wake them on its thread; whoever
+ * publishes hands what it woke to the pool directly. The rules of parking:
  *
  * 1. A session is in exactly one place: on a worker, in the pool's queue, or
  *    parked. Whoever parks it does not touch it afterwards.
@@ -9,12 +10,13 @@
  *    command's arena or a snapshot held, never in the middle of a parse.
  * 3. A session is woken at most once a park; a publish that comes while it
  *    runs sets a flag that parking looks at (no lost wake-up).
- * 4. Only the waiter frees a session, after the epoll batch in hand, so that
- *    no event points at freed memory. Publishers hold a topic number, not a
- *    pointer.
+ * 4. Only the waiter frees a session's memory, after the epoll batch in hand,
+ *    so that no event points at freed memory. Publishers hold a topic number,
+ *    not a pointer.
  * 5. A TLS stream is flushed before parking, and is not parked while OpenSSL
  *    holds octets that poll cannot see (stream_pending).
- * 6. A worker lingers for the next command before it parks the session.
+ * 6. A worker lingers for the next command before it parks the session, unless
+ *    others wait for a thread or the client was not what woke the session.
  * 7. A half-received line stays in the session's own stream buffer and parks
  *    too: a slow client costs a struct, not a thread.
  * 8. Transfers inside a command have a deadline and a minimum rate
@@ -29,23 +31,36 @@
 
 struct waiter;
 
-/* ready() is called on the waiter's thread with the reason; it hands the
- * session to the pool. accept() for a listening socket that has connections. */
 struct waiter_config {
-	void (*ready)(void *arg, struct session *s, enum wake why);
+	/* Hands a session that was woken to the pool; on any thread. */
+	void (*ready)(void *arg, struct session *s);
+	/* A listening socket has connections; on the waiter's thread. */
 	void (*accept)(void *arg, const struct listener *l);
 	void *arg;
 };
 
 struct waiter *waiter_new(const struct waiter_config *config);
+/* The listener's socket becomes non-blocking. */
 void waiter_listen(struct waiter *w, const struct listener *l);
-/* Parks until input, wake, or s->park_until. */
-void waiter_park(struct waiter *w, struct session *s);
-/* Wakes a parked session for this reason; harmless if it is not parked. */
-void waiter_wake(struct waiter *w, struct session *s, enum wake why);
-/* Frees the session (class->done, stream_done, memory) on the waiter's thread. */
-void waiter_dispose(struct waiter *w, struct session *s);
+/* No accept() for this long: the process has no descriptors left. */
+void waiter_pause_listening(struct waiter *w, int64_t microseconds);
 void waiter_stop_listening(struct waiter *w);
+
+/* Parks until input, a claim, or the monotonic time until (0: none). If a
+ * reason is pending already, ready() is called at once. */
+void waiter_park(struct waiter *w, struct session *s, int64_t until);
+/* Notes the reason; true if the session was parked and is the caller's now,
+ * to be given to ready() (or kept in a list by its task's node until then).
+ * The caller makes sure that the session is not disposed of meanwhile. */
+bool waiter_claim(struct waiter *w, struct session *s, enum wake why) MUST_CHECK;
+/* Takes the most important pending reason; false if there is none. */
+bool waiter_reason(struct session *s, enum wake *why) MUST_CHECK;
+/* Frees the memory on the waiter's thread. The session's socket is closed and
+ * nobody else knows of it any more. */
+void waiter_dispose(struct waiter *w, struct session *s);
+
+unsigned waiter_parked(struct waiter *w);
+/* When no session is left. */
 void waiter_free(struct waiter *w);
 
 #endif

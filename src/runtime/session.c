@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One session on a worker: the phases before the protocol's first run (PROXY
+ * header, TLS handshake), the runs, and what follows each: flush, look whether
+ * somebody called meanwhile, linger for the next input, park. A handshake or
+ * header that is not whole parks like a half line, so that a silent client
+ * costs no thread at any point.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "runtime/network.h"
+#include "runtime/proxy.h"
+#include "runtime/session_private.h"
+
+#define FLUSH_MAX CLOCK_MINUTE
+
+struct text
+session_peer_text(const struct session *s, char out[64])
+{
+	const uint8_t *octets;
+	size_t n = network_octets(&s->peer, &octets);
+
+	if (n == 0 || inet_ntop(n == 4 ? AF_INET : AF_INET6, octets, out, 64) == NULL)
+		return TEXT("local");
+	return text_of(out);
+}
+
+bool
+session_peer_loopback(const struct session *s)
+{
+	return s->peer.ss_family == AF_UNIX || network_loopback(&s->peer);
+}
+
+enum phase
+session_first_phase(const struct session *s)
+{
+	const struct service_config *c = &s->service->config;
+
+	if (s->listener->proxy && networks_have(c->proxy_peers, c->proxy_peer_count, &s->peer))
+		return PHASE_PROXY;
+	return PHASE_START;
+}
+
+static void
+log_failure(const struct session *s, const char *event, const char *why)
+{
+	char peer[64];
+
+	LOG_INFO(event, FIELD_STRING("class", s->class->name), FIELD_U64("session", s->id),
+	    FIELD_TEXT("peer", session_peer_text(s, peer)), FIELD_STRING("why", why));
+}
+
+/* ---- the phases ---- */
+
+static enum next
+refuse_header(struct session *s)
+{
+	log_failure(s, "proxy.refused", "no valid PROXY header");
+	return NEXT_CLOSE;
+}
+
+/* The real client counts against the limits only from here on. */
+static enum next
+accept_header(struct session *s, const struct proxy_header *h)
+{
+	if (!h->own) {
+		s->peer = h->peer;
+		s->local = h->local;
+	}
+	if (!service_admit(s->service, s)) {
+		stream_write(&s->stream, text_of(s->class->busy));
+		return NEXT_CLOSE;
+	}
+	s->phase = PHASE_START;
+	return NEXT_PARK;
+}
+
+static enum next
+read_header(struct session *s)
+{
+	struct proxy_header h;
+	enum status st;
+	size_t used;
+
+	st = stream_fill_now(&s->stream);
+	if (st == STATUS_AGAIN)
+		return NEXT_PARK;
+	if (st != STATUS_OK)
+		return refuse_header(s);
+	st = proxy_parse(stream_buffered(&s->stream), &h, &used);
+	if (st == STATUS_AGAIN)
+		return NEXT_PARK;
+	if (st != STATUS_OK)
+		return refuse_header(s);
+	stream_consume(&s->stream, used);
+	return accept_header(s, &h);
+}
+
+static enum next
+run(struct session *s, enum wake why)
+{
+	enum next next;
+
+	s->park_until = 0;
+	next = s->class->run(s, why);
+	stream_set_deadline(&s->stream, 0);
+	stream_set_min_rate(&s->stream, 0);
+	return why == WAKE_STOP ? NEXT_CLOSE : next;
+}
+
+/* Runs the protocol for this reason; input is read before. */
+static enum next
+run_protocol(struct session *s, enum wake why, bool filled)
+{
+	if (s->phase == PHASE_START) {
+		s->phase = PHASE_RUN;
+		return why == WAKE_STOP ? NEXT_CLOSE : run(s, WAKE_START);
+	}
+	if (why == WAKE_INPUT && !filled && stream_fill_now(&s->stream) == STATUS_AGAIN)
+		return NEXT_PARK;
+	return run(s, why);
+}
+
+/* One step for this reason. Before the protocol runs, nobody waits for ever
+ * and a stop is the end. */
+static enum next
+step(struct session *s, enum wake why, bool filled)
+{
+	if (s->phase == PHASE_RUN || s->phase == PHASE_START)
+		return run_protocol(s, why, filled);
+	if (why == WAKE_STOP || why == WAKE_TIMER)
+		return NEXT_CLOSE;
+	return read_header(s);
+}
+
+/* ---- what follows a step ---- */
+
+static void
+flush(struct session *s)
+{
+	if (s->stream.out.len == 0)
+		return;
+	stream_set_deadline(&s->stream, clock_mono() + FLUSH_MAX);
+	(void)stream_flush(&s->stream); /* sticky */
+	stream_set_deadline(&s->stream, 0);
+}
+
+/* Looks for more input, for a while if the client was the last to act and no
+ * other session waits for this thread. Octets that poll cannot see are found
+ * here, so that parking is safe after AGAIN. */
+static enum status
+linger(struct session *s, enum wake why)
+{
+	bool client = why == WAKE_INPUT || why == WAKE_START;
+
+	if (client && !pool_full(s->service->pool))
+		return stream_wait(&s->stream, s->service->config.linger);
+	return stream_pending(&s->stream) ? stream_wait(&s->stream, 0) : STATUS_AGAIN;
+}
+
+static void
+park(struct session *s)
+{
+	struct service *v = s->service;
+	int64_t idle = v->config.idle;
+
+	if (s->park_until == 0 && idle != 0)
+		s->park_until = clock_mono() + idle;
+	(void)stream_idle(&s->stream);
+	waiter_park(v->waiter, s, s->park_until);
+}
+
+static void
+finish(struct session *s)
+{
+	struct service *v = s->service;
+
+	flush(s);
+	service_forget(v, s);
+	if (s->class->done != NULL)
+		s->class->done(s);
+	stream_done(&s->stream);
+	waiter_dispose(v->waiter, s);
+}
+
+/* The reason to go on at once, if there is one. *filled: input was read. What
+ * came together with a PROXY header is input for the run after the first. */
+static bool
+goes_on(struct session *s, enum phase before, enum wake *why, bool *filled)
+{
+	*filled = false;
+	if (s->phase == PHASE_START || waiter_reason(s, why))
+		return true;
+	if (s->phase != PHASE_RUN)
+		return false;
+	if (before == PHASE_RUN || stream_buffered(&s->stream).len == 0) {
+		if (linger(s, *why) == STATUS_AGAIN)
+			return waiter_reason(s, why);
+	}
+	*why = WAKE_INPUT;
+	*filled = true;
+	return true;
+}
+
+void
+session_work(struct task *t)
+{
+	struct session *s = LIST_OWNER(t, struct session, task);
+	enum wake why = WAKE_INPUT;
+	enum phase before;
+	bool filled = false, over;
+
+	MAGIC_CHECK(s, SESSION_MAGIC);
+	if (!waiter_reason(s, &why))
+		why = WAKE_INPUT;
+	do {
+		before = s->phase;
+		over = s->stream.broken != STATUS_OK; /* this run only hears of it */
+		if (step(s, why, filled) == NEXT_CLOSE || over) {
+			finish(s);
+			return;
+		}
+		flush(s);
+	} while (goes_on(s, before, &why, &filled));
+	park(s);
+}
