@@ -87,6 +87,40 @@ worker_rest(struct worker *w)
 	buffer_rest(&w->content);
 }
 
+/* ---- large messages ---- */
+
+/* A large message is in memory some times over (received, as a whole, packed):
+ * only a few are worked on at the same time, the others wait their turn. */
+#define LARGE (1u << 20)
+#define LARGE_AT_ONCE 8
+
+static pthread_mutex_t large_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t large_left = PTHREAD_COND_INITIALIZER;
+static unsigned large_inside;
+
+static void
+large_enter(size_t octets)
+{
+	if (octets < LARGE)
+		return;
+	(void)pthread_mutex_lock(&large_lock);
+	while (large_inside == LARGE_AT_ONCE)
+		(void)pthread_cond_wait(&large_left, &large_lock);
+	large_inside++;
+	(void)pthread_mutex_unlock(&large_lock);
+}
+
+static void
+large_leave(size_t octets)
+{
+	if (octets < LARGE)
+		return;
+	(void)pthread_mutex_lock(&large_lock);
+	large_inside--;
+	(void)pthread_cond_signal(&large_left);
+	(void)pthread_mutex_unlock(&large_lock);
+}
+
 /* ---- a message ---- */
 
 /* A message in hand: what came, and what is made of it. */
@@ -200,6 +234,7 @@ static void
 handle_deliver(struct call_in *call, const void *request, void *context)
 {
 	const struct intake_deliver_request *q = request;
+	size_t octets = q->message.bytes.len; /* the request ends with its answer */
 	struct worker *w = worker_take();
 	struct piece_of_mail m = {
 		.op = q->op,
@@ -209,13 +244,16 @@ handle_deliver(struct call_in *call, const void *request, void *context)
 	};
 	struct intake_deliver_reply reply = { .texts = { NULL, 0 } };
 	struct failure f;
-	enum status s = deliver(context, w, q, &m, &reply, &f);
+	enum status s;
 
+	large_enter(octets);
+	s = deliver(context, w, q, &m, &reply, &f);
 	if (s == STATUS_OK)
 		call_reply(call, &reply);
 	else
 		call_fail(call, s, &f);
 	worker_rest(w);
+	large_leave(octets);
 }
 
 static enum status
@@ -252,6 +290,7 @@ static void
 handle_append(struct call_in *call, const void *request, void *context)
 {
 	const struct intake_append_request *q = request;
+	size_t octets = q->message.bytes.len; /* the request ends with its answer */
 	struct worker *w = worker_take();
 	struct piece_of_mail m = {
 		.op = q->op,
@@ -259,13 +298,16 @@ handle_append(struct call_in *call, const void *request, void *context)
 	};
 	struct intake_append_reply reply;
 	struct failure f;
-	enum status s = append(context, w, q, &m, &reply, &f);
+	enum status s;
 
+	large_enter(octets);
+	s = append(context, w, q, &m, &reply, &f);
 	if (s == STATUS_OK)
 		call_reply(call, &reply);
 	else
 		call_fail(call, s, &f);
 	worker_rest(w);
+	large_leave(octets);
 }
 
 static const struct call_row rows[] = {

@@ -6,12 +6,18 @@
  */
 #include "smtp/message.h"
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "runtime/settings.h"
 
 /* A message beyond the limit is read to its end, so that the client gets its
  * 552; but no further than this many times the limit. */
 #define SWALLOW_TIMES 4
+
+/* Octets that all messages of this process hold: a session may park in the
+ * middle of its chunks, so the number of workers does not bound them. */
+static _Atomic uint64_t in_hand;
 
 struct smtp_message *
 smtp_message_new(uint64_t limit, bool binary)
@@ -29,6 +35,7 @@ smtp_message_free(struct smtp_message *m)
 {
 	if (m == NULL)
 		return;
+	atomic_fetch_sub(&in_hand, m->held);
 	spool_done(&m->spool);
 	mem_free(m);
 }
@@ -39,7 +46,13 @@ keep(void *arg, struct text part)
 	struct smtp_message *m = arg;
 
 	m->octets += part.len;
-	if (m->failed == STATUS_OK)
+	if (m->failed != STATUS_OK || m->spool.overflow)
+		return;
+	m->held += part.len;
+	if (atomic_fetch_add(&in_hand, part.len) + part.len >
+	    (uint64_t)setting(SET_SMTP_IN_HAND_MAX))
+		m->failed = STATUS_FULL;
+	else
 		m->failed = spool_add(&m->spool, part);
 }
 

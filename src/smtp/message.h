@@ -19,7 +19,8 @@ struct smtp_message {
 	uint64_t octets;    /* received, kept or not */
 	uint64_t limit;	    /* octets that are kept */
 	bool binary;	    /* BODY=BINARYMIME: lines are not looked at */
-	enum status failed; /* the spool's */
+	uint64_t held;	    /* octets that count against smtp.in_hand_max */
+	enum status failed; /* the spool's, or FULL */
 };
 
 struct smtp_message *smtp_message_new(uint64_t limit, bool binary);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Fuzzes whole SMTP and LMTP sessions: the first octet chooses the listener,
+ * the rest is what the client says. Whatever it is, every reply is a line and
+ * no message reaches intake with a CR or LF that stands alone, unless BDAT was
+ * binary.
+ */
+#define HOUSE_WITHOUT_CMOCKA
+#include "smtp/test_house.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check_lines(struct text out)
+{
+	struct text line;
+
+	CHECK(text_ends(out, TEXT("\r\n")));
+	while (text_split(&out, '\n', &line)) {
+		CHECK(line.len >= 5 && line.len < REPLY_LINE_MAX);
+		CHECK(byte_digit(line.ptr[0]) && byte_digit(line.ptr[2]));
+		CHECK(text_find_byte(line, '\r', 0) == line.len - 1);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct house *h;
+	struct text in = { (const char *)data, size };
+	struct lines lines = { 0 };
+
+	if (h == NULL) {
+		h = MEM_NEW(struct house);
+		house_open(h);
+	}
+	if (size == 0)
+		return 0;
+	buffer_clear(&h->last.message);
+	check_lines(house_talk(h, data[0] & 1 ? TEST_LMTP : TEST_MX, text_part(in, 1, in.len)));
+	lines_all(&lines, buffer_text(&h->last.message));
+	lines_end(&lines);
+	CHECK(!lines.bare || text_find_ci(in, TEXT("BINARYMIME"), 0) < in.len);
+	return 0;
+}
