@@ -91,7 +91,8 @@ random_seed_for_test(uint64_t seed)
 void
 secret_wipe(void *p, size_t n)
 {
-	explicit_bzero(p, n);
+	if (n > 0)
+		explicit_bzero(p, n);
 }
 
 bool

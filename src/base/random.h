@@ -14,7 +14,7 @@ uint64_t random_below(uint64_t n);
 /* For tests: a repeatable sequence from this seed; 0 gives the kernel back. */
 void random_seed_for_test(uint64_t seed);
 
-/* Overwrites memory in a way that the compiler keeps. */
+/* Overwrites memory in a way that the compiler keeps; p may be NULL if n is 0. */
 void secret_wipe(void *p, size_t n);
 /* Compares in time that depends on the lengths only. */
 bool secret_equal(struct text a, struct text b);
