@@ -321,11 +321,16 @@ done(struct session *s)
 	arena_done(&x->scratch);
 }
 
+/* Said at the door, before there is a session (runtime/session.h): the one
+ * reply that is not of the table's making. */
+#define BUSY "421 4.3.2 Too many connections; try again later\r\n"
+
 const struct session_class smtp_mx_class = {
 	.name = "smtp",
 	.size = sizeof(struct smtp_session),
 	.run = run_mx,
 	.done = done,
+	.busy = BUSY,
 };
 
 const struct session_class smtp_lmtp_class = {
@@ -333,4 +338,5 @@ const struct session_class smtp_lmtp_class = {
 	.size = sizeof(struct smtp_session),
 	.run = run_lmtp,
 	.done = done,
+	.busy = BUSY,
 };
