@@ -483,7 +483,8 @@ meet_boundary(struct parser *p, uint32_t level, bool close)
 	}
 	close_parts(p, level + 1, end, lines);
 	pass_line(p);
-	if (close) {
+	/* Behind one that ends a message that was cut off, nothing begins. */
+	if (close || p->at == p->end) {
 		o->boundary = TEXT_EMPTY;
 		return;
 	}
