@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Arguments that many commands have: a mailbox (RFC 3501 9 mailbox), a
+ * sequence-set, the end. Each makes the reply itself where it fails, so that a
+ * handler reads as its grammar does.
+ */
+#include "imap/names.h"
+#include "imap/session.h"
+
+bool
+imap_arg_mailbox(struct command *c, struct text *name)
+{
+	struct text wire;
+	const char *why;
+
+	if (!imap_sp(&c->args) || !imap_astring(&c->args, &c->arena, &wire)) {
+		(void)imap_bad(c, "Expected the name of a mailbox");
+		return false;
+	}
+	if (imap_name_decode(wire, &c->arena, name, &why) != STATUS_OK) {
+		(void)imap_no(c, "CANNOT", why);
+		return false;
+	}
+	return true;
+}
+
+static void
+free_runs(void *runs)
+{
+	runs_done(runs);
+}
+
+bool
+imap_arg_set(struct command *c, struct runs *uids)
+{
+	struct sequence_set set;
+
+	*uids = (struct runs)RUNS_INIT;
+	if (!imap_sp(&c->args) || !imap_sequence_set(&c->args, &c->arena, &set)) {
+		(void)imap_bad(c, "Expected a set of messages");
+		return false;
+	}
+	arena_on_done(&c->arena, free_runs, uids);
+	if (!view_resolve(c->im->view, &set, c->uid, uids)) {
+		(void)imap_bad(c, "The mailbox has no message of such a number");
+		return false;
+	}
+	return true;
+}
+
+bool
+imap_arg_end(struct command *c)
+{
+	if (imap_end(&c->args))
+		return true;
+	(void)imap_bad(c, "Expected the end of the command");
+	return false;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * FETCH (RFC 3501 6.4.5, 7.4.2). Rows come from the store in replies of at
+ * most 1 MiB and are written as they come; a body goes from piece to piece into
+ * the stream. A body that is not peeked at sets \Seen: for the whole set in
+ * one commit, before anything is sent, so that the FLAGS shown are true.
+ */
+#include "base/log.h"
+#include "imap/message.h"
+#include "imap/write.h"
+
+/* Up to this size a section is read before its length is announced, so that a
+ * failure is an answer; larger ones go out as they are read. */
+#define SECTION_AT_ONCE (64u << 10)
+/* Of a header from which fields are picked. */
+#define HEADER_READ_MAX (1u << 20)
+
+struct fetch {
+	struct command *c;
+	struct fetch_items items;
+	struct texts names;	/* of keywords */
+	struct runs newly_seen; /* \Seen was set by this command */
+	struct arena batch;	/* one reply of the store */
+	struct arena message;	/* one message */
+	uint32_t told;		/* messages answered */
+	bool unreadable;	/* something could not be read; said at the end */
+	bool cut;		/* a literal could not be finished */
+};
+
+typedef void (*item_writer)(struct fetch *f, struct message *m);
+
+static void
+write_uid(struct fetch *f, struct message *m)
+{
+	buffer_add(&f->c->out, "UID ", 4);
+	buffer_add_u64(&f->c->out, m->row->uid);
+}
+
+static void
+write_flags(struct fetch *f, struct message *m)
+{
+	buffer_add(&f->c->out, "FLAGS ", 6);
+	imap_write_flags(&f->c->out, m->row->flags, runs_has(&f->c->im->view->recent, m->row->uid),
+	    m->row->keywords, m->row->keyword_count, f->names);
+}
+
+static void
+write_internaldate(struct fetch *f, struct message *m)
+{
+	buffer_add_string(&f->c->out, "INTERNALDATE ");
+	imap_write_date(&f->c->out, m->row->date);
+}
+
+static void
+write_size(struct fetch *f, struct message *m)
+{
+	buffer_add_string(&f->c->out, "RFC822.SIZE ");
+	buffer_add_u64(&f->c->out, m->row->size);
+}
+
+static void
+write_envelope(struct fetch *f, struct message *m)
+{
+	buffer_add_string(&f->c->out, "ENVELOPE ");
+	imap_write_envelope(&f->c->out, &imap_message_summary(m)->envelope);
+}
+
+static void
+write_bodystructure(struct fetch *f, struct message *m)
+{
+	buffer_add_string(&f->c->out, "BODYSTRUCTURE ");
+	imap_write_body(&f->c->out, &imap_message_summary(m)->root, true);
+}
+
+static void
+write_body(struct fetch *f, struct message *m)
+{
+	buffer_add_string(&f->c->out, "BODY ");
+	imap_write_body(&f->c->out, &imap_message_summary(m)->root, false);
+}
+
+static const item_writer writers[] = {
+#define X(id, name, needs, writer) write_##writer,
+#include "imap/fetch_items.def"
+#undef X
+};
+
+/* ---- sections ---- */
+
+/* The part of a range that the client wants (RFC 3501 6.4.5 partial). */
+static struct octets
+cut_partial(const struct item *item, struct octets where)
+{
+	uint64_t skip;
+
+	if (!item->partial)
+		return where;
+	skip = item->from < where.len ? item->from : where.len;
+	where.from += skip;
+	where.len -= skip;
+	if (where.len > item->len)
+		where.len = item->len;
+	return where;
+}
+
+static void
+write_nothing(struct fetch *f, enum status st)
+{
+	buffer_add(&f->c->out, "NIL", 3);
+	if (st != STATUS_OK) {
+		LOG_WARN("imap.content_unreadable", FIELD_U64("account", f->c->im->account),
+		    FIELD_STATUS(st));
+		f->unreadable = true;
+	}
+}
+
+static void
+write_fields(struct fetch *f, struct message *m, const struct item *item, struct octets where)
+{
+	struct buffer header = BUFFER_INIT, picked = BUFFER_INIT;
+	uint64_t len = where.len < HEADER_READ_MAX ? where.len : HEADER_READ_MAX;
+	enum status st = imap_message_read_buffer(m, where.from, len, &header);
+
+	if (st == STATUS_OK) {
+		imap_pick_fields(buffer_text(&header), &item->section, &picked);
+		where = cut_partial(item, (struct octets){ 0, picked.len });
+		imap_write_literal_head(&f->c->out, where.len);
+		buffer_add(&f->c->out, picked.ptr + where.from, (size_t)where.len);
+	} else {
+		write_nothing(f, st);
+	}
+	buffer_done(&header);
+	buffer_done(&picked);
+}
+
+static void
+write_at_once(struct fetch *f, struct message *m, struct octets where)
+{
+	struct buffer *out = &f->c->out;
+	size_t start = out->len, body;
+	enum status st;
+
+	imap_write_literal_head(out, where.len);
+	body = out->len;
+	st = imap_message_read_buffer(m, where.from, where.len, out);
+	if (st == STATUS_OK && out->len - body != where.len)
+		st = STATUS_CORRUPT;
+	if (st != STATUS_OK) {
+		buffer_cut(out, start);
+		write_nothing(f, st);
+	}
+}
+
+struct flow {
+	struct stream *stream;
+	uint64_t left;
+};
+
+static enum status
+to_stream(void *arg, struct text part)
+{
+	struct flow *flow = arg;
+
+	stream_write(flow->stream, part);
+	flow->left -= part.len < flow->left ? part.len : flow->left;
+	return flow->stream->broken;
+}
+
+static void
+write_piecewise(struct fetch *f, struct message *m, struct octets where)
+{
+	struct flow flow = { &f->c->im->session.stream, where.len };
+	enum status st;
+
+	imap_write_literal_head(&f->c->out, where.len);
+	imap_push(f->c);
+	imap_transfer_begins(f->c->im);
+	st = imap_message_read(m, where.from, where.len, to_stream, &flow);
+	if (st != STATUS_OK || flow.left > 0) {
+		LOG_WARN(
+		    "imap.transfer_cut", FIELD_U64("account", f->c->im->account), FIELD_STATUS(st));
+		f->cut = true;
+	}
+}
+
+static void
+write_section(struct fetch *f, struct message *m, const struct item *item)
+{
+	struct octets where;
+	enum status st = imap_message_open(m);
+
+	buffer_add_text(&f->c->out, item->label);
+	buffer_add_byte(&f->c->out, ' ');
+	if (st != STATUS_OK || !imap_message_section(m, &item->section, &where)) {
+		write_nothing(f, st);
+		return;
+	}
+	if (item->section.text == SECTION_FIELDS || item->section.text == SECTION_FIELDS_NOT) {
+		write_fields(f, m, item, where);
+		return;
+	}
+	where = cut_partial(item, where);
+	if (where.len <= SECTION_AT_ONCE)
+		write_at_once(f, m, where);
+	else
+		write_piecewise(f, m, where);
+}
+
+/* ---- messages ---- */
+
+static void
+write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
+{
+	struct buffer *out = &f->c->out;
+	struct message m;
+
+	imap_message_init(&m, f->c->im, row, &f->message);
+	buffer_add(out, "* ", 2);
+	buffer_add_u64(out, seq);
+	buffer_add_string(out, " FETCH (");
+	for (uint32_t i = 0; i < f->items.count && !f->cut; i++) {
+		const struct item *item = &f->items.at[i];
+
+		if (i > 0)
+			buffer_add_byte(out, ' ');
+		if (item->id == ITEM_SECTION)
+			write_section(f, &m, item);
+		else
+			writers[item->id](f, &m);
+	}
+	if (!f->items.has_flags && runs_has(&f->newly_seen, row->uid)) {
+		buffer_add_byte(out, ' ');
+		write_flags(f, &m);
+	}
+	buffer_add(out, ")\r\n", 3);
+	imap_push_some(f->c);
+	arena_reset(&f->message);
+}
+
+static enum status
+write_rows(struct fetch *f, struct text rows)
+{
+	struct unpack u = unpack_of(rows);
+	struct store_row row;
+
+	imap_transfer_begins(f->c->im);
+	while (unpack_ok(&u) && !unpack_end(&u)) {
+		uint32_t seq;
+
+		store_row_unpack(&u, f->items.needs, &row);
+		if (!unpack_ok(&u))
+			return STATUS_CORRUPT;
+		seq = view_seq(f->c->im->view, row.uid);
+		if (seq == 0)
+			continue;
+		write_message(f, &row, seq);
+		f->told++;
+		if (f->cut || f->c->im->session.stream.broken != STATUS_OK)
+			return STATUS_CLOSED;
+	}
+	return STATUS_OK;
+}
+
+static void
+take_keywords(struct fetch *f, uint64_t total, uint64_t modseq)
+{
+	struct command *c = f->c;
+
+	imap_need_keywords(c->im, &c->arena, total, modseq);
+	if (keywords_count(c->im->keywords) > c->im->view->keywords_told)
+		imap_write_mailbox_flags(c->im, &c->arena, false, &c->out);
+	if (f->names.count < keywords_count(c->im->keywords))
+		f->names = keywords_names(c->im->keywords, &c->arena);
+}
+
+/* All rows of the UIDs with these items, reply by reply. */
+static enum status
+each_reply(struct fetch *f, const struct runs *uids, unsigned items,
+    enum status (*fn)(struct fetch *f, struct text rows), struct failure *why)
+{
+	struct imap *im = f->c->im;
+	struct store_fetch_request req = {
+		.token = im->token, .mailbox = im->view->mailbox, .items = items
+	};
+	struct store_fetch_reply r = { .resume = 0 };
+	enum status st;
+
+	runs_copy(&req.uids, uids);
+	do {
+		st = store_fetch(im->server->calls, &req, &f->batch, &r, why);
+		if (st != STATUS_OK)
+			break;
+		imap_saw_modseq(f->c, r.modseq);
+		take_keywords(f, r.keyword_total, r.modseq);
+		st = fn(f, r.rows);
+		if (r.resume > 1)
+			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
+		arena_reset(&f->batch);
+	} while (st == STATUS_OK && r.resume != 0);
+	runs_done(&req.uids);
+	return st;
+}
+
+/* ---- \Seen ---- */
+
+static enum status
+collect_unseen(struct fetch *f, struct text rows)
+{
+	struct unpack u = unpack_of(rows);
+	struct store_row row;
+
+	while (unpack_ok(&u) && !unpack_end(&u)) {
+		store_row_unpack(&u, FETCH_FLAGS, &row);
+		if (unpack_ok(&u) && (row.flags & FLAG_SEEN) == 0)
+			runs_add(&f->newly_seen, row.uid, row.uid);
+	}
+	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+/* Where it cannot be set (a full disk), reading goes on all the same. */
+static void
+set_seen(struct fetch *f, const struct runs *uids)
+{
+	struct imap *im = f->c->im;
+	struct store_flags_request req = { .token = im->token,
+		.op = imap_op(),
+		.mailbox = im->view->mailbox,
+		.mode = FLAGS_ADD,
+		.flags = FLAG_SEEN,
+		.unchanged_since = UINT64_MAX };
+	struct store_flags_reply r = { 0 };
+
+	if (each_reply(f, uids, FETCH_FLAGS, collect_unseen, NULL) != STATUS_OK)
+		runs_clear(&f->newly_seen);
+	if (runs_empty(&f->newly_seen))
+		return;
+	req.uids = f->newly_seen;
+	if (store_flags(im->server->calls, &req, &f->batch, &r, NULL) != STATUS_OK)
+		runs_clear(&f->newly_seen);
+	else if (!view_own_change(im->view, r.modseq))
+		f->c->silent = r.modseq;
+	arena_reset(&f->batch);
+}
+
+static enum outcome
+answer(struct fetch *f, const struct runs *uids, enum status st, const struct failure *why)
+{
+	if (f->cut || st == STATUS_CLOSED)
+		return IMAP_CLOSE; /* in the middle of a literal nothing can be said */
+	if (st != STATUS_OK)
+		return imap_failed(f->c, st, why);
+	if (f->unreadable)
+		return imap_no(f->c, "SERVERBUG", "Some messages could not be read");
+	if (!f->c->uid) {
+		struct runs asked = *uids;
+
+		if (f->told < runs_total(&asked)) {
+			imap_code(f->c, "EXPUNGEISSUED");
+			return imap_ok(f->c, "Some of the messages are gone");
+		}
+	}
+	return imap_ok(f->c, NULL);
+}
+
+enum outcome
+imap_cmd_fetch(struct command *c)
+{
+	struct fetch f = { .c = c };
+	struct failure why = { 0 };
+	struct runs uids;
+	enum outcome what;
+	enum status st;
+
+	if (!imap_arg_set(c, &uids))
+		return IMAP_DONE;
+	if (!imap_sp(&c->args) || !imap_fetch_items(&c->args, &c->arena, &f.items))
+		return imap_bad(c, "Expected items to fetch");
+	if (!imap_arg_end(c))
+		return IMAP_DONE;
+	if (c->uid)
+		imap_fetch_add_uid(&f.items);
+	f.names = keywords_names(c->im->keywords, &c->arena);
+	arena_init(&f.message, 16384, 0);
+	if (f.items.sets_seen && !c->im->view->read_only)
+		set_seen(&f, &uids);
+	st = runs_empty(&uids)
+		 ? STATUS_OK
+		 : each_reply(&f, &uids, f.items.needs | FETCH_FLAGS, write_rows, &why);
+	what = answer(&f, &uids, st, &why);
+	runs_done(&f.newly_seen);
+	arena_done(&f.message);
+	arena_done(&f.batch);
+	return what;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Parsing what FETCH asks for (RFC 3501 6.4.5, 9). Macros are written out into
+ * items; the names of RFC 822 become the sections that they stand for, under
+ * their own label.
+ */
+#include "imap/fetch_items.h"
+
+#include <string.h>
+
+#include "imap/write.h"
+
+static const struct {
+	struct text name;
+	unsigned needs;
+} simple_items[] = {
+#define X(id, name, needs, writer) { { name, sizeof(name) - 1 }, needs },
+#include "imap/fetch_items.def"
+#undef X
+};
+
+static const struct {
+	struct text name;
+	enum section_text text;
+	bool peek;
+} rfc822_items[] = {
+	{ { "RFC822.HEADER", 13 }, SECTION_HEADER, true },
+	{ { "RFC822.TEXT", 11 }, SECTION_BODY, false },
+	{ { "RFC822", 6 }, SECTION_ALL, false },
+};
+
+static const struct {
+	struct text name;
+	enum fetch_item_id items[5];
+	uint32_t count;
+} macros[] = {
+	{ { "ALL", 3 }, { ITEM_FLAGS, ITEM_INTERNALDATE, ITEM_SIZE, ITEM_ENVELOPE }, 4 },
+	{ { "FAST", 4 }, { ITEM_FLAGS, ITEM_INTERNALDATE, ITEM_SIZE }, 3 },
+	{ { "FULL", 4 }, { ITEM_FLAGS, ITEM_INTERNALDATE, ITEM_SIZE, ITEM_ENVELOPE, ITEM_BODY },
+	    5 },
+};
+
+static bool
+add(struct fetch_items *list, const struct item *item)
+{
+	if (list->count == FETCH_ITEMS_MAX)
+		return false;
+	list->at[list->count++] = *item;
+	if (item->id == ITEM_SECTION) {
+		list->needs |= FETCH_PIECE0 | (item->section.depth > 0 ? FETCH_SUMMARY : 0u);
+		list->sets_seen |= !item->peek;
+	} else {
+		list->needs |= simple_items[item->id].needs;
+		list->has_flags |= item->id == ITEM_FLAGS;
+		list->has_uid |= item->id == ITEM_UID;
+	}
+	return true;
+}
+
+/* section-part = nz-number *("." nz-number); a dot that no number follows is
+ * left for section-text. */
+static bool
+section_part(struct cursor *c, struct arena *a, struct section *out)
+{
+	uint32_t number;
+
+	if (!imap_nz_number(c, &number))
+		return true; /* none */
+	out->part = ARENA_ARRAY(a, uint32_t, SECTION_DEPTH_MAX);
+	do {
+		struct cursor dot = *c;
+
+		if (out->depth == SECTION_DEPTH_MAX)
+			return false;
+		out->part[out->depth++] = number;
+		if (!cursor_byte(&dot, '.') || !imap_nz_number(&dot, &number))
+			return true;
+		*c = dot;
+	} while (true);
+}
+
+/* header-list = "(" header-fld-name *(SP header-fld-name) ")" */
+static bool
+header_list(struct cursor *c, struct arena *a, struct texts *out)
+{
+	struct cursor count = *c;
+	size_t spaces = 1;
+
+	if (!imap_sp(c) || !cursor_byte(c, '('))
+		return false;
+	for (int b; (b = cursor_next(&count)) >= 0;)
+		if (b == ' ')
+			spaces++;
+	out->at = ARENA_ARRAY(a, struct text, spaces + 1);
+	do {
+		if (out->count > spaces || !imap_astring(c, a, &out->at[out->count]))
+			return false;
+		out->count++;
+	} while (imap_sp(c));
+	return cursor_byte(c, ')');
+}
+
+/* section-msgtext / "MIME" */
+static bool
+section_text(struct cursor *c, struct arena *a, struct section *out)
+{
+	if (imap_word(c, TEXT("HEADER.FIELDS.NOT")))
+		out->text = SECTION_FIELDS_NOT;
+	else if (imap_word(c, TEXT("HEADER.FIELDS")))
+		out->text = SECTION_FIELDS;
+	else if (imap_word(c, TEXT("HEADER")))
+		out->text = SECTION_HEADER;
+	else if (imap_word(c, TEXT("TEXT")))
+		out->text = SECTION_BODY;
+	else if (out->depth > 0 && imap_word(c, TEXT("MIME")))
+		out->text = SECTION_MIME;
+	else
+		return false;
+	if (out->text == SECTION_FIELDS || out->text == SECTION_FIELDS_NOT)
+		return header_list(c, a, &out->fields);
+	return true;
+}
+
+bool
+imap_section(struct cursor *c, struct arena *a, struct section *out)
+{
+	struct cursor in = *c;
+
+	*out = (struct section){ .text = SECTION_ALL };
+	if (!cursor_byte(&in, '[') || !section_part(&in, a, out))
+		return false;
+	if (!cursor_byte(&in, ']')) {
+		if (out->depth > 0 && !cursor_byte(&in, '.'))
+			return false;
+		if (!section_text(&in, a, out) || !cursor_byte(&in, ']'))
+			return false;
+	}
+	*c = in;
+	return true;
+}
+
+/* ["<" number "." nz-number ">"] */
+static bool
+partial(struct cursor *c, struct item *out)
+{
+	if (!cursor_byte(c, '<'))
+		return true;
+	out->partial = true;
+	return imap_number(c, &out->from) && cursor_byte(c, '.') && imap_nz_number(c, &out->len) &&
+	       cursor_byte(c, '>');
+}
+
+static void
+add_section_label(struct buffer *b, const struct section *s)
+{
+	static const char *const words[] = { "", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT",
+		"TEXT", "MIME" };
+
+	for (uint32_t i = 0; i < s->depth; i++) {
+		if (i > 0)
+			buffer_add_byte(b, '.');
+		buffer_add_u64(b, s->part[i]);
+	}
+	if (s->depth > 0 && s->text != SECTION_ALL)
+		buffer_add_byte(b, '.');
+	buffer_add_string(b, words[s->text]);
+	if (s->text != SECTION_FIELDS && s->text != SECTION_FIELDS_NOT)
+		return;
+	for (uint32_t i = 0; i < s->fields.count; i++) {
+		buffer_add_string(b, i == 0 ? " (" : " ");
+		imap_write_astring(b, s->fields.at[i]);
+	}
+	buffer_add_byte(b, ')');
+}
+
+static struct text
+label_of(const struct item *item, struct arena *a)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text label;
+
+	buffer_add_string(&b, "BODY[");
+	add_section_label(&b, &item->section);
+	buffer_add_byte(&b, ']');
+	if (item->partial) {
+		buffer_add_byte(&b, '<');
+		buffer_add_u64(&b, item->from);
+		buffer_add_byte(&b, '>');
+	}
+	label = arena_copy(a, buffer_text(&b));
+	buffer_done(&b);
+	return label;
+}
+
+/* "BODY" section ... / "BODY.PEEK" section ... */
+static bool
+body_section(struct cursor *c, struct arena *a, struct item *out)
+{
+	struct cursor in = *c;
+
+	*out = (struct item){ .id = ITEM_SECTION };
+	out->peek = cursor_text_ci(&in, TEXT("BODY.PEEK"));
+	if (!out->peek && !cursor_text_ci(&in, TEXT("BODY")))
+		return false;
+	if (!imap_section(&in, a, &out->section) || !partial(&in, out))
+		return false;
+	out->label = label_of(out, a);
+	*c = in;
+	return true;
+}
+
+static bool
+fetch_att(struct cursor *c, struct arena *a, struct fetch_items *list)
+{
+	struct item item;
+
+	if (body_section(c, a, &item))
+		return add(list, &item);
+	for (size_t i = 0; i < ARRAY_LEN(simple_items); i++) {
+		if (imap_word(c, simple_items[i].name)) {
+			item = (struct item){ .id = (enum fetch_item_id)i };
+			/* "BODY[" that is no section is not BODY. */
+			return cursor_peek(c) != '[' && add(list, &item);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rfc822_items); i++) {
+		if (imap_word(c, rfc822_items[i].name)) {
+			item = (struct item){ .id = ITEM_SECTION,
+				.section = { .text = rfc822_items[i].text },
+				.peek = rfc822_items[i].peek,
+				.label = rfc822_items[i].name };
+			return cursor_peek(c) != '[' && add(list, &item);
+		}
+	}
+	return false;
+}
+
+static bool
+macro(struct cursor *c, struct fetch_items *list)
+{
+	for (size_t i = 0; i < ARRAY_LEN(macros); i++) {
+		if (!imap_word(c, macros[i].name))
+			continue;
+		for (uint32_t k = 0; k < macros[i].count; k++) {
+			const struct item item = { .id = macros[i].items[k] };
+
+			(void)add(list, &item);
+		}
+		return true;
+	}
+	return false;
+}
+
+bool
+imap_fetch_items(struct cursor *c, struct arena *a, struct fetch_items *out)
+{
+	struct cursor in = *c;
+	struct fetch_items list = { 0 };
+
+	/* One more than the limit: UID may be put in front. */
+	list.at = ARENA_ARRAY(a, struct item, FETCH_ITEMS_MAX + 1);
+	if (cursor_byte(&in, '(')) {
+		do {
+			if (!fetch_att(&in, a, &list))
+				return false;
+		} while (imap_sp(&in));
+		if (!cursor_byte(&in, ')'))
+			return false;
+	} else if (!macro(&in, &list) && !fetch_att(&in, a, &list)) {
+		return false;
+	}
+	*out = list;
+	*c = in;
+	return true;
+}
+
+void
+imap_fetch_add_uid(struct fetch_items *items)
+{
+	if (items->has_uid)
+		return;
+	memmove(&items->at[1], &items->at[0], items->count * sizeof(items->at[0]));
+	items->at[0] = (struct item){ .id = ITEM_UID };
+	items->count++;
+	items->has_uid = true;
+}

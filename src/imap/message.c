@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reading a message by ranges (RFC 3501 6.4.5 BODY[section]); see message.h.
+ * Pieces of the content are asked from the store as a range needs them, so a
+ * header costs no body and no message is ever whole in memory.
+ */
+#include "imap/message.h"
+
+#include "base/log.h"
+#include "mime/decode.h"
+
+void
+imap_message_init(struct message *m, struct imap *im, const struct store_row *row, struct arena *a)
+{
+	*m = (struct message){ .im = im, .row = row, .arena = a };
+}
+
+static enum status
+fetch_piece(void *arg, uint32_t piece, struct arena *a, struct text *bytes)
+{
+	struct message *m = arg;
+	const struct store_piece_request req = { .token = m->im->token,
+		.mailbox = m->im->view->mailbox,
+		.uid = m->row->uid,
+		.piece = piece };
+	struct store_piece_reply r;
+	enum status st = store_piece(m->im->server->calls, &req, a, &r, NULL);
+
+	if (st == STATUS_OK)
+		*bytes = r.bytes.bytes;
+	return st;
+}
+
+enum status
+imap_message_open(struct message *m)
+{
+	enum status st;
+
+	if (m->opened)
+		return STATUS_OK;
+	st = content_open(m->row->piece0, &m->content);
+	if (st != STATUS_OK)
+		return st;
+	m->content.fetch = fetch_piece;
+	m->content.arg = m;
+	m->opened = true;
+	return STATUS_OK;
+}
+
+uint64_t
+imap_message_size(const struct message *m)
+{
+	return m->row->prefix.len + m->content.size;
+}
+
+uint64_t
+imap_message_header(const struct message *m)
+{
+	return m->row->prefix.len + m->content.header_len;
+}
+
+enum status
+imap_message_read(struct message *m, uint64_t from, uint64_t len,
+    enum status (*sink)(void *arg, struct text part), void *arg)
+{
+	struct text prefix = m->row->prefix;
+	uint64_t size = imap_message_size(m);
+	enum status st = STATUS_OK;
+
+	if (from >= size || len == 0)
+		return STATUS_OK;
+	if (len > size - from)
+		len = size - from;
+	if (from < prefix.len) {
+		uint64_t n = prefix.len - from < len ? prefix.len - from : len;
+
+		st = sink(arg, text_part(prefix, (size_t)from, (size_t)(from + n)));
+		from += n;
+		len -= n;
+	}
+	if (st != STATUS_OK || len == 0)
+		return st;
+	return content_read(&m->content, from - prefix.len, len, sink, arg);
+}
+
+static enum status
+to_buffer(void *arg, struct text part)
+{
+	buffer_add_text(arg, part);
+	return STATUS_OK;
+}
+
+enum status
+imap_message_read_buffer(struct message *m, uint64_t from, uint64_t len, struct buffer *out)
+{
+	return imap_message_read(m, from, len, to_buffer, out);
+}
+
+/* What can be said without the summary: one text part. */
+static void
+make_opaque(struct message *m)
+{
+	struct mime_summary *s = &m->summary;
+
+	LOG_WARN("imap.summary_unreadable", FIELD_U64("account", m->im->account),
+	    FIELD_U64("uid", m->row->uid));
+	mime_opaque(TEXT_EMPTY, m->arena, s);
+	s->size = m->row->size - m->row->prefix.len;
+	s->header_len = imap_message_open(m) == STATUS_OK ? m->content.header_len : 0;
+	s->root.body_at = s->header_len;
+	s->root.body_len = s->size > s->header_len ? s->size - s->header_len : 0;
+}
+
+const struct mime_summary *
+imap_message_summary(struct message *m)
+{
+	if (!m->has_summary &&
+	    mime_summary_unpack(m->row->summary, m->arena, &m->summary) != STATUS_OK)
+		make_opaque(m);
+	m->has_summary = true;
+	return &m->summary;
+}
+
+/* The message itself: BODY[], BODY[HEADER], BODY[TEXT]. */
+static struct octets
+of_message(const struct message *m, enum section_text text)
+{
+	uint64_t header = imap_message_header(m), size = imap_message_size(m);
+
+	if (text == SECTION_ALL)
+		return (struct octets){ 0, size };
+	if (text == SECTION_BODY)
+		return (struct octets){ header, size - header };
+	return (struct octets){ 0, header };
+}
+
+static bool
+is_message(const struct mime_part *p)
+{
+	return text_equal(p->type, TEXT("message")) && p->child != NULL;
+}
+
+/* The header in front of a part's body; that of the root has the prefix. */
+static struct octets
+header_of(const struct message *m, const struct mime_part *p)
+{
+	uint64_t prefix = m->row->prefix.len;
+	uint64_t at = p->header_at == 0 ? 0 : p->header_at + prefix;
+
+	return (struct octets){ at, p->body_at + prefix - at };
+}
+
+static bool
+of_part(
+    const struct message *m, const struct mime_part *p, enum section_text text, struct octets *out)
+{
+	uint64_t prefix = m->row->prefix.len;
+
+	if (text == SECTION_ALL) {
+		*out = (struct octets){ p->body_at + prefix, p->body_len };
+		return true;
+	}
+	if (text == SECTION_MIME) {
+		*out = header_of(m, p);
+		return true;
+	}
+	/* The others are of the message within (RFC 3501 6.4.5). */
+	if (!is_message(p))
+		return false;
+	if (text == SECTION_BODY)
+		*out = (struct octets){ p->child->body_at + prefix, p->child->body_len };
+	else
+		*out = (struct octets){ p->body_at + prefix, p->child->body_at - p->body_at };
+	return true;
+}
+
+bool
+imap_message_section(struct message *m, const struct section *s, struct octets *out)
+{
+	const struct mime_part *p;
+	struct octets where;
+
+	if (s->depth == 0) {
+		*out = of_message(m, s->text);
+		return true;
+	}
+	p = mime_part_find(imap_message_summary(m), s->part, s->depth);
+	if (p == NULL || !of_part(m, p, s->text, &where))
+		return false;
+	/* A summary is no promise about the content. */
+	if (where.from > imap_message_size(m) || where.len > imap_message_size(m) - where.from)
+		return false;
+	*out = where;
+	return true;
+}
+
+static bool
+named(const struct texts *fields, struct text name)
+{
+	for (uint32_t i = 0; i < fields->count; i++)
+		if (text_equal_ci(fields->at[i], name))
+			return true;
+	return false;
+}
+
+void
+imap_pick_fields(struct text header, const struct section *s, struct buffer *out)
+{
+	struct cursor c = cursor_of(header);
+	struct text name, field;
+
+	while (mime_header_next(&c, &name, &field))
+		if (named(&s->fields, name) == (s->text == SECTION_FIELDS))
+			buffer_add_text(out, field);
+	buffer_add(out, "\r\n", 2);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * SEARCH: keys parsed into a tree, and a tree held against messages (RFC 3501
+ * 6.4.4). What must be read grows by levels: the view alone, the row, the
+ * summary, the content. A tree is asked at each level with what is known by
+ * then and says yes, no or not yet; only messages without an answer are read
+ * at the next level. Words are compared by full case folding (RFC 5051 is the
+ * model), and a word is found within words.
+ */
+#ifndef IMAP_SEARCH_H
+#define IMAP_SEARCH_H
+
+#include "imap/message.h"
+
+enum search_level { LEVEL_VIEW, LEVEL_ROW, LEVEL_SUMMARY, LEVEL_CONTENT };
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
+
+enum search_key_id {
+#define X(id, name, args, level, matcher) KEY_##id,
+#include "imap/search_keys.def"
+#undef X
+	KEY_SEQUENCE, /* a set of numbers */
+	KEY_NOT,
+	KEY_OR,
+	KEY_AND, /* parentheses, and the whole search */
+	KEY_COUNT
+};
+
+#define SEARCH_DEPTH_MAX 50
+#define SEARCH_WORD_MAX 1000 /* octets of a folded word */
+
+struct search_key {
+	enum search_key_id id;
+	struct search_key *next;  /* beside it */
+	struct search_key *first; /* NOT, OR, AND: what stands below */
+	struct text word;	  /* folded */
+	struct text field;	  /* HEADER */
+	struct sequence_set set;
+	struct runs uids; /* the set, resolved by search_prepare */
+	uint32_t keyword; /* position, or UINT32_MAX: nobody has it */
+	struct text keyword_name;
+	uint64_t number;
+	int64_t day;
+};
+
+enum search_error { SEARCH_OK, SEARCH_SYNTAX, SEARCH_CHARSET, SEARCH_NESTED, SEARCH_WORD };
+
+/* Everything behind SEARCH, its first space included. */
+enum search_error imap_search_parse(struct cursor *c, struct arena *a, struct search_key **out);
+/* Resolves sets and keywords. */
+void imap_search_prepare(struct search_key *key, struct imap *im, struct arena *a);
+
+/* A message as far as it is known at the level. */
+struct candidate {
+	enum search_level level;
+	uint32_t uid;
+	bool recent;
+	struct message *m; /* from LEVEL_ROW on */
+	enum status st;	   /* what went wrong while reading */
+};
+enum answer imap_search_ask(const struct search_key *key, struct candidate *m);
+
+/* What search_words.c offers: folded text in which a folded word is sought. */
+bool imap_has_word(struct text utf8, struct text word);
+/* A header field's raw value, encoded words decoded. */
+bool imap_field_has_word(struct text raw, struct text word);
+/* The decoded text parts of a message, read in windows. header: also its
+ * header fields. */
+bool imap_content_has_word(struct message *m, struct text word, bool header, enum status *st);
+/* A header field by name that holds the word (empty: any). */
+bool imap_header_has_word(struct message *m, struct text field, struct text word, enum status *st);
+
+#endif

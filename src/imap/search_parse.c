@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Search keys into a tree (RFC 3501 9 search, search-key). Words come in the
+ * charset that the command names and leave folded UTF-8, ready to be sought.
+ */
+#include "codec/charset.h"
+#include "codec/mimewords.h"
+#include "codec/utf8.h"
+#include "imap/search.h"
+
+enum args { ARGS_NONE, ARGS_SET, ARGS_KEYWORD, ARGS_DATE, ARGS_NUMBER, ARGS_STRING, ARGS_HEADER };
+
+static const struct {
+	struct text name;
+	enum args args;
+} keys[] = {
+#define X(id, name, args, level, matcher) { { name, sizeof(name) - 1 }, ARGS_##args },
+#include "imap/search_keys.def"
+#undef X
+};
+
+struct parse {
+	struct cursor *c;
+	struct arena *a;
+	struct text charset;
+	unsigned depth;
+	enum search_error error; /* the first one that is not plain syntax */
+};
+
+static bool
+give_up(struct parse *p, enum search_error why)
+{
+	if (p->error == SEARCH_OK)
+		p->error = why;
+	return false;
+}
+
+/* astring as a word: to UTF-8, and folded. */
+static bool
+word(struct parse *p, struct text *out)
+{
+	struct buffer utf8 = BUFFER_INIT, folded = BUFFER_INIT;
+	struct text raw;
+	bool ok;
+
+	if (!imap_sp(p->c) || !imap_astring(p->c, p->a, &raw))
+		return false;
+	if (raw.len > SEARCH_WORD_MAX)
+		return give_up(p, SEARCH_WORD);
+	charset_to_utf8(p->charset, raw, 4 * SEARCH_WORD_MAX, &utf8);
+	text_fold(&folded, buffer_text(&utf8));
+	ok = folded.len <= SEARCH_WORD_MAX;
+	if (ok)
+		*out = arena_copy(p->a, buffer_text(&folded));
+	buffer_done(&utf8);
+	buffer_done(&folded);
+	return ok ? true : give_up(p, SEARCH_WORD);
+}
+
+static bool
+arguments(struct parse *p, enum args args, struct search_key *key)
+{
+	switch (args) {
+	case ARGS_NONE:
+		return true;
+	case ARGS_SET:
+		return imap_sp(p->c) && imap_sequence_set(p->c, p->a, &key->set);
+	case ARGS_KEYWORD:
+		return imap_sp(p->c) && imap_atom(p->c, &key->keyword_name);
+	case ARGS_DATE:
+		return imap_sp(p->c) && imap_date(p->c, &key->day);
+	case ARGS_NUMBER:
+		return imap_sp(p->c) && imap_number64(p->c, &key->number);
+	case ARGS_STRING:
+		return word(p, &key->word);
+	case ARGS_HEADER:
+		return imap_sp(p->c) && imap_astring(p->c, p->a, &key->field) &&
+		       word(p, &key->word);
+	}
+	return false;
+}
+
+static bool search_key(struct parse *p, struct search_key **out);
+
+/* search-key *(SP search-key) */
+static bool
+search_keys(struct parse *p, struct search_key **out)
+{
+	struct search_key **last = out;
+
+	*out = NULL;
+	do {
+		if (!search_key(p, last))
+			return false;
+		last = &(*last)->next;
+	} while (imap_sp(p->c));
+	return true;
+}
+
+/* NOT SP key, OR SP key SP key, "(" keys ")", a sequence-set, or a row of the
+ * table. */
+static bool
+any_key(struct parse *p, struct search_key *key)
+{
+	if (imap_word(p->c, TEXT("NOT"))) {
+		key->id = KEY_NOT;
+		return imap_sp(p->c) && search_key(p, &key->first);
+	}
+	if (imap_word(p->c, TEXT("OR"))) {
+		key->id = KEY_OR;
+		return imap_sp(p->c) && search_key(p, &key->first) && imap_sp(p->c) &&
+		       search_key(p, &key->first->next);
+	}
+	if (cursor_byte(p->c, '(')) {
+		key->id = KEY_AND;
+		return search_keys(p, &key->first) && cursor_byte(p->c, ')');
+	}
+	if (imap_sequence_set(p->c, p->a, &key->set)) {
+		key->id = KEY_SEQUENCE;
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (imap_word(p->c, keys[i].name)) {
+			key->id = (enum search_key_id)i;
+			return arguments(p, keys[i].args, key);
+		}
+	}
+	return false;
+}
+
+static bool
+search_key(struct parse *p, struct search_key **out)
+{
+	struct search_key *key = ARENA_NEW(p->a, struct search_key);
+	bool ok;
+
+	if (++p->depth > SEARCH_DEPTH_MAX)
+		return give_up(p, SEARCH_NESTED);
+	ok = any_key(p, key);
+	p->depth--;
+	*out = key;
+	return ok;
+}
+
+/* [SP "CHARSET" SP astring]: what we can convert, RFC 3501 6.4.4. */
+static bool
+charset(struct parse *p)
+{
+	struct cursor in = *p->c;
+
+	p->charset = TEXT("utf-8");
+	if (!imap_sp(&in) || !imap_word(&in, TEXT("CHARSET")))
+		return true;
+	if (!imap_sp(&in) || !imap_astring(&in, p->a, &p->charset))
+		return false;
+	*p->c = in;
+	return charset_known(p->charset) ? true : give_up(p, SEARCH_CHARSET);
+}
+
+enum search_error
+imap_search_parse(struct cursor *c, struct arena *a, struct search_key **out)
+{
+	struct parse p = { .c = c, .a = a };
+	struct search_key *all = ARENA_NEW(a, struct search_key);
+
+	all->id = KEY_AND;
+	if (charset(&p) && imap_sp(c) && search_keys(&p, &all->first) && imap_end(c)) {
+		*out = all;
+		return SEARCH_OK;
+	}
+	return p.error != SEARCH_OK ? p.error : SEARCH_SYNTAX;
+}
+
+static void
+free_runs(void *runs)
+{
+	runs_done(runs);
+}
+
+/* Numbers that no message has are in no mailbox, here as elsewhere: a client
+ * may ask for 1:* of an empty one. */
+static void
+resolve(struct search_key *key, struct view *v)
+{
+	uint32_t exists = view_exists(v);
+	struct runs numbers = RUNS_INIT;
+
+	if (key->id == KEY_UID) {
+		(void)view_resolve(v, &key->set, true, &key->uids);
+		return;
+	}
+	imap_sequence_numbers(&key->set, exists, &numbers);
+	if (runs_last(&numbers) > exists)
+		runs_remove(&numbers, exists + 1, UINT32_MAX);
+	view_uids_at(v, &numbers, &key->uids);
+	runs_done(&numbers);
+}
+
+void
+imap_search_prepare(struct search_key *key, struct imap *im, struct arena *a)
+{
+	for (; key != NULL; key = key->next) {
+		if (key->id == KEY_UID || key->id == KEY_SEQUENCE) {
+			arena_on_done(a, free_runs, &key->uids);
+			resolve(key, im->view);
+		}
+		if (key->id == KEY_KEYWORD || key->id == KEY_UNKEYWORD)
+			key->keyword = keywords_find(im->keywords, key->keyword_name);
+		imap_search_prepare(key->first, im, a);
+	}
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Looking for a word in what a message says (RFC 3501 6.4.4 BODY, TEXT,
+ * HEADER): transfer encoding undone, converted to UTF-8, folded. Bodies go by
+ * in windows that are cut at line ends, and the end of each window stays in
+ * front of the next, so memory is bounded and a word across a cut is found.
+ */
+#include "codec/base64.h"
+#include "codec/charset.h"
+#include "codec/mimewords.h"
+#include "imap/search.h"
+#include "mime/decode.h"
+
+#define FIELD_MAX (64u << 10)  /* octets of a decoded header field */
+#define HEADER_MAX (1u << 20)  /* octets of a header that are searched */
+#define WINDOW_MAX (64u << 10) /* octets without a line end that are waited for */
+
+/* The sink's word for "found": stops the reading. */
+#define FOUND STATUS_EXISTS
+
+bool
+imap_has_word(struct text utf8, struct text word)
+{
+	struct buffer folded = BUFFER_INIT;
+	bool found;
+
+	if (word.len == 0)
+		return true;
+	text_fold(&folded, utf8);
+	found = text_find(buffer_text(&folded), word, 0) < folded.len;
+	buffer_done(&folded);
+	return found;
+}
+
+bool
+imap_field_has_word(struct text raw, struct text word)
+{
+	struct buffer utf8 = BUFFER_INIT;
+	bool found;
+
+	mimewords_decode(raw, FIELD_MAX, &utf8);
+	found = imap_has_word(buffer_text(&utf8), word);
+	buffer_done(&utf8);
+	return found;
+}
+
+static enum status
+read_header(struct message *m, struct octets where, struct buffer *out)
+{
+	uint64_t len = where.len < HEADER_MAX ? where.len : HEADER_MAX;
+	enum status st = imap_message_open(m);
+
+	return st != STATUS_OK ? st : imap_message_read_buffer(m, where.from, len, out);
+}
+
+bool
+imap_header_has_word(struct message *m, struct text field, struct text word, enum status *st)
+{
+	struct buffer header = BUFFER_INIT;
+	struct text name, whole;
+	struct cursor c;
+	bool found = false;
+
+	*st = imap_message_open(m);
+	if (*st == STATUS_OK)
+		*st = read_header(m, (struct octets){ 0, imap_message_header(m) }, &header);
+	c = cursor_of(buffer_text(&header));
+	while (!found && mime_header_next(&c, &name, &whole))
+		found = text_equal_ci(name, field) &&
+			imap_field_has_word(
+			    text_part(whole, text_find_byte(whole, ':', 0) + 1, whole.len), word);
+	buffer_done(&header);
+	return found;
+}
+
+/* All fields of a header, names too. */
+static bool
+in_header(struct message *m, struct octets where, struct text word, enum status *st)
+{
+	struct buffer header = BUFFER_INIT;
+	struct text name, whole;
+	struct cursor c;
+	bool found = false;
+
+	*st = read_header(m, where, &header);
+	c = cursor_of(buffer_text(&header));
+	while (!found && mime_header_next(&c, &name, &whole))
+		found = imap_field_has_word(whole, word);
+	buffer_done(&header);
+	return found;
+}
+
+/* ---- bodies ---- */
+
+struct scan {
+	const struct mime_part *part;
+	struct text charset, word;
+	bool wide; /* no octet of a character is a line end */
+	struct base64_decoder base64;
+	struct buffer encoded; /* quoted-printable up to a line end */
+	struct buffer decoded; /* not converted yet */
+	struct buffer folded;  /* the end of the last window, and this one */
+};
+
+/* How much of what is there goes on: up to the last line end, all when there
+ * has been none for long, everything at the end. */
+static size_t
+ripe(const struct buffer *b, bool wide, bool end)
+{
+	size_t at;
+
+	if (end)
+		return b->len;
+	if (wide)
+		return b->len & ~(size_t)3;
+	at = text_find_last(buffer_text(b), '\n');
+	if (at < b->len)
+		return at + 1;
+	return b->len > WINDOW_MAX ? b->len : 0;
+}
+
+static bool
+look(struct scan *s, bool end)
+{
+	struct buffer utf8 = BUFFER_INIT;
+	size_t n = ripe(&s->decoded, s->wide, end);
+	bool found;
+
+	charset_to_utf8(s->charset, text_part(buffer_text(&s->decoded), 0, n), 4 * n + 16, &utf8);
+	buffer_drop(&s->decoded, n);
+	text_fold(&s->folded, buffer_text(&utf8));
+	buffer_done(&utf8);
+	found = text_find(buffer_text(&s->folded), s->word, 0) < s->folded.len;
+	if (s->folded.len >= s->word.len)
+		buffer_drop(&s->folded, s->folded.len - (s->word.len - 1));
+	return found;
+}
+
+static void
+undo_quoted_printable(struct scan *s, bool end)
+{
+	size_t n = ripe(&s->encoded, false, end);
+
+	mime_decode_body(MIME_QP, text_part(buffer_text(&s->encoded), 0, n), SIZE_MAX, &s->decoded);
+	buffer_drop(&s->encoded, n);
+}
+
+static enum status
+scan_sink(void *arg, struct text part)
+{
+	struct scan *s = arg;
+
+	if (s->part->encoding == MIME_BASE64) {
+		base64_feed(&s->base64, part, &s->decoded);
+	} else if (s->part->encoding == MIME_QP) {
+		buffer_add_text(&s->encoded, part);
+		undo_quoted_printable(s, false);
+	} else {
+		buffer_add_text(&s->decoded, part);
+	}
+	return look(s, false) ? FOUND : STATUS_OK;
+}
+
+static struct text
+charset_of(const struct mime_part *p)
+{
+	for (uint32_t i = 0; i < p->params.count; i++)
+		if (text_equal(p->params.at[i].name, TEXT("charset")))
+			return p->params.at[i].value;
+	return TEXT_EMPTY;
+}
+
+static bool
+in_part(struct message *m, const struct mime_part *p, struct text word, enum status *st)
+{
+	struct scan s = { .part = p, .charset = charset_of(p), .word = word };
+	bool found;
+
+	s.wide =
+	    text_starts_ci(s.charset, TEXT("utf-16")) || text_starts_ci(s.charset, TEXT("utf-32"));
+	*st = imap_message_read(m, p->body_at + m->row->prefix.len, p->body_len, scan_sink, &s);
+	found = *st == FOUND;
+	if (*st == STATUS_OK) {
+		undo_quoted_printable(&s, true);
+		found = look(&s, true);
+	}
+	if (found)
+		*st = STATUS_OK;
+	buffer_done(&s.encoded);
+	buffer_done(&s.decoded);
+	buffer_done(&s.folded);
+	return found;
+}
+
+static bool
+in_parts(struct message *m, const struct mime_part *p, struct text word, enum status *st)
+{
+	uint64_t prefix = m->row->prefix.len;
+
+	for (; p != NULL && *st == STATUS_OK; p = p->next) {
+		if (text_equal(p->type, TEXT("text")) && in_part(m, p, word, st))
+			return true;
+		if (p->child == NULL || *st != STATUS_OK)
+			continue;
+		if (text_equal(p->type, TEXT("message")) && p->child->body_at > p->body_at &&
+		    in_header(m,
+			(struct octets){ p->body_at + prefix, p->child->body_at - p->body_at },
+			word, st))
+			return true;
+		if (*st == STATUS_OK && in_parts(m, p->child, word, st))
+			return true;
+	}
+	return false;
+}
+
+bool
+imap_content_has_word(struct message *m, struct text word, bool header, enum status *st)
+{
+	if (word.len == 0)
+		return true;
+	*st = imap_message_open(m);
+	if (*st != STATUS_OK)
+		return false;
+	if (header && in_header(m, (struct octets){ 0, imap_message_header(m) }, word, st))
+		return true;
+	return *st == STATUS_OK && in_parts(m, &imap_message_summary(m)->root, word, st);
+}

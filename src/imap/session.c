@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of an IMAP session (RFC 3501 3): greeting, one command after the
+ * other as they become whole, and the end. Between commands nothing of a
+ * command is held: no arena, no output, no view of the stream's buffer.
+ */
+#include "imap/session.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "runtime/metrics.h"
+#include "runtime/settings.h"
+
+#define BAD_MAX 20		      /* commands in a row that are no commands */
+#define UNKNOWN_PATIENCE CLOCK_MINUTE /* to the next input of who has not signed in */
+#define LINE_MAX_OCTETS 16384	      /* DONE, and SASL answers (RFC 4422 has no limit) */
+
+uint64_t
+imap_op(void)
+{
+	return random_u64();
+}
+
+/* ---- leaving ---- */
+
+void
+imap_deselect(struct imap *im)
+{
+	if (im->view == NULL)
+		return;
+	view_done(im->view);
+	mem_free(im->view);
+	im->view = NULL;
+	im->state = IMAP_SIGNED_IN;
+}
+
+static void
+end_more(struct imap *im)
+{
+	im->more = NULL;
+	mem_free(im->more_tag);
+	im->more_tag = NULL;
+}
+
+static void
+imap_done(struct session *s)
+{
+	struct imap *im = (struct imap *)s;
+
+	if (im->magic != IMAP_MAGIC)
+		return; /* it never began */
+	imap_deselect(im);
+	imap_watch_leave(im);
+	end_more(im);
+	if (im->auth != NULL)
+		auth_client_done(im->auth);
+	mem_free(im->auth);
+	if (im->keywords != NULL)
+		keywords_put(im->keywords);
+	if (im->limit_key != 0)
+		limits_leave(im->server->limits, im->limit_key);
+	mem_free((void *)(uintptr_t)im->token.ptr);
+}
+
+/* ---- one command ---- */
+
+static void
+command_init(struct command *c, struct imap *im)
+{
+	*c = (struct command){ .im = im, .words = TEXT_EMPTY, .code = TEXT_EMPTY };
+	arena_init(&c->arena, 4096, 0);
+}
+
+static void
+command_done(struct command *c)
+{
+	if (c->row != NULL && (c->row->flags & COMMAND_SECRET) != 0)
+		secret_wipe((void *)(uintptr_t)c->line.ptr, c->line.len);
+	buffer_done(&c->out);
+	arena_done(&c->arena);
+}
+
+/* News of the selected mailbox at the end of a command (RFC 3501 5.2). */
+static enum status
+tell_changes(struct command *c)
+{
+	struct imap *im = c->im;
+	bool expunges = c->row == NULL || (c->row->flags & COMMAND_HOLDS) == 0 || c->uid;
+	enum status st = STATUS_OK;
+
+	if (im->view == NULL)
+		return STATUS_OK;
+	if (c->poll || (c->row != NULL && (c->row->flags & COMMAND_POLLS) != 0))
+		st = imap_changes(im, &c->arena, expunges, c->uid, c->silent, &c->out);
+	else
+		view_tell(im->view, expunges, &c->out);
+	return st;
+}
+
+static enum outcome
+finish(struct command *c)
+{
+	struct imap *im = c->im;
+
+	if (tell_changes(c) == STATUS_NOT_FOUND) {
+		imap_push(c);
+		return imap_bye(im, "The selected mailbox was deleted");
+	}
+	im->errors = c->word[0] == 'B' ? im->errors + 1 : 0;
+	imap_finish(c);
+	if (im->errors >= BAD_MAX)
+		return imap_bye(im, "Too many bad commands");
+	return IMAP_DONE;
+}
+
+static enum outcome
+run_row(struct command *c)
+{
+	if (c->tag.len == 0)
+		return imap_bad(c, "Expected a tag and a command");
+	if (c->row == NULL)
+		return imap_bad(c, "No such command");
+	if ((c->row->states & c->im->state) == 0)
+		return imap_bad(c, c->im->state == IMAP_UNKNOWN ? "Sign in first"
+				   : (c->row->states & IMAP_SELECTED) != 0
+				       ? "Select a mailbox first"
+				       : "Already signed in");
+	return c->row->run(c);
+}
+
+/* After a handler: the end of its command, or what it waits for. */
+static enum outcome
+conclude(struct command *c, enum outcome what)
+{
+	if (what == IMAP_DONE) {
+		end_more(c->im);
+		return finish(c);
+	}
+	imap_push(c);
+	return what;
+}
+
+static enum outcome
+run_command(struct command *c)
+{
+	metric_add(METRIC_IMAP_COMMANDS, 1);
+	return conclude(c, run_row(c));
+}
+
+/* A command that was too long: what is left of it is being thrown away. */
+static enum outcome
+refuse_long(struct command *c)
+{
+	if (c->im->state == IMAP_UNKNOWN)
+		return imap_bye(c->im, "Command too long");
+	return conclude(c, imap_bad(c, "Command too long"));
+}
+
+static enum outcome
+run_more(struct command *c, struct text line)
+{
+	struct imap *im = c->im;
+
+	c->line = line;
+	c->row = im->more_row;
+	c->tag = arena_copy(&c->arena, text_of(im->more_tag));
+	return conclude(c, im->more(c, line));
+}
+
+/* Takes one command or line out of the buffer and runs it. AGAIN: there is
+ * none; CLOSED: the session is over. */
+static enum status
+step(struct imap *im)
+{
+	struct command c;
+	struct text line;
+	enum outcome what = IMAP_DONE;
+	enum status st;
+
+	command_init(&c, im);
+	if (im->more != NULL) {
+		st = imap_assemble_line(im, &c.arena, LINE_MAX_OCTETS, &line);
+		if (st == STATUS_OK)
+			what = run_more(&c, line);
+		else if (st == STATUS_LIMIT)
+			what = imap_bye(im, "Line too long");
+	} else {
+		st = imap_assemble(im, &c);
+		if (st == STATUS_OK)
+			what = run_command(&c);
+		else if (st == STATUS_LIMIT)
+			what = refuse_long(&c);
+		else if (st == STATUS_INVALID)
+			what = imap_bye(im, "Command too long");
+	}
+	command_done(&c);
+	if (what == IMAP_CLOSE)
+		return STATUS_CLOSED;
+	return st == STATUS_AGAIN ? STATUS_AGAIN : STATUS_OK;
+}
+
+static enum next
+serve(struct imap *im)
+{
+	for (;;) {
+		enum status st = step(im);
+
+		if (st == STATUS_CLOSED)
+			return NEXT_CLOSE;
+		if (st == STATUS_OK)
+			continue;
+		st = stream_fill_now(&im->session.stream);
+		if (st == STATUS_AGAIN)
+			return NEXT_PARK;
+		if (st != STATUS_OK)
+			return NEXT_CLOSE;
+	}
+}
+
+/* ---- between commands ---- */
+
+static void
+greet(struct imap *im)
+{
+	struct arena a = ARENA_INIT;
+	struct buffer capabilities = BUFFER_INIT;
+
+	imap_capabilities(im, &a, &capabilities);
+	stream_print(&im->session.stream, "* OK [CAPABILITY %s] %s ready\r\n",
+	    buffer_string(&capabilities), im->server->hostname);
+	buffer_done(&capabilities);
+	arena_done(&a);
+}
+
+static void
+begin(struct imap *im)
+{
+	im->magic = IMAP_MAGIC;
+	im->state = IMAP_UNKNOWN;
+	if (im->server == NULL)
+		im->server = service_context(im->session.service);
+}
+
+/* Something happened in the account while the client is in IDLE. */
+static enum status
+event(struct imap *im)
+{
+	struct arena a = ARENA_INIT;
+	struct buffer out = BUFFER_INIT;
+	enum status st = STATUS_OK;
+
+	if (im->more_row != NULL && im->view != NULL && im->watching) {
+		st = imap_watch_enter(im, &a); /* the link may have been lost */
+		if (st == STATUS_OK)
+			st = imap_changes(im, &a, true, false, 0, &out);
+	}
+	stream_write(&im->session.stream, buffer_text(&out));
+	buffer_done(&out);
+	arena_done(&a);
+	return st;
+}
+
+static void
+set_patience(struct imap *im)
+{
+	int64_t patience =
+	    im->state == IMAP_UNKNOWN ? UNKNOWN_PATIENCE : setting(SET_IMAP_IDLE_TIMEOUT);
+
+	im->quiet_until = clock_mono() + patience;
+}
+
+static enum next
+imap_run(struct session *s, enum wake why)
+{
+	struct imap *im = (struct imap *)s;
+	enum next next = NEXT_CLOSE;
+
+	switch (why) {
+	case WAKE_START:
+		begin(im);
+		greet(im);
+		break;
+	case WAKE_INPUT:
+		break;
+	case WAKE_EVENT:
+		if (event(im) == STATUS_NOT_FOUND) {
+			(void)imap_bye(im, "The selected mailbox was deleted");
+			return NEXT_CLOSE;
+		}
+		break;
+	case WAKE_TIMER:
+		(void)imap_bye(im, "You were silent for too long");
+		return NEXT_CLOSE;
+	case WAKE_STOP:
+		(void)imap_bye(im, "The server stops, connect again soon");
+		return NEXT_CLOSE;
+	}
+	next = serve(im);
+	if (why != WAKE_EVENT)
+		set_patience(im);
+	s->park_until = im->quiet_until;
+	return next;
+}
+
+const struct session_class imap_session_class = {
+	.name = "imap",
+	.size = sizeof(struct imap),
+	.run = imap_run,
+	.done = imap_done,
+};
+
+void
+imap_signed_in(struct imap *im, const struct auth_outcome *who)
+{
+	im->state = IMAP_SIGNED_IN;
+	im->account = who->account;
+	im->token = (struct text){ mem_string(who->token), who->token.len };
+	im->keywords = keywords_get(&im->server->keywords, who->account);
+	LOG_INFO("imap.signed_in", FIELD_U64("session", im->session.id),
+	    FIELD_TEXT("account", who->address));
+}
+
+/* ---- the server ---- */
+
+struct imap_server *
+imap_server_new(struct calls *calls, struct text hostname)
+{
+	struct imap_server *server = MEM_NEW(struct imap_server);
+
+	server->calls = calls;
+	server->hostname = mem_string(hostname);
+	keyword_cache_init(&server->keywords);
+	auth_offer_init(&server->offer);
+	server->limits = limits_new(100000);
+	server->watch = imap_watch_new();
+	return server;
+}
+
+void
+imap_server_free(struct imap_server *server)
+{
+	imap_watch_free(server->watch);
+	limits_free(server->limits);
+	auth_offer_done(&server->offer);
+	keyword_cache_done(&server->keywords);
+	mem_free(server->hostname);
+	mem_free(server);
+}
+
+void
+imap_server_relinked(struct imap_server *server)
+{
+	imap_watch_forget(server->watch);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which accounts the store tells this process of: those with a session that
+ * has been in IDLE, counted. store_watch is called for the first such session
+ * of an account and taken back with the last. On and off of one account must
+ * reach the store in order, so they are called under a lock; accounts share
+ * few locks, and a lock is waited for only by sessions that would wait for the
+ * store anyway.
+ */
+#include <pthread.h>
+
+#include "base/map.h"
+#include "base/random.h"
+#include "imap/session.h"
+
+#define STRIPES 64
+
+struct watched {
+	unsigned sessions;
+	bool on;	/* the store knows, */
+	uint64_t epoch; /* over the link of this epoch */
+};
+
+struct stripe {
+	pthread_mutex_t lock;
+	struct map accounts; /* number to struct watched */
+};
+
+struct imap_watch {
+	_Atomic uint64_t epoch; /* raised whenever the store has forgotten */
+	struct stripe stripes[STRIPES];
+};
+
+struct imap_watch *
+imap_watch_new(void)
+{
+	struct imap_watch *w = MEM_NEW(struct imap_watch);
+
+	for (size_t i = 0; i < STRIPES; i++)
+		(void)pthread_mutex_init(&w->stripes[i].lock, NULL);
+	return w;
+}
+
+void
+imap_watch_free(struct imap_watch *w)
+{
+	for (size_t i = 0; i < STRIPES; i++) {
+		CHECK(w->stripes[i].accounts.count == 0);
+		map_done(&w->stripes[i].accounts);
+		(void)pthread_mutex_destroy(&w->stripes[i].lock);
+	}
+	mem_free(w);
+}
+
+void
+imap_watch_forget(struct imap_watch *w)
+{
+	w->epoch++;
+}
+
+static struct stripe *
+stripe_of(struct imap *im)
+{
+	return &im->server->watch->stripes[im->account % STRIPES];
+}
+
+static enum status
+tell_store(struct imap *im, struct arena *a, bool on)
+{
+	const struct store_watch_request req = { .token = im->token, .on = on };
+	struct store_watch_reply r;
+
+	return store_watch(im->server->calls, &req, a, &r, NULL);
+}
+
+static struct watched *
+entry(struct stripe *s, uint64_t account)
+{
+	struct watched *w = map_get_u64(&s->accounts, account);
+
+	if (w == NULL) {
+		w = MEM_NEW(struct watched);
+		(void)map_put_u64(&s->accounts, account, w);
+	}
+	return w;
+}
+
+enum status
+imap_watch_enter(struct imap *im, struct arena *a)
+{
+	struct stripe *s = stripe_of(im);
+	uint64_t epoch = im->server->watch->epoch;
+	enum status st = STATUS_OK;
+	struct watched *w;
+
+	(void)pthread_mutex_lock(&s->lock);
+	w = entry(s, im->account);
+	if (!im->watching)
+		w->sessions++;
+	im->watching = true;
+	if (!w->on || w->epoch != epoch) {
+		st = tell_store(im, a, true);
+		w->on = st == STATUS_OK;
+		w->epoch = epoch;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	if (im->session.service != NULL)
+		session_watch(&im->session, im->account);
+	return st;
+}
+
+void
+imap_watch_leave(struct imap *im)
+{
+	struct stripe *s = stripe_of(im);
+	struct arena a = ARENA_INIT;
+	struct watched *w;
+
+	if (!im->watching)
+		return;
+	im->watching = false;
+	if (im->session.service != NULL)
+		session_watch(&im->session, 0);
+	(void)pthread_mutex_lock(&s->lock);
+	w = map_get_u64(&s->accounts, im->account);
+	if (--w->sessions == 0) {
+		/* A link that is gone has forgotten; an error changes nothing. */
+		if (w->on && w->epoch == im->server->watch->epoch &&
+		    tell_store(im, &a, false) != STATUS_OK)
+			w->on = false;
+		(void)map_remove_u64(&s->accounts, im->account);
+		mem_free(w);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	arena_done(&a);
+}
