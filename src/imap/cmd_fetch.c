@@ -119,7 +119,7 @@ write_fields(struct fetch *f, struct message *m, const struct item *item, struct
 {
 	struct buffer header = BUFFER_INIT, picked = BUFFER_INIT;
 	uint64_t len = where.len < HEADER_READ_MAX ? where.len : HEADER_READ_MAX;
-	enum status st = imap_message_read_buffer(m, where.from, len, &header);
+	enum status st = store_reader_read_buffer(&m->reader, where.from, len, &header);
 
 	if (st == STATUS_OK) {
 		imap_pick_fields(buffer_text(&header), &item->section, &picked);
@@ -142,7 +142,7 @@ write_at_once(struct fetch *f, struct message *m, struct octets where)
 
 	imap_write_literal_head(out, where.len);
 	body = out->len;
-	st = imap_message_read_buffer(m, where.from, where.len, out);
+	st = store_reader_read_buffer(&m->reader, where.from, where.len, out);
 	if (st == STATUS_OK && out->len - body != where.len)
 		st = STATUS_CORRUPT;
 	if (st != STATUS_OK) {
@@ -175,7 +175,7 @@ write_piecewise(struct fetch *f, struct message *m, struct octets where)
 	imap_write_literal_head(&f->c->out, where.len);
 	imap_push(f->c);
 	imap_transfer_begins(f->c->im);
-	st = imap_message_read(m, where.from, where.len, to_stream, &flow);
+	st = store_reader_read(&m->reader, where.from, where.len, to_stream, &flow);
 	if (st != STATUS_OK || flow.left > 0) {
 		LOG_WARN(
 		    "imap.transfer_cut", FIELD_U64("account", f->c->im->account), FIELD_STATUS(st));

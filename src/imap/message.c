@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reading a message by ranges (RFC 3501 6.4.5 BODY[section]); see message.h.
- * Pieces of the content are asked from the store as a range needs them, so a
- * header costs no body and no message is ever whole in memory.
+ * Where sections stand (RFC 3501 6.4.5 BODY[section]); see message.h. The
+ * prefix shifts everything behind it, and is itself the beginning of the
+ * message's header.
  */
 #include "imap/message.h"
 
@@ -15,85 +15,18 @@ imap_message_init(struct message *m, struct imap *im, const struct store_row *ro
 	*m = (struct message){ .im = im, .row = row, .arena = a };
 }
 
-static enum status
-fetch_piece(void *arg, uint32_t piece, struct arena *a, struct text *bytes)
-{
-	struct message *m = arg;
-	const struct store_piece_request req = { .token = m->im->token,
-		.mailbox = m->im->view->mailbox,
-		.uid = m->row->uid,
-		.piece = piece };
-	struct store_piece_reply r;
-	enum status st = store_piece(m->im->server->calls, &req, a, &r, NULL);
-
-	if (st == STATUS_OK)
-		*bytes = r.bytes.bytes;
-	return st;
-}
-
 enum status
 imap_message_open(struct message *m)
 {
+	struct imap *im = m->im;
 	enum status st;
 
 	if (m->opened)
 		return STATUS_OK;
-	st = content_open(m->row->piece0, &m->content);
-	if (st != STATUS_OK)
-		return st;
-	m->content.fetch = fetch_piece;
-	m->content.arg = m;
-	m->opened = true;
-	return STATUS_OK;
-}
-
-uint64_t
-imap_message_size(const struct message *m)
-{
-	return m->row->prefix.len + m->content.size;
-}
-
-uint64_t
-imap_message_header(const struct message *m)
-{
-	return m->row->prefix.len + m->content.header_len;
-}
-
-enum status
-imap_message_read(struct message *m, uint64_t from, uint64_t len,
-    enum status (*sink)(void *arg, struct text part), void *arg)
-{
-	struct text prefix = m->row->prefix;
-	uint64_t size = imap_message_size(m);
-	enum status st = STATUS_OK;
-
-	if (from >= size || len == 0)
-		return STATUS_OK;
-	if (len > size - from)
-		len = size - from;
-	if (from < prefix.len) {
-		uint64_t n = prefix.len - from < len ? prefix.len - from : len;
-
-		st = sink(arg, text_part(prefix, (size_t)from, (size_t)(from + n)));
-		from += n;
-		len -= n;
-	}
-	if (st != STATUS_OK || len == 0)
-		return st;
-	return content_read(&m->content, from - prefix.len, len, sink, arg);
-}
-
-static enum status
-to_buffer(void *arg, struct text part)
-{
-	buffer_add_text(arg, part);
-	return STATUS_OK;
-}
-
-enum status
-imap_message_read_buffer(struct message *m, uint64_t from, uint64_t len, struct buffer *out)
-{
-	return imap_message_read(m, from, len, to_buffer, out);
+	st = store_reader_open(
+	    &m->reader, im->server->calls, im->token, im->view->mailbox, m->row);
+	m->opened = st == STATUS_OK;
+	return st;
 }
 
 /* What can be said without the summary: one text part. */
@@ -106,7 +39,7 @@ make_opaque(struct message *m)
 	    FIELD_U64("uid", m->row->uid));
 	mime_opaque(TEXT_EMPTY, m->arena, s);
 	s->size = m->row->size - m->row->prefix.len;
-	s->header_len = imap_message_open(m) == STATUS_OK ? m->content.header_len : 0;
+	s->header_len = imap_message_open(m) == STATUS_OK ? m->reader.content.header_len : 0;
 	s->root.body_at = s->header_len;
 	s->root.body_len = s->size > s->header_len ? s->size - s->header_len : 0;
 }
@@ -125,7 +58,7 @@ imap_message_summary(struct message *m)
 static struct octets
 of_message(const struct message *m, enum section_text text)
 {
-	uint64_t header = imap_message_header(m), size = imap_message_size(m);
+	uint64_t header = store_reader_header(&m->reader), size = store_reader_size(&m->reader);
 
 	if (text == SECTION_ALL)
 		return (struct octets){ 0, size };
@@ -188,7 +121,7 @@ imap_message_section(struct message *m, const struct section *s, struct octets *
 	if (p == NULL || !of_part(m, p, s->text, &where))
 		return false;
 	/* A summary is no promise about the content. */
-	if (where.from > imap_message_size(m) || where.len > imap_message_size(m) - where.from)
+	if (where.from > store_reader_size(&m->reader) || where.len > store_reader_size(&m->reader) - where.from)
 		return false;
 	*out = where;
 	return true;

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One message of the selected mailbox as its client sees it: the recipient's
- * prefix (Return-Path, Delivered-To) and the content behind it are one run of
- * octets, and the prefix is the beginning of the header. All offsets here
- * count from its first octet. Nothing is parsed: sections stand where the
- * summary says.
+ * One message of the selected mailbox: what it is, by its summary, and where
+ * the sections of FETCH stand in its octets. Nothing is parsed. All offsets
+ * count the recipient's prefix (store/reader.h), which the summary does not.
  */
 #ifndef IMAP_MESSAGE_H
 #define IMAP_MESSAGE_H
@@ -12,14 +10,14 @@
 #include "imap/fetch_items.h"
 #include "imap/session.h"
 #include "mime/summary.h"
-#include "store/content.h"
+#include "store/reader.h"
 
 struct message {
 	struct imap *im;
 	const struct store_row *row;
 	struct arena *arena; /* as long as the message is looked at */
 	bool opened;
-	struct content content;
+	struct store_reader reader;
 	bool has_summary;
 	struct mime_summary summary;
 };
@@ -30,15 +28,6 @@ void imap_message_init(
     struct message *m, struct imap *im, const struct store_row *row, struct arena *a);
 /* Opens the content. CORRUPT. */
 enum status imap_message_open(struct message *m) MUST_CHECK;
-uint64_t imap_message_size(const struct message *m);
-/* Octets of the header, the empty line included; opened. */
-uint64_t imap_message_header(const struct message *m);
-/* Octets [from, from + len), cut to the size, in consecutive parts; opened. */
-enum status imap_message_read(struct message *m, uint64_t from, uint64_t len,
-    enum status (*sink)(void *arg, struct text part), void *arg) MUST_CHECK;
-enum status imap_message_read_buffer(
-    struct message *m, uint64_t from, uint64_t len, struct buffer *out) MUST_CHECK;
-
 /* The summary; one that cannot be read gives way to an opaque one. */
 const struct mime_summary *imap_message_summary(struct message *m);
 

@@ -50,7 +50,7 @@ read_header(struct message *m, struct octets where, struct buffer *out)
 	uint64_t len = where.len < HEADER_MAX ? where.len : HEADER_MAX;
 	enum status st = imap_message_open(m);
 
-	return st != STATUS_OK ? st : imap_message_read_buffer(m, where.from, len, out);
+	return st != STATUS_OK ? st : store_reader_read_buffer(&m->reader, where.from, len, out);
 }
 
 bool
@@ -63,7 +63,7 @@ imap_header_has_word(struct message *m, struct text field, struct text word, enu
 
 	*st = imap_message_open(m);
 	if (*st == STATUS_OK)
-		*st = read_header(m, (struct octets){ 0, imap_message_header(m) }, &header);
+		*st = read_header(m, (struct octets){ 0, store_reader_header(&m->reader) }, &header);
 	c = cursor_of(buffer_text(&header));
 	while (!found && mime_header_next(&c, &name, &whole))
 		found = text_equal_ci(name, field) &&
@@ -178,7 +178,7 @@ in_part(struct message *m, const struct mime_part *p, struct text word, enum sta
 
 	s.wide =
 	    text_starts_ci(s.charset, TEXT("utf-16")) || text_starts_ci(s.charset, TEXT("utf-32"));
-	*st = imap_message_read(m, p->body_at + m->row->prefix.len, p->body_len, scan_sink, &s);
+	*st = store_reader_read(&m->reader, p->body_at + m->row->prefix.len, p->body_len, scan_sink, &s);
 	found = *st == FOUND;
 	if (*st == STATUS_OK) {
 		undo_quoted_printable(&s, true);
@@ -221,7 +221,7 @@ imap_content_has_word(struct message *m, struct text word, bool header, enum sta
 	*st = imap_message_open(m);
 	if (*st != STATUS_OK)
 		return false;
-	if (header && in_header(m, (struct octets){ 0, imap_message_header(m) }, word, st))
+	if (header && in_header(m, (struct octets){ 0, store_reader_header(&m->reader) }, word, st))
 		return true;
 	return *st == STATUS_OK && in_parts(m, &imap_message_summary(m)->root, word, st);
 }

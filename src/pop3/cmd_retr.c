@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * RETR (RFC 1939 5) and TOP (RFC 1939 7): a message goes from piece to piece
+ * into the stream, its lines that begin with a dot with one more (RFC 1939 3).
+ * Behind a bare LF too, or a client that takes it for a line end could be made
+ * to see the end of the message where there is none.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "pop3/session.h"
+#include "runtime/settings.h"
+#include "store/reader.h"
+
+#define TRANSFER_MAX (2 * CLOCK_HOUR)
+
+struct flow {
+	struct stream *stream;
+	bool line_start;
+	bool in_body;	 /* TOP: lines are counted */
+	uint64_t lines;	 /* TOP: still to be sent */
+	bool limited;
+};
+
+/* The sink's word for "enough": stops the reading. */
+#define ENOUGH STATUS_LIMIT
+
+/* How much of a part belongs to the lines that are still to be sent. */
+static struct text
+cut_lines(struct flow *f, struct text part)
+{
+	size_t at = 0;
+
+	if (!f->limited || !f->in_body)
+		return part;
+	while (f->lines > 0 && at < part.len) {
+		at = text_find_byte(part, '\n', at) + 1;
+		if (at > part.len)
+			return part;
+		f->lines--;
+	}
+	return text_part(part, 0, at);
+}
+
+static void
+write_stuffed(struct flow *f, struct text part)
+{
+	if (part.len == 0)
+		return;
+	if (f->line_start && part.ptr[0] == '.')
+		stream_write(f->stream, TEXT("."));
+	for (;;) {
+		size_t at = text_find(part, TEXT("\n."), 0);
+
+		if (at == part.len)
+			break;
+		stream_write(f->stream, text_part(part, 0, at + 1));
+		stream_write(f->stream, TEXT("."));
+		part = text_part(part, at + 1, part.len);
+	}
+	stream_write(f->stream, part);
+	f->line_start = part.ptr[part.len - 1] == '\n';
+}
+
+static enum status
+sink(void *arg, struct text part)
+{
+	struct flow *f = arg;
+
+	write_stuffed(f, cut_lines(f, part));
+	if (f->stream->broken != STATUS_OK)
+		return f->stream->broken;
+	return f->limited && f->in_body && f->lines == 0 ? ENOUGH : STATUS_OK;
+}
+
+static void
+begin_transfer(struct stream *s)
+{
+	stream_set_deadline(s, clock_mono() + TRANSFER_MAX);
+	stream_set_min_rate(s, (uint32_t)setting(SET_ACCESS_MIN_RATE));
+}
+
+static enum status
+fetch_row(struct command *c, uint32_t number, struct store_row *row, struct failure *f)
+{
+	struct pop3 *p = c->p;
+	struct store_fetch_request req = { .token = p->token,
+		.mailbox = p->drop.mailbox,
+		.items = FETCH_FLAGS | FETCH_PIECE0 };
+	struct store_fetch_reply r;
+	struct unpack u;
+	enum status st;
+
+	runs_add(&req.uids, maildrop_uid(&p->drop, number), maildrop_uid(&p->drop, number));
+	st = store_fetch(p->server->calls, &req, &c->arena, &r, f);
+	runs_done(&req.uids);
+	if (st != STATUS_OK)
+		return st;
+	if (r.rows.len == 0)
+		return STATUS_NOT_FOUND;
+	u = unpack_of(r.rows);
+	store_row_unpack(&u, req.items, row);
+	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum pop3_next
+cannot(struct command *c, enum status st, const struct failure *f)
+{
+	if (st == STATUS_NOT_FOUND)
+		return pop3_err(c, "That message was deleted by another session");
+	return pop3_failed(c, st, f);
+}
+
+static enum status
+send_octets(struct store_reader *r, struct flow *f)
+{
+	uint64_t header = store_reader_header(r);
+	enum status st = store_reader_read(r, 0, header, sink, f);
+
+	f->in_body = true;
+	if (st == STATUS_OK && !(f->limited && f->lines == 0))
+		st = store_reader_read(r, header, UINT64_MAX - header, sink, f);
+	return st == ENOUGH ? STATUS_OK : st;
+}
+
+static enum pop3_next
+send_message(struct command *c, uint32_t number, bool limited, uint32_t lines)
+{
+	struct pop3 *p = c->p;
+	struct flow flow = { .stream = &p->session.stream,
+		.line_start = true,
+		.lines = lines,
+		.limited = limited };
+	struct store_reader reader;
+	struct store_row row;
+	struct failure f = { 0 };
+	enum status st = fetch_row(c, number, &row, &f);
+
+	if (st == STATUS_OK)
+		st = store_reader_open(
+		    &reader, p->server->calls, p->token, p->drop.mailbox, &row);
+	if (st != STATUS_OK)
+		return cannot(c, st, &f);
+	(void)pop3_ok(c, "%llu octets", (unsigned long long)row.size);
+	begin_transfer(flow.stream);
+	st = send_octets(&reader, &flow);
+	if (st != STATUS_OK) {
+		LOG_WARN("pop3.transfer_cut", FIELD_U64("session", p->session.id),
+		    FIELD_STATUS(st));
+		return POP3_END; /* in the middle of a message nothing can be said */
+	}
+	stream_write(flow.stream, flow.line_start ? TEXT(".\r\n") : TEXT("\r\n.\r\n"));
+	return POP3_GO_ON;
+}
+
+enum pop3_next
+pop3_cmd_retr(struct command *c)
+{
+	uint32_t number;
+
+	if (!pop3_arg_message(c, &number) || !pop3_arg_end(c))
+		return POP3_GO_ON;
+	runs_add(&c->p->drop.read, number, number);
+	return send_message(c, number, false, 0);
+}
+
+enum pop3_next
+pop3_cmd_top(struct command *c)
+{
+	uint32_t number, lines;
+
+	if (!pop3_arg_message(c, &number))
+		return POP3_GO_ON;
+	if (!cursor_byte(&c->args, ' ') || !cursor_u32(&c->args, &lines))
+		return pop3_err(c, "Expected a number of lines");
+	if (!pop3_arg_end(c))
+		return POP3_GO_ON;
+	return send_message(c, number, true, lines);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The maildrop of a session: INBOX as it was at sign-in, for this session
+ * alone (RFC 1939 4). It costs memory by runs of UIDs and four octets a
+ * message.
+ */
+#ifndef POP3_MAILDROP_H
+#define POP3_MAILDROP_H
+
+#include "base/runs.h"
+#include "store/calls.h"
+
+struct maildrop {
+	uint32_t mailbox, uidvalidity;
+	struct runs uids;     /* message 1 is the first */
+	uint32_t *sizes;      /* octets of each */
+	uint32_t count;	      /* messages */
+	uint64_t octets;      /* of those that are not deleted */
+	struct runs deleted;  /* message numbers */
+	struct runs read;     /* message numbers that were sent */
+	bool locked;
+};
+
+/* Takes the maildrop and lists it. DENIED: another session has it; it is not
+ * taken on any failure. */
+enum status maildrop_open(struct maildrop *d, struct calls *calls, struct text token,
+    struct arena *a, struct failure *f) MUST_CHECK;
+/* What was deleted goes for good, and what was read is marked so. */
+enum status maildrop_commit(struct maildrop *d, struct calls *calls, struct text token,
+    struct arena *a, struct failure *f) MUST_CHECK;
+/* Gives the maildrop back and frees all. */
+void maildrop_done(struct maildrop *d, struct calls *calls, struct text token);
+
+/* Whether there is a message of this number that is not deleted. */
+bool maildrop_has(struct maildrop *d, uint32_t number);
+uint32_t maildrop_uid(struct maildrop *d, uint32_t number);
+/* How many are not deleted. */
+uint32_t maildrop_left(struct maildrop *d);
+void maildrop_delete(struct maildrop *d, uint32_t number);
+void maildrop_reset(struct maildrop *d);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a POP3 session (RFC 1939 3): greeting, one command after the
+ * other (pipelined or not, RFC 2449 6.6), and the end. A session that ends
+ * without QUIT deletes nothing.
+ */
+#include "pop3/session.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "runtime/metrics.h"
+#include "runtime/settings.h"
+
+#define COMMAND_LINE_MAX 512 /* RFC 2449 4 wants 255 */
+#define AUTH_LINE_MAX 16384
+#define ERRORS_MAX 20
+#define SIGN_IN_PATIENCE CLOCK_MINUTE
+
+static const struct {
+	struct text name;
+	unsigned states;
+	enum pop3_next (*run)(struct command *c);
+} rows[] = {
+#define X(name, states, run) { { name, sizeof(name) - 1 }, states, pop3_cmd_##run },
+#include "pop3/commands.def"
+#undef X
+};
+
+static enum pop3_next
+say(struct command *c, const char *first, const char *fmt, va_list ap)
+{
+	struct buffer b = BUFFER_INIT;
+
+	buffer_add_string(&b, first);
+	buffer_addv(&b, fmt, ap);
+	buffer_add(&b, "\r\n", 2);
+	stream_write(&c->p->session.stream, buffer_text(&b));
+	buffer_done(&b);
+	return POP3_GO_ON;
+}
+
+enum pop3_next
+pop3_ok(struct command *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	c->p->errors = 0;
+	va_start(ap, fmt);
+	(void)say(c, "+OK ", fmt, ap);
+	va_end(ap);
+	return POP3_GO_ON;
+}
+
+enum pop3_next
+pop3_err(struct command *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)say(c, "-ERR ", fmt, ap);
+	va_end(ap);
+	return ++c->p->errors < ERRORS_MAX ? POP3_GO_ON : POP3_END;
+}
+
+enum pop3_next
+pop3_failed(struct command *c, enum status st, const struct failure *f)
+{
+	const char *words = f->client[0] != '\0' ? f->client : "Try again later";
+	bool for_good = st == STATUS_CORRUPT || st == STATUS_INVALID || st == STATUS_DENIED;
+
+	return pop3_err(c, "[SYS/%s] %s", for_good ? "PERM" : "TEMP", words);
+}
+
+bool
+pop3_arg_end(struct command *c)
+{
+	cursor_wsp(&c->args);
+	if (cursor_done(&c->args))
+		return true;
+	(void)pop3_err(c, "Too many arguments");
+	return false;
+}
+
+bool
+pop3_arg_message(struct command *c, uint32_t *number)
+{
+	if (!cursor_u32(&c->args, number)) {
+		(void)pop3_err(c, "Expected the number of a message");
+		return false;
+	}
+	if (maildrop_has(&c->p->drop, *number))
+		return true;
+	(void)pop3_err(c, "There is no such message");
+	return false;
+}
+
+static enum pop3_next
+run_command(struct command *c, struct text line)
+{
+	struct text name;
+
+	metric_add(METRIC_POP3_COMMANDS, 1);
+	c->args = cursor_of(line);
+	name = cursor_until(&c->args, ' ');
+	(void)cursor_byte(&c->args, ' ');
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!text_equal_ci(rows[i].name, name))
+			continue;
+		if ((rows[i].states & c->p->state) == 0)
+			return pop3_err(c, c->p->state == POP3_AUTHORIZATION
+				? "Sign in first"
+				: "Not after signing in");
+		return rows[i].run(c);
+	}
+	return pop3_err(c, "No such command");
+}
+
+/* The next line, copied. AGAIN, LIMIT. */
+static enum status
+next_line(struct pop3 *p, struct arena *a, struct text *line)
+{
+	struct text in = stream_buffered(&p->session.stream);
+	size_t max = p->auth != NULL ? AUTH_LINE_MAX : COMMAND_LINE_MAX;
+	size_t at = text_find_byte(in, '\n', p->scanned);
+
+	if (p->discard) {
+		stream_consume(&p->session.stream, at < in.len ? at + 1 : in.len);
+		p->scanned = 0;
+		if (at == in.len)
+			return STATUS_AGAIN;
+		p->discard = false;
+		return STATUS_LIMIT;
+	}
+	if (at == in.len) {
+		p->scanned = in.len;
+		p->discard = in.len > max;
+		return STATUS_AGAIN;
+	}
+	*line = arena_copy(a, text_part(in, 0, at > 0 && in.ptr[at - 1] == '\r' ? at - 1 : at));
+	stream_consume(&p->session.stream, at + 1);
+	p->scanned = 0;
+	return at > max ? STATUS_LIMIT : STATUS_OK;
+}
+
+/* Takes one line and runs it. AGAIN: there is none. */
+static enum status
+step(struct pop3 *p, enum pop3_next *next)
+{
+	struct command c = { .p = p };
+	struct text line = TEXT_EMPTY;
+	enum status st = next_line(p, &c.arena, &line);
+
+	*next = POP3_GO_ON;
+	if (st == STATUS_LIMIT) {
+		pop3_auth_end(p);
+		*next = pop3_err(&c, "Line too long");
+	} else if (st == STATUS_OK) {
+		*next = p->auth != NULL ? pop3_auth_line(&c, line) : run_command(&c, line);
+		if (p->state == POP3_AUTHORIZATION || p->auth != NULL)
+			secret_wipe((void *)(uintptr_t)line.ptr, line.len);
+	}
+	arena_done(&c.arena);
+	return st == STATUS_AGAIN ? STATUS_AGAIN : STATUS_OK;
+}
+
+static enum next
+serve(struct pop3 *p)
+{
+	enum pop3_next next;
+
+	for (;;) {
+		enum status st = step(p, &next);
+
+		if (next == POP3_END)
+			return NEXT_CLOSE;
+		if (next == POP3_START_TLS)
+			return NEXT_START_TLS;
+		if (st == STATUS_OK)
+			continue;
+		st = stream_fill_now(&p->session.stream);
+		if (st == STATUS_AGAIN)
+			return NEXT_PARK;
+		if (st != STATUS_OK)
+			return NEXT_CLOSE;
+	}
+}
+
+static void
+begin(struct pop3 *p)
+{
+	p->magic = POP3_MAGIC;
+	p->state = POP3_AUTHORIZATION;
+	if (p->server == NULL)
+		p->server = service_context(p->session.service);
+	stream_print(&p->session.stream, "+OK %s ready\r\n", p->server->hostname);
+}
+
+static enum next
+pop3_run(struct session *s, enum wake why)
+{
+	struct pop3 *p = (struct pop3 *)s;
+	enum next next;
+
+	if (why == WAKE_START)
+		begin(p);
+	if (why == WAKE_TIMER || why == WAKE_STOP) {
+		stream_print(&s->stream, "-ERR [SYS/TEMP] %s\r\n",
+		    why == WAKE_TIMER ? "You were silent for too long" : "The server stops");
+		return NEXT_CLOSE;
+	}
+	next = serve(p);
+	s->park_until = clock_mono() +
+	    (p->state == POP3_AUTHORIZATION ? SIGN_IN_PATIENCE : setting(SET_POP3_IDLE_TIMEOUT));
+	return next;
+}
+
+static void
+pop3_done(struct session *s)
+{
+	struct pop3 *p = (struct pop3 *)s;
+
+	if (p->magic != POP3_MAGIC)
+		return; /* it never began */
+	maildrop_done(&p->drop, p->server->calls, p->token);
+	pop3_auth_end(p);
+	mem_free(p->user);
+	mem_free((void *)(uintptr_t)p->token.ptr);
+}
+
+const struct session_class pop3_session_class = {
+	.name = "pop3",
+	.size = sizeof(struct pop3),
+	.run = pop3_run,
+	.done = pop3_done,
+	.busy = "-ERR [SYS/TEMP] Too many connections, try again later\r\n",
+};
+
+struct pop3_server *
+pop3_server_new(struct calls *calls, struct text hostname)
+{
+	struct pop3_server *server = MEM_NEW(struct pop3_server);
+
+	server->calls = calls;
+	server->hostname = mem_string(hostname);
+	auth_offer_init(&server->offer);
+	return server;
+}
+
+void
+pop3_server_free(struct pop3_server *server)
+{
+	auth_offer_done(&server->offer);
+	mem_free(server->hostname);
+	mem_free(server);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inside a POP3 session: its struct, the command in hand, and what the
+ * handlers share. A handler parses its argument, acts, and answers with "+OK"
+ * or "-ERR"; it says what comes next.
+ */
+#ifndef POP3_SESSION_H
+#define POP3_SESSION_H
+
+#include "auth/client.h"
+#include "base/cursor.h"
+#include "pop3/maildrop.h"
+#include "pop3/pop3.h"
+
+#define POP3_MAGIC 0x90b35e55u
+
+/* States of RFC 1939 3, as bits for the command table. */
+enum pop3_state { POP3_AUTHORIZATION = 1, POP3_TRANSACTION = 2 };
+
+enum pop3_next { POP3_GO_ON, POP3_START_TLS, POP3_END };
+
+struct pop3_server {
+	struct calls *calls;
+	char *hostname;
+	struct auth_offer offer;
+};
+
+struct pop3 {
+	struct session session; /* first */
+	unsigned magic;
+	enum pop3_state state;
+	struct pop3_server *server;
+	char *user;		  /* of USER; owned */
+	struct auth_client *auth; /* AUTH is going on; owned */
+	struct text token;	  /* owned */
+	struct maildrop drop;
+	size_t scanned; /* of the buffered input: no line end up to here */
+	unsigned errors, failed_sign_ins;
+	bool discard; /* the rest of a line that was too long */
+};
+
+struct command {
+	struct pop3 *p;
+	struct arena arena;
+	struct cursor args; /* behind the name, without the space */
+};
+
+/* "+OK words", "-ERR words" with the line end. */
+enum pop3_next pop3_ok(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+enum pop3_next pop3_err(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A call that failed, with a code of RFC 3206. */
+enum pop3_next pop3_failed(struct command *c, enum status st, const struct failure *f);
+/* The argument that must be a message that is there; false with the reply
+ * made. */
+bool pop3_arg_message(struct command *c, uint32_t *number);
+/* Nothing more; false with the reply made. */
+bool pop3_arg_end(struct command *c);
+/* A line of a sign-in that goes on. */
+enum pop3_next pop3_auth_line(struct command *c, struct text line);
+void pop3_auth_end(struct pop3 *p);
+
+#define X(name, states, run) enum pop3_next pop3_cmd_##run(struct command *c);
+#include "pop3/commands.def"
+#undef X
+
+#endif
