@@ -4,15 +4,12 @@
  * responses (RFC 4959) and response codes (RFC 5530 3). Passwords and SASL are
  * role auth's business (auth/client.h); here they only pass through.
  */
-#include "base/clock.h"
 #include "base/random.h"
 #include "codec/base64.h"
 #include "imap/session.h"
 #include "runtime/settings.h"
-#include "runtime/tls.h"
 
 #define FAILED_MAX 10 /* sign-ins on one connection */
-#define HANDSHAKE_PATIENCE (30 * CLOCK_SECOND)
 
 static const struct {
 	enum auth_refusal refusal;
@@ -155,36 +152,18 @@ imap_cmd_login(struct command *c)
 enum outcome
 imap_cmd_starttls(struct command *c)
 {
-	struct imap *im = c->im;
-	struct session *s = &im->session;
-	struct tls_context *context;
-	struct failure f;
-	enum status st;
+	struct session *s = &c->im->session;
 
 	if (!imap_arg_end(c))
 		return IMAP_DONE;
 	if (s->tls)
 		return imap_bad(c, "TLS is on already");
-	context = s->service != NULL && s->listener != NULL && s->listener->tls == TLS_STARTTLS
-		      ? service_tls(s->service)
-		      : NULL;
-	if (context == NULL)
-		return imap_no(c, "UNAVAILABLE", "TLS is not possible right now");
+	if (s->listener == NULL || s->listener->tls != TLS_STARTTLS)
+		return imap_bad(c, "TLS is not possible here");
 	/* What was sent in clear behind the command could be anybody's. */
-	if (stream_buffered(&s->stream).len > 0) {
-		tls_context_unref(context);
-		return imap_bye(im, "Data was sent behind STARTTLS");
-	}
+	if (stream_buffered(&s->stream).len > 0)
+		return imap_bye(c->im, "Data was sent behind STARTTLS");
 	(void)imap_ok(c, "Begin TLS now");
 	imap_finish(c);
-	stream_set_deadline(&s->stream, clock_mono() + HANDSHAKE_PATIENCE);
-	st = stream_flush(&s->stream);
-	if (st == STATUS_OK)
-		st = stream_start_tls(&s->stream, context, &f);
-	tls_context_unref(context);
-	if (st != STATUS_OK)
-		return IMAP_CLOSE;
-	s->tls = true;
-	stream_set_deadline(&s->stream, 0);
-	return IMAP_SAID;
+	return IMAP_START_TLS;
 }

@@ -23,8 +23,7 @@ imap_message_open(struct message *m)
 
 	if (m->opened)
 		return STATUS_OK;
-	st = store_reader_open(
-	    &m->reader, im->server->calls, im->token, im->view->mailbox, m->row);
+	st = store_reader_open(&m->reader, im->server->calls, im->token, im->view->mailbox, m->row);
 	m->opened = st == STATUS_OK;
 	return st;
 }
@@ -121,7 +120,8 @@ imap_message_section(struct message *m, const struct section *s, struct octets *
 	if (p == NULL || !of_part(m, p, s->text, &where))
 		return false;
 	/* A summary is no promise about the content. */
-	if (where.from > store_reader_size(&m->reader) || where.len > store_reader_size(&m->reader) - where.from)
+	if (where.from > store_reader_size(&m->reader) ||
+	    where.len > store_reader_size(&m->reader) - where.from)
 		return false;
 	*out = where;
 	return true;

@@ -63,7 +63,8 @@ imap_header_has_word(struct message *m, struct text field, struct text word, enu
 
 	*st = imap_message_open(m);
 	if (*st == STATUS_OK)
-		*st = read_header(m, (struct octets){ 0, store_reader_header(&m->reader) }, &header);
+		*st =
+		    read_header(m, (struct octets){ 0, store_reader_header(&m->reader) }, &header);
 	c = cursor_of(buffer_text(&header));
 	while (!found && mime_header_next(&c, &name, &whole))
 		found = text_equal_ci(name, field) &&
@@ -178,7 +179,8 @@ in_part(struct message *m, const struct mime_part *p, struct text word, enum sta
 
 	s.wide =
 	    text_starts_ci(s.charset, TEXT("utf-16")) || text_starts_ci(s.charset, TEXT("utf-32"));
-	*st = store_reader_read(&m->reader, p->body_at + m->row->prefix.len, p->body_len, scan_sink, &s);
+	*st = store_reader_read(
+	    &m->reader, p->body_at + m->row->prefix.len, p->body_len, scan_sink, &s);
 	found = *st == FOUND;
 	if (*st == STATUS_OK) {
 		undo_quoted_printable(&s, true);

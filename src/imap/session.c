@@ -169,9 +169,9 @@ run_more(struct command *c, struct text line)
 }
 
 /* Takes one command or line out of the buffer and runs it. AGAIN: there is
- * none; CLOSED: the session is over. */
+ * none. */
 static enum status
-step(struct imap *im)
+step(struct imap *im, enum outcome *out)
 {
 	struct command c;
 	struct text line;
@@ -195,19 +195,22 @@ step(struct imap *im)
 			what = imap_bye(im, "Command too long");
 	}
 	command_done(&c);
-	if (what == IMAP_CLOSE)
-		return STATUS_CLOSED;
+	*out = what;
 	return st == STATUS_AGAIN ? STATUS_AGAIN : STATUS_OK;
 }
 
 static enum next
 serve(struct imap *im)
 {
-	for (;;) {
-		enum status st = step(im);
+	enum outcome what;
 
-		if (st == STATUS_CLOSED)
+	for (;;) {
+		enum status st = step(im, &what);
+
+		if (what == IMAP_CLOSE)
 			return NEXT_CLOSE;
+		if (what == IMAP_START_TLS)
+			return NEXT_START_TLS;
 		if (st == STATUS_OK)
 			continue;
 		st = stream_fill_now(&im->session.stream);
@@ -308,6 +311,7 @@ const struct session_class imap_session_class = {
 	.size = sizeof(struct imap),
 	.run = imap_run,
 	.done = imap_done,
+	.busy = "* BYE Too many connections, try again later\r\n",
 };
 
 void

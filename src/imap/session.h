@@ -29,10 +29,11 @@ enum imap_state {
 
 /* What a handler leaves behind. */
 enum outcome {
-	IMAP_DONE,  /* the tagged reply is ready */
-	IMAP_MORE,  /* lines follow: im->more takes them (imap_expect) */
-	IMAP_SAID,  /* the tagged reply was sent */
-	IMAP_CLOSE, /* everything was said, the session is over */
+	IMAP_DONE, /* the tagged reply is ready */
+	IMAP_MORE, /* lines follow: im->more takes them (imap_expect) */
+	/* Everything was said: */
+	IMAP_START_TLS, /* the handshake follows */
+	IMAP_CLOSE,	/* the session is over */
 };
 
 struct imap_watch;

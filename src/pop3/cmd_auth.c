@@ -5,8 +5,8 @@
  * Signing in ends with the maildrop taken and listed.
  */
 #include "base/log.h"
-#include "codec/base64.h"
 #include "base/random.h"
+#include "codec/base64.h"
 #include "pop3/session.h"
 
 #define FAILED_MAX 10
@@ -37,8 +37,8 @@ pop3_cmd_capa(struct command *c)
 	(void)pop3_ok(c, "Capabilities follow");
 	stream_print(s, "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
 	if (p->state == POP3_AUTHORIZATION) {
-		words = auth_offer_words(&p->server->offer, p->server->calls,
-		    auth_client_flags(&p->session), &c->arena);
+		words = auth_offer_words(
+		    &p->server->offer, p->server->calls, auth_client_flags(&p->session), &c->arena);
 		if (may_plain(p))
 			stream_print(s, "USER\r\n");
 		if (may_start_tls(p))
@@ -58,7 +58,8 @@ pop3_cmd_stls(struct command *c)
 	if (!pop3_arg_end(c))
 		return POP3_GO_ON;
 	if (!may_start_tls(p))
-		return pop3_err(c, p->session.tls ? "TLS is on already" : "TLS is not possible here");
+		return pop3_err(
+		    c, p->session.tls ? "TLS is on already" : "TLS is not possible here");
 	/* What was sent in clear behind the command could be anybody's. */
 	if (stream_buffered(&p->session.stream).len > 0) {
 		(void)pop3_err(c, "Data was sent behind STLS");
@@ -73,13 +74,13 @@ pop3_cmd_stls(struct command *c)
 static enum pop3_next
 refused(struct command *c, const struct auth_outcome *r)
 {
-	const char *code = r->code == AUTH_BAD_CREDENTIALS ? "[AUTH] "
-	    : r->code == AUTH_SUSPENDED			   ? "[SYS/PERM] "
-	    : r->code == AUTH_UNAVAILABLE || r->code == AUTH_TOO_MANY ? "[SYS/TEMP] "
-								      : "";
+	const char *code = r->code == AUTH_BAD_CREDENTIALS			     ? "[AUTH] "
+			   : r->code == AUTH_SUSPENDED				     ? "[SYS/PERM] "
+			   : r->code == AUTH_UNAVAILABLE || r->code == AUTH_TOO_MANY ? "[SYS/TEMP] "
+										     : "";
 
-	(void)pop3_err(
-	    c, "%s%s", code, r->words.len > 0 ? arena_string(&c->arena, r->words) : "Sign-in failed");
+	(void)pop3_err(c, "%s%s", code,
+	    r->words.len > 0 ? arena_string(&c->arena, r->words) : "Sign-in failed");
 	return ++c->p->failed_sign_ins < FAILED_MAX ? POP3_GO_ON : POP3_END;
 }
 
@@ -88,8 +89,7 @@ signed_in(struct command *c, const struct auth_outcome *r)
 {
 	struct pop3 *p = c->p;
 	struct failure f = { 0 };
-	enum status st =
-	    maildrop_open(&p->drop, p->server->calls, r->token, &c->arena, &f);
+	enum status st = maildrop_open(&p->drop, p->server->calls, r->token, &c->arena, &f);
 
 	if (st == STATUS_DENIED)
 		return pop3_err(c, "[IN-USE] Another session has the mailbox open");
@@ -99,8 +99,8 @@ signed_in(struct command *c, const struct auth_outcome *r)
 	p->state = POP3_TRANSACTION;
 	LOG_INFO("pop3.signed_in", FIELD_U64("session", p->session.id),
 	    FIELD_TEXT("account", r->address));
-	return pop3_ok(c, "%u messages (%llu octets)", p->drop.count,
-	    (unsigned long long)p->drop.octets);
+	return pop3_ok(
+	    c, "%u messages (%llu octets)", p->drop.count, (unsigned long long)p->drop.octets);
 }
 
 enum pop3_next

@@ -10,8 +10,8 @@ pop3_cmd_stat(struct command *c)
 {
 	if (!pop3_arg_end(c))
 		return POP3_GO_ON;
-	return pop3_ok(c, "%u %llu", maildrop_left(&c->p->drop),
-	    (unsigned long long)c->p->drop.octets);
+	return pop3_ok(
+	    c, "%u %llu", maildrop_left(&c->p->drop), (unsigned long long)c->p->drop.octets);
 }
 
 static void

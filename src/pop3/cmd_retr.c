@@ -12,12 +12,13 @@
 #include "store/reader.h"
 
 #define TRANSFER_MAX (2 * CLOCK_HOUR)
+#define ITEMS (FETCH_FLAGS | FETCH_PIECE0)
 
 struct flow {
 	struct stream *stream;
 	bool line_start;
-	bool in_body;	 /* TOP: lines are counted */
-	uint64_t lines;	 /* TOP: still to be sent */
+	bool in_body;	/* TOP: lines are counted */
+	uint64_t lines; /* TOP: still to be sent */
 	bool limited;
 };
 
@@ -83,9 +84,9 @@ static enum status
 fetch_row(struct command *c, uint32_t number, struct store_row *row, struct failure *f)
 {
 	struct pop3 *p = c->p;
-	struct store_fetch_request req = { .token = p->token,
-		.mailbox = p->drop.mailbox,
-		.items = FETCH_FLAGS | FETCH_PIECE0 };
+	struct store_fetch_request req = {
+		.token = p->token, .mailbox = p->drop.mailbox, .items = FETCH_FLAGS | FETCH_PIECE0
+	};
 	struct store_fetch_reply r;
 	struct unpack u;
 	enum status st;
@@ -98,7 +99,7 @@ fetch_row(struct command *c, uint32_t number, struct store_row *row, struct fail
 	if (r.rows.len == 0)
 		return STATUS_NOT_FOUND;
 	u = unpack_of(r.rows);
-	store_row_unpack(&u, req.items, row);
+	store_row_unpack(&u, ITEMS, row);
 	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
 }
 
@@ -126,26 +127,24 @@ static enum pop3_next
 send_message(struct command *c, uint32_t number, bool limited, uint32_t lines)
 {
 	struct pop3 *p = c->p;
-	struct flow flow = { .stream = &p->session.stream,
-		.line_start = true,
-		.lines = lines,
-		.limited = limited };
+	struct flow flow = {
+		.stream = &p->session.stream, .line_start = true, .lines = lines, .limited = limited
+	};
 	struct store_reader reader;
 	struct store_row row;
 	struct failure f = { 0 };
 	enum status st = fetch_row(c, number, &row, &f);
 
 	if (st == STATUS_OK)
-		st = store_reader_open(
-		    &reader, p->server->calls, p->token, p->drop.mailbox, &row);
+		st = store_reader_open(&reader, p->server->calls, p->token, p->drop.mailbox, &row);
 	if (st != STATUS_OK)
 		return cannot(c, st, &f);
 	(void)pop3_ok(c, "%llu octets", (unsigned long long)row.size);
 	begin_transfer(flow.stream);
 	st = send_octets(&reader, &flow);
 	if (st != STATUS_OK) {
-		LOG_WARN("pop3.transfer_cut", FIELD_U64("session", p->session.id),
-		    FIELD_STATUS(st));
+		LOG_WARN(
+		    "pop3.transfer_cut", FIELD_U64("session", p->session.id), FIELD_STATUS(st));
 		return POP3_END; /* in the middle of a message nothing can be said */
 	}
 	stream_write(flow.stream, flow.line_start ? TEXT(".\r\n") : TEXT("\r\n.\r\n"));

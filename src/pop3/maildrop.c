@@ -41,9 +41,9 @@ static enum status
 list(struct maildrop *d, struct calls *calls, struct text token, const struct runs *uids,
     struct arena *a, struct failure *f)
 {
-	struct store_fetch_request req = { .token = token,
-		.mailbox = d->mailbox,
-		.items = FETCH_FLAGS };
+	struct store_fetch_request req = {
+		.token = token, .mailbox = d->mailbox, .items = FETCH_FLAGS
+	};
 	struct store_fetch_reply r = { .resume = 0 };
 	enum status st = STATUS_OK;
 
@@ -62,8 +62,8 @@ list(struct maildrop *d, struct calls *calls, struct text token, const struct ru
 }
 
 enum status
-maildrop_open(struct maildrop *d, struct calls *calls, struct text token, struct arena *a,
-    struct failure *f)
+maildrop_open(
+    struct maildrop *d, struct calls *calls, struct text token, struct arena *a, struct failure *f)
 {
 	const struct store_open_request req = { .token = token, .name = TEXT("INBOX") };
 	struct store_open_reply r = { 0 };
@@ -117,13 +117,12 @@ mark_read(struct maildrop *d, struct calls *calls, struct text token, struct are
 }
 
 enum status
-maildrop_commit(struct maildrop *d, struct calls *calls, struct text token, struct arena *a,
-    struct failure *f)
+maildrop_commit(
+    struct maildrop *d, struct calls *calls, struct text token, struct arena *a, struct failure *f)
 {
-	struct store_expunge_request req = { .token = token,
-		.op = random_u64(),
-		.mailbox = d->mailbox,
-		.force = 1 };
+	struct store_expunge_request req = {
+		.token = token, .op = random_u64(), .mailbox = d->mailbox, .force = 1
+	};
 	struct store_expunge_reply r;
 	enum status st = STATUS_OK;
 

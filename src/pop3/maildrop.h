@@ -12,12 +12,12 @@
 
 struct maildrop {
 	uint32_t mailbox, uidvalidity;
-	struct runs uids;     /* message 1 is the first */
-	uint32_t *sizes;      /* octets of each */
-	uint32_t count;	      /* messages */
-	uint64_t octets;      /* of those that are not deleted */
-	struct runs deleted;  /* message numbers */
-	struct runs read;     /* message numbers that were sent */
+	struct runs uids;    /* message 1 is the first */
+	uint32_t *sizes;     /* octets of each */
+	uint32_t count;	     /* messages */
+	uint64_t octets;     /* of those that are not deleted */
+	struct runs deleted; /* message numbers */
+	struct runs read;    /* message numbers that were sent */
 	bool locked;
 };
 

@@ -26,8 +26,7 @@ static const struct {
 #undef X
 };
 
-static enum pop3_next
-say(struct command *c, const char *first, const char *fmt, va_list ap)
+static void PRINTF_LIKE(3, 0) say(struct command *c, const char *first, const char *fmt, va_list ap)
 {
 	struct buffer b = BUFFER_INIT;
 
@@ -36,7 +35,6 @@ say(struct command *c, const char *first, const char *fmt, va_list ap)
 	buffer_add(&b, "\r\n", 2);
 	stream_write(&c->p->session.stream, buffer_text(&b));
 	buffer_done(&b);
-	return POP3_GO_ON;
 }
 
 enum pop3_next
@@ -46,7 +44,7 @@ pop3_ok(struct command *c, const char *fmt, ...)
 
 	c->p->errors = 0;
 	va_start(ap, fmt);
-	(void)say(c, "+OK ", fmt, ap);
+	say(c, "+OK ", fmt, ap);
 	va_end(ap);
 	return POP3_GO_ON;
 }
@@ -57,7 +55,7 @@ pop3_err(struct command *c, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)say(c, "-ERR ", fmt, ap);
+	say(c, "-ERR ", fmt, ap);
 	va_end(ap);
 	return ++c->p->errors < ERRORS_MAX ? POP3_GO_ON : POP3_END;
 }
@@ -108,8 +106,8 @@ run_command(struct command *c, struct text line)
 			continue;
 		if ((rows[i].states & c->p->state) == 0)
 			return pop3_err(c, c->p->state == POP3_AUTHORIZATION
-				? "Sign in first"
-				: "Not after signing in");
+					       ? "Sign in first"
+					       : "Not after signing in");
 		return rows[i].run(c);
 	}
 	return pop3_err(c, "No such command");
@@ -209,7 +207,8 @@ pop3_run(struct session *s, enum wake why)
 		return NEXT_CLOSE;
 	}
 	next = serve(p);
-	s->park_until = clock_mono() +
+	s->park_until =
+	    clock_mono() +
 	    (p->state == POP3_AUTHORIZATION ? SIGN_IN_PATIENCE : setting(SET_POP3_IDLE_TIMEOUT));
 	return next;
 }
