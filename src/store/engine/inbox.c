@@ -75,13 +75,23 @@ inbox_take(struct inbox *in, int64_t microseconds)
 	struct engine_batch *chain;
 
 	pthread_mutex_lock(&in->lock);
-	while (in->first == NULL && !in->stopping && wait_once(in, deadline))
+	while (in->first == NULL && !in->stopping && !in->nudged && wait_once(in, deadline))
 		;
 	chain = in->first;
 	in->first = NULL;
 	in->last = &in->first;
+	in->nudged = false;
 	pthread_mutex_unlock(&in->lock);
 	return chain;
+}
+
+void
+inbox_nudge(struct inbox *in)
+{
+	pthread_mutex_lock(&in->lock);
+	in->nudged = true;
+	pthread_mutex_unlock(&in->lock);
+	pthread_cond_signal(&in->ready);
 }
 
 void

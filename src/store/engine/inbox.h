@@ -16,7 +16,7 @@ struct inbox {
 	pthread_mutex_t lock;
 	pthread_cond_t ready; /* on CLOCK_MONOTONIC */
 	struct engine_batch *first, **last;
-	bool sleeping, stopping;
+	bool sleeping, stopping, nudged;
 };
 
 void inbox_init(struct inbox *in);
@@ -24,8 +24,10 @@ void inbox_done(struct inbox *in);
 void inbox_push(struct inbox *in, struct engine_batch *b);
 /* Everything that is there, linked by next. Waits when nothing is: at most so
  * many microseconds, for ever if negative. NULL after the wait, or at once
- * when the inbox is stopping. */
+ * when the inbox is stopping or was nudged. */
 struct engine_batch *inbox_take(struct inbox *in, int64_t microseconds);
+/* Ends one wait, now or the next one. */
+void inbox_nudge(struct inbox *in);
 /* No more pushes follow. */
 void inbox_stop(struct inbox *in);
 /* True when stopping and nothing is left. */

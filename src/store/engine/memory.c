@@ -633,6 +633,7 @@ engine_memory_reopen(struct engine *e)
 	atomic_store(&m->dead, true);
 	content = moment_hold(&m->acked);
 	pthread_mutex_unlock(&m->lock);
+	inbox_nudge(&m->inbox);
 	return memory_start(&how, content);
 }
 
