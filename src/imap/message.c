@@ -99,11 +99,20 @@ of_part(
 	/* The others are of the message within (RFC 3501 6.4.5). */
 	if (!is_message(p))
 		return false;
+	if (p->child->body_at < p->body_at)
+		return false;
 	if (text == SECTION_BODY)
 		*out = (struct octets){ p->child->body_at + prefix, p->child->body_len };
 	else
 		*out = (struct octets){ p->body_at + prefix, p->child->body_at - p->body_at };
 	return true;
+}
+
+/* A summary is no promise about the content. */
+static bool
+within(const struct message *m, const struct mime_part *p)
+{
+	return p->header_at <= p->body_at && p->body_at <= m->reader.content.size;
 }
 
 bool
@@ -117,9 +126,9 @@ imap_message_section(struct message *m, const struct section *s, struct octets *
 		return true;
 	}
 	p = mime_part_find(imap_message_summary(m), s->part, s->depth);
-	if (p == NULL || !of_part(m, p, s->text, &where))
+	if (p == NULL || !within(m, p) || (p->child != NULL && !within(m, p->child)) ||
+	    !of_part(m, p, s->text, &where))
 		return false;
-	/* A summary is no promise about the content. */
 	if (where.from > store_reader_size(&m->reader) ||
 	    where.len > store_reader_size(&m->reader) - where.from)
 		return false;
