@@ -163,14 +163,14 @@ talked_first(struct smtp_session *x)
 static enum next
 greeting(struct smtp_session *x)
 {
-	switch (stream_fill_now(&x->session.stream)) {
-	case STATUS_OK:
+	enum status got = STATUS_OK;
+
+	if (stream_buffered(&x->session.stream).len == 0)
+		got = stream_fill_now(&x->session.stream);
+	if (got == STATUS_OK)
 		return talked_first(x);
-	case STATUS_AGAIN:
-		break;
-	default:
+	if (got != STATUS_AGAIN)
 		return NEXT_CLOSE;
-	}
 	if (clock_mono() < x->command_by)
 		return park(x);
 	smtp_greeters_remember(x->server->greeters, &x->session.peer);
