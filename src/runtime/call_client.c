@@ -309,7 +309,7 @@ call_stream(
 /* ---- on the reader's thread ---- */
 
 static void
-stream_push(struct pending *p, struct call_frame *f)
+stream_push(struct calls *c, struct pending *p, struct call_frame *f)
 {
 	_Alignas(max_align_t) char record[1024];
 	const struct call *call = p->call;
@@ -318,17 +318,22 @@ stream_push(struct pending *p, struct call_frame *f)
 
 	CHECK(call->reply_size <= sizeof(record));
 	st = take_reply(call, f, &a, record, NULL);
-	if (st == STATUS_OK)
-		p->fn(p->arg, STATUS_OK, record);
-	else
+	if (st != STATUS_OK) {
 		LOG_WARN("call.push_does_not_decode", FIELD_STRING("call", call->name));
+	} else if (calls_callback_begin(c)) {
+		p->fn(p->arg, STATUS_OK, record);
+		calls_callback_end(c);
+	}
 	arena_done(&a);
 }
 
 static void
-stream_end(struct pending *p, enum status st)
+stream_end(struct calls *c, struct pending *p, enum status st)
 {
-	p->fn(p->arg, st == STATUS_OK ? STATUS_CLOSED : st, NULL);
+	if (calls_callback_begin(c)) {
+		p->fn(p->arg, st == STATUS_OK ? STATUS_CLOSED : st, NULL);
+		calls_callback_end(c);
+	}
 	mem_free(p);
 }
 
@@ -371,11 +376,11 @@ client_frame(struct link *l, struct call_frame *f)
 		p->frame = f;
 		wake(p, REPLIED);
 	} else if (f->kind == CALL_KIND_PUSH) {
-		stream_push(p, f);
+		stream_push(l->owner, p, f);
 	} else {
 		st = f->status;
 		call_frame_free(f);
-		stream_end(p, st);
+		stream_end(l->owner, p, st);
 	}
 	return STATUS_OK;
 }
@@ -400,7 +405,7 @@ client_lost(struct link *l)
 		if (p->fn == NULL)
 			wake(p, LOST);
 		else
-			stream_end(p, STATUS_UNAVAILABLE);
+			stream_end(l->owner, p, STATUS_UNAVAILABLE);
 	}
 	map_done(&pending);
 }

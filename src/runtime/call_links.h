@@ -19,7 +19,7 @@ struct calls_config {
 	unsigned instance;
 	const struct call_server_config *server; /* NULL: serves nothing */
 	/* A link to a peer was lost; on its reader's thread. May be NULL. */
-	void (*lost)(void *arg, enum role peer, unsigned instance);
+	void (*lost)(void *arg, enum role peer, uint64_t tag);
 	void *arg;
 	bool no_patience; /* calls fail at once where there is no link */
 };
@@ -33,13 +33,16 @@ struct calls {
 	int64_t started; /* wall clock */
 	int64_t timeout, patience;
 
+	pthread_mutex_t callback; /* held around functions of the role */
+	bool muted;		  /* with callback: they are not called */
+
 	pthread_mutex_t lock; /* of all that follows */
 	pthread_cond_t changed;
 	struct link *at[ROLE_COUNT][CALLS_INSTANCES_MAX];
 	struct list running, ended; /* links; the second are to be joined */
 	struct list gated;	    /* requests that came before calls_open */
 	bool open;
-	_Atomic bool refusing; /* new requests are answered UNAVAILABLE */
+	bool quiet; /* no new requests, no callbacks */
 	bool closing;
 	unsigned users; /* threads between calls_enter and calls_leave */
 };
@@ -48,10 +51,13 @@ struct calls {
  * that come before calls_open wait for it. */
 struct calls *calls_new(const struct calls_config *config);
 /* Takes fd: one end of a connected AF_UNIX stream pair. A link to the same
- * instance that is there already is closed. */
-enum status calls_link(struct calls *c, int fd, enum role peer, unsigned instance) MUST_CHECK;
+ * instance that is there already is closed. The tag is given to config.lost. */
+enum status calls_link(
+    struct calls *c, int fd, enum role peer, unsigned instance, uint64_t tag) MUST_CHECK;
 void calls_open(struct calls *c);
-/* Refuses new requests and waits for those in hand, streams excepted. */
+/* Refuses new requests and waits for those in hand, streams excepted. Then no
+ * handler, no `lost` and no function of a stream is called any more; calls to
+ * others can still be made. */
 void calls_quiesce(struct calls *c, int64_t deadline);
 
 /* ---- between the halves ---- */
@@ -63,6 +69,10 @@ void calls_leave(struct calls *c);
  * came. */
 enum status calls_take(
     struct calls *c, enum role to, unsigned instance, int64_t until, struct link **out) MUST_CHECK;
+
+/* Around functions of the role that readers call. False: not any more. */
+bool calls_callback_begin(struct calls *c) MUST_CHECK;
+void calls_callback_end(struct calls *c);
 
 enum status client_frame(struct link *l, struct call_frame *f) MUST_CHECK;
 void client_lost(struct link *l);

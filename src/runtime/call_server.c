@@ -308,7 +308,7 @@ server_frame(struct link *l, struct call_frame *f)
 		deny(l, f, served->row.call);
 		return STATUS_OK;
 	}
-	if (c->refusing) {
+	if (!link_hand_take(l, (served->row.call->flags & CALL_STREAM) != 0)) {
 		turn_away(l, f);
 		return STATUS_OK;
 	}
@@ -320,7 +320,6 @@ server_frame(struct link *l, struct call_frame *f)
 	in->served = served;
 	in->frame = f;
 	arena_init(&in->arena, ARENA_BLOCK, 0);
-	link_hand_take(l, is_stream(in));
 	dispatch(c, in);
 	return STATUS_OK;
 }
@@ -330,8 +329,10 @@ server_lost(struct link *l)
 {
 	struct calls *c = l->owner;
 
-	if (c->server.lost != NULL)
-		c->server.lost(l->number, l->peer, c->server.context);
+	if (c->server.lost == NULL || !calls_callback_begin(c))
+		return;
+	c->server.lost(l->number, l->peer, c->server.context);
+	calls_callback_end(c);
 }
 
 /* ---- life ---- */

@@ -26,6 +26,7 @@ calls_new(const struct calls_config *config)
 	c->started = clock_wall();
 	c->timeout = TIMEOUT;
 	c->patience = config->no_patience ? 0 : PATIENCE;
+	CHECK(pthread_mutex_init(&c->callback, NULL) == 0);
 	CHECK(pthread_mutex_init(&c->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&c->changed, NULL) == 0);
 	list_init(&c->running);
@@ -69,7 +70,7 @@ lost(struct link *l)
 	client_lost(l);
 	server_lost(l);
 	if (c->config.lost != NULL && !closing)
-		c->config.lost(c->config.arg, l->peer, l->instance);
+		c->config.lost(c->config.arg, l->peer, l->tag);
 	pthread_mutex_lock(&c->lock);
 	list_remove(&l->node);
 	list_add_last(&c->ended, &l->node);
@@ -96,16 +97,18 @@ join_ended(struct calls *c)
 }
 
 enum status
-calls_link(struct calls *c, int fd, enum role peer, unsigned instance)
+calls_link(struct calls *c, int fd, enum role peer, unsigned instance, uint64_t tag)
 {
 	struct link *l = link_new(fd, peer, instance, &ops, c, c->server.in_flight_max);
 	struct link *before = NULL;
 	enum status st;
 
 	MAGIC_CHECK(c, CALLS_MAGIC);
+	l->tag = tag;
 	join_ended(c);
 	pthread_mutex_lock(&c->lock);
 	list_add_last(&c->running, &l->node);
+	l->draining = c->quiet;
 	/* Links of operators are many and never called. */
 	if (peer != ROLE_ADMIN && instance < CALLS_INSTANCES_MAX) {
 		before = c->at[peer][instance];
@@ -195,24 +198,56 @@ runtime_instances(struct calls *c, enum role r)
 
 /* ---- the end ---- */
 
+bool
+calls_callback_begin(struct calls *c)
+{
+	pthread_mutex_lock(&c->callback);
+	if (!c->muted)
+		return true;
+	pthread_mutex_unlock(&c->callback);
+	return false;
+}
+
+void
+calls_callback_end(struct calls *c)
+{
+	pthread_mutex_unlock(&c->callback);
+}
+
+/* A link that runs and is not drained yet, referenced, or NULL. */
+static struct link *
+next_to_drain(struct calls *c)
+{
+	struct link *found = NULL;
+
+	pthread_mutex_lock(&c->lock);
+	c->quiet = true;
+	LIST_EACH(&c->running, node)
+	{
+		struct link *l = LIST_OWNER(node, struct link, node);
+
+		if (found == NULL && !l->drained)
+			found = link_ref(l);
+	}
+	if (found != NULL)
+		found->drained = true;
+	pthread_mutex_unlock(&c->lock);
+	return found;
+}
+
 void
 calls_quiesce(struct calls *c, int64_t deadline)
 {
-	struct link *links[256];
-	size_t count = 0;
+	struct link *l;
 
-	pthread_mutex_lock(&c->lock);
-	c->refusing = true;
-	LIST_EACH(&c->running, node)
-	{
-		if (count < ARRAY_LEN(links))
-			links[count++] = link_ref(LIST_OWNER(node, struct link, node));
+	MAGIC_CHECK(c, CALLS_MAGIC);
+	while ((l = next_to_drain(c)) != NULL) {
+		link_hand_drain(l, deadline);
+		link_unref(l);
 	}
-	pthread_mutex_unlock(&c->lock);
-	for (size_t i = 0; i < count; i++) {
-		link_hand_drain(links[i], deadline);
-		link_unref(links[i]);
-	}
+	pthread_mutex_lock(&c->callback);
+	c->muted = true;
+	pthread_mutex_unlock(&c->callback);
 }
 
 void
@@ -220,8 +255,7 @@ calls_free(struct calls *c)
 {
 	MAGIC_CHECK(c, CALLS_MAGIC);
 	pthread_mutex_lock(&c->lock);
-	c->closing = true;
-	c->refusing = true;
+	c->closing = c->quiet = true;
 	LIST_EACH(&c->running, node)
 	link_close(LIST_OWNER(node, struct link, node));
 	pthread_cond_broadcast(&c->changed);
@@ -233,6 +267,7 @@ calls_free(struct calls *c)
 		server_done(c);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
+	pthread_mutex_destroy(&c->callback);
 	c->magic = 0;
 	mem_free(c);
 }

@@ -431,6 +431,21 @@ quiesce_main(void *arg)
 	return NULL;
 }
 
+static bool
+server_is_quiet(struct toy *t)
+{
+	struct calls *s = call_pair_server(t->pair, 0);
+	struct link *l;
+	bool quiet;
+
+	assert_ok(calls_take(s, ROLE_MX, 0, 0, &l));
+	pthread_mutex_lock(&l->lock);
+	quiet = l->draining;
+	pthread_mutex_unlock(&l->lock);
+	link_unref(l);
+	return quiet;
+}
+
 static void
 quiescing_finishes_what_is_in_hand(void **state)
 {
@@ -447,7 +462,7 @@ quiescing_finishes_what_is_in_hand(void **state)
 	caller_start(&caller, &t, &toy_hold_call, 5);
 	in = toy_take(&t);
 	assert_int_equal(pthread_create(&quiescer, NULL, quiesce_main, &t), 0);
-	while (!call_pair_server(t.pair, 0)->refusing)
+	while (!server_is_quiet(&t))
 		(void)sched_yield();
 	caller_start(&late, &t, &toy_hold_call, 6);
 	assert_int_equal(caller_join(&late), STATUS_UNAVAILABLE);
@@ -476,8 +491,8 @@ requests_wait_until_the_server_is_open(void **state)
 
 	t.calls = calls_new(&asks);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	assert_ok(calls_link(s, ends[0], ROLE_MX, 0));
-	assert_ok(calls_link(t.calls, ends[1], ROLE_STORE, 0));
+	assert_ok(calls_link(s, ends[0], ROLE_MX, 0, 0));
+	assert_ok(calls_link(t.calls, ends[1], ROLE_STORE, 0, 0));
 	caller_start(&caller, &t, &toy_hold_call, 1);
 	while (!waits) {
 		pthread_mutex_lock(&s->lock);

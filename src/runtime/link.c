@@ -383,9 +383,11 @@ reader_main(void *arg)
 
 /* ---- requests in hand ---- */
 
-void
+bool
 link_hand_take(struct link *l, bool stream)
 {
+	bool taken;
+
 	pthread_mutex_lock(&l->lock);
 	if (l->in_hand >= l->in_hand_max) {
 		l->reader_active = false;
@@ -394,9 +396,11 @@ link_hand_take(struct link *l, bool stream)
 			pthread_cond_wait(&l->changed, &l->lock);
 		l->reader_active = true;
 	}
-	l->in_hand++;
-	l->streams += stream;
+	taken = !l->draining;
+	l->in_hand += taken;
+	l->streams += taken && stream;
 	pthread_mutex_unlock(&l->lock);
+	return taken;
 }
 
 void

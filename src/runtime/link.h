@@ -56,6 +56,8 @@ struct link {
 	uint64_t number; /* unique in this process */
 	_Atomic unsigned refs;
 	struct list node; /* of the owner */
+	bool drained;	  /* of the owner */
+	uint64_t tag;	  /* of the owner */
 
 	pthread_mutex_t lock; /* of all that follows */
 	struct link_queue out, sending;
@@ -103,11 +105,11 @@ void link_flush(struct link *l);
 void link_flush_now(struct link *l);
 
 /* A request came in hand (the reader waits here at the limit), or was
- * answered. */
-void link_hand_take(struct link *l, bool stream);
+ * answered. False: nothing is taken any more. */
+bool link_hand_take(struct link *l, bool stream) MUST_CHECK;
 void link_hand_give(struct link *l, bool stream);
-/* Waits until nothing but streams is in hand, the link broke, or the deadline
- * (CLOCK_MONOTONIC, microseconds) passed. */
+/* Takes nothing more, and waits until nothing but streams is in hand, the link
+ * broke, or the deadline (CLOCK_MONOTONIC, microseconds) passed. */
 void link_hand_drain(struct link *l, int64_t deadline);
 
 /* A moment as pthread_cond_clockwait wants it. */

@@ -3,7 +3,10 @@
  * The monitor: starts the roles, makes the links between them, starts again
  * what ended, and stops all in order. It parses nothing but its own start and
  * its children's exit. What each role gets at start is in a table of
- * monitor.c: nothing that its job does not need.
+ * monitor_start.c: nothing that its job does not need. Which roles are linked is
+ * in a table of monitor_links.c. An operator who may (root, or the monitor's own
+ * user) gets links to all by operator.sock. SIGHUP reads the certificates
+ * again; a second SIGTERM or SIGINT ends everything at once.
  */
 #ifndef RUNTIME_MONITOR_H
 #define RUNTIME_MONITOR_H
@@ -33,6 +36,8 @@ struct monitor_config {
 	struct text secret[SECRET_COUNT];
 	struct texts proxy_peers;
 	uint32_t log_format, log_level;
+	bool sandbox_off;   /* for tests */
+	const char *binary; /* executed as "mailstead role NAME"; NULL: this program */
 	/* SIGHUP: reads the certificates' files again, into the arena. */
 	enum status (*reload)(void *arg, struct arena *a, const struct role_certificate **at,
 	    uint32_t *count, struct failure *f);
@@ -46,5 +51,11 @@ struct monitor_config {
  * could not be started at first or had to be killed at the end. Signals are
  * blocked and read by this function; call it before threads are started. */
 int monitor_run(const struct monitor_config *config);
+
+/* How long to wait before a role is started again: 100 ms, doubled each time
+ * up to 30 s, and 100 ms again after a life of a minute. */
+int64_t monitor_back_off(int64_t last, int64_t lifetime);
+/* Whether these two roles are linked: the trust diagram. */
+bool monitor_trusts(enum role a, enum role b);
 
 #endif

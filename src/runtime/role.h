@@ -5,10 +5,9 @@
  * the links to its peers; the role prepares, drops its privileges, enters the
  * sandbox, says that it is ready, serves its calls, and stops when told.
  *
- * Control messages (length-prefixed, see role.c): START (monitor to role, first), LINK
- * (a new link to a peer, with its descriptor), CERTIFICATES (to auth: files
- * were read again; to fronts: ask auth for them), LEVEL, STOP; READY and
- * ALARM (role to monitor).
+ * The messages between the two are in runtime/control.h. A role that cannot
+ * start says why; one that dies is started again by the monitor, and its peers
+ * get new links to it.
  */
 #ifndef RUNTIME_ROLE_H
 #define RUNTIME_ROLE_H
@@ -17,8 +16,8 @@
 #include "runtime/calls.h"
 #include "runtime/session.h"
 
-/* A secret that a role gets at start: key material by name. Only the rows of
- * role_secret_table (role.c) for this role are ever sent to it. */
+/* A secret that a role gets at start: key material by name. The table of
+ * monitor_start.c says which role gets which. */
 enum secret {
 	SECRET_TOKEN,	 /* 32 octets; auth and store: MAC of tokens */
 	SECRET_VERIFIER, /* 32 octets; auth: seals password verifiers */
@@ -39,6 +38,7 @@ struct role_listener {
 	uint16_t port;
 };
 
+/* Lives as long as the process. */
 struct role_start {
 	enum role role;
 	uint32_t instance; /* 0.. among those of the same role */
@@ -71,21 +71,29 @@ struct role_ops {
 	 * and fills in the calls that this role serves. */
 	enum status (*serve)(void *context, struct call_server_config *config, struct failure *f);
 	/* Links may be used from here on; starts services. Calls of others are
-	 * handed to this role's handlers only after begin returned. */
+	 * handed to this role's handlers only after begin returned: a role must
+	 * not wait here for a peer that waits for it. Fronts ask auth, auth and
+	 * intake ask the store. */
 	enum status (*begin)(void *context, struct calls *calls, struct failure *f);
-	/* New certificates: files for auth (count > 0), a hint for fronts. */
+	/* New certificates: files for auth (count > 0), a hint for fronts to
+	 * ask auth, which has them by then. May be NULL. */
 	void (*certificates)(void *context, const struct role_certificate *at, uint32_t count);
 	/* A link to this peer was lost and is there again. May be NULL. */
 	void (*relinked)(void *context, enum role peer);
-	/* Graceful: finish what was acknowledged, by the deadline (monotonic). */
+	/* Graceful: finish what was acknowledged, by the deadline (monotonic).
+	 * New requests are refused by then, and none is in hand but streams; no
+	 * handler, `lost` or stream function is called any more. Calls to others
+	 * work until it returns. */
 	void (*stop)(void *context, int64_t deadline);
 };
 
-/* Runs the role to its end; the process's exit code. */
+/* Runs the role to its end, as "mailstead role NAME" with the control socket as
+ * descriptor 3; the process's exit code. Once in a process. */
 int role_run(const struct role_ops *ops);
 
 /* The operator's side: joins over dir/operator.sock as role ADMIN. Gives links
- * to every role that runs. */
+ * to every role that runs. UNAVAILABLE: no monitor there; DENIED: not root and
+ * not the user of the monitor. */
 enum status role_join_as_admin(
     const char *socket_path, struct calls **out, struct failure *f) MUST_CHECK;
 void calls_free(struct calls *c);

@@ -230,7 +230,10 @@ enter_landlock(const struct sandbox_config *config, struct failure *f)
 static enum status
 drop_user(const struct sandbox_config *config, struct failure *f)
 {
+	int with_parent = 0;
+
 	if (config->uid != 0 && geteuid() == 0) {
+		(void)prctl(PR_GET_PDEATHSIG, &with_parent);
 		if (setgroups(0, NULL) != 0 ||
 		    setresgid(config->gid, config->gid, config->gid) != 0 ||
 		    setresuid(config->uid, config->uid, config->uid) != 0)
@@ -248,26 +251,6 @@ drop_user(const struct sandbox_config *config, struct failure *f)
 
 /* ---- all of it ---- */
 
-enum status
-sandbox_begin(const struct sandbox_config *config, struct failure *f)
-{
-	enum status st = drop_user(config, f);
-
-	if (st != STATUS_OK)
-		return st;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return fail(
-		    f, STATUS_UNAVAILABLE, UNAVAILABLE_WORDS, "no_new_privs: %s", strerror(errno));
-	active_parts |= SANDBOX_NO_NEW_PRIVS;
-	if (config->off)
-		return STATUS_OK;
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return fail(
-		    f, STATUS_UNAVAILABLE, UNAVAILABLE_WORDS, "dumpable: %s", strerror(errno));
-	active_parts |= SANDBOX_NOT_DUMPABLE;
-	return config->writable == NULL ? STATUS_OK : enter_landlock(config, f);
-}
-
 /* What the C library would open later: the time zone, and the unwinder that
  * die() prints with. */
 static void
@@ -279,23 +262,39 @@ warm_up(void)
 	(void)backtrace(frame, 1);
 }
 
+static enum status
+set_flags(const struct sandbox_config *config, struct failure *f)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return fail(
+		    f, STATUS_UNAVAILABLE, UNAVAILABLE_WORDS, "no_new_privs: %s", strerror(errno));
+	active_parts |= SANDBOX_NO_NEW_PRIVS;
+	if (config->off)
+		return STATUS_OK;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return fail(
+		    f, STATUS_UNAVAILABLE, UNAVAILABLE_WORDS, "dumpable: %s", strerror(errno));
+	active_parts |= SANDBOX_NOT_DUMPABLE;
+	return STATUS_OK;
+}
+
 enum status
 sandbox_enter(const struct sandbox_config *config, unsigned *active, struct failure *f)
 {
-	enum status st = STATUS_OK;
+	enum status st;
 
 	CHECK((unsigned)config->role < ROLE_COUNT && (config->off || role_sets[config->role] != 0));
 	warm_up();
-	if ((active_parts & SANDBOX_NO_NEW_PRIVS) == 0)
-		st = sandbox_begin(config, f);
-	if (st == STATUS_OK && !config->off && (active_parts & SANDBOX_LANDLOCK) == 0)
+	st = drop_user(config, f);
+	if (st == STATUS_OK)
+		st = set_flags(config, f);
+	if (st == STATUS_OK && !config->off)
 		st = enter_landlock(config, f);
 	if (st == STATUS_OK && !config->off)
 		st = enter_seccomp(config->role, f);
-	if (st != STATUS_OK)
-		return st;
-	*active = active_parts;
-	return STATUS_OK;
+	if (st == STATUS_OK)
+		*active = active_parts;
+	return st;
 }
 
 unsigned

@@ -33,11 +33,6 @@ struct sandbox_config {
 	bool off;	      /* sanitizer builds: only no_new_privs */
 };
 
-/* The part that comes before the role opens its files: user and group,
- * no_new_privs, not dumpable, and where `writable` is set, Landlock, so that
- * threads that the engine starts are confined like all others. sandbox_enter
- * does it when it was not done. */
-enum status sandbox_begin(const struct sandbox_config *config, struct failure *f) MUST_CHECK;
 /* UNAVAILABLE with words if what the kernel offers could not be applied; a
  * kernel without Landlock is no failure. *active tells the parts. */
 enum status sandbox_enter(
