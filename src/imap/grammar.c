@@ -404,7 +404,7 @@ imap_store_flags(struct cursor *c, struct arena *a, struct imap_flags *out)
 
 	if (imap_flag_list(c, a, out))
 		return true;
-	if (cursor_done(c) || !flags(&in, a, out))
+	if (cursor_done(c) || cursor_peek(c) == ')' || !flags(&in, a, out))
 		return false;
 	*c = in;
 	return true;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+/* Searches of any bytes held against one message: an answer that is known
+ * early is the answer at the end, and NOT turns it round. */
+#include "imap/search.h"
+#include "imap/testing_message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char mail[] =
+    "From: =?utf-8?q?J=C3=BCrgen?= <j@example.org>\r\nSubject: Hello\r\n"
+    "Date: Fri, 1 Mar 2024 00:30:00 +0200\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    "--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9\r\n"
+    "--b\r\nContent-Transfer-Encoding: base64\r\n\r\naGlkZGVu\r\n--b--\r\n";
+
+static void
+ask(struct test_message *t, const struct search_key *key)
+{
+	const struct search_key not = { .id = KEY_NOT,
+		.first = (struct search_key *)(uintptr_t)key };
+	enum answer known = ANSWER_UNKNOWN;
+
+	for (int level = LEVEL_VIEW; level <= LEVEL_CONTENT; level++) {
+		struct candidate m = {
+			.level = (enum search_level)level, .uid = 7, .recent = true, .m = &t->m
+		};
+		enum answer a = imap_search_ask(key, &m);
+
+		CHECK(known == ANSWER_UNKNOWN || a == known);
+		known = a;
+		CHECK(a == ANSWER_UNKNOWN || imap_search_ask(&not, &m) == (a == ANSWER_NO));
+	}
+	CHECK(known != ANSWER_UNKNOWN);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cursor c = cursor_of((struct text){ (const char *)data, size < 500 ? size : 500 });
+	struct test_message t;
+	struct search_key *key;
+
+	test_message_make(&t, text_of(mail), TEXT("Return-Path: <>\r\n"));
+	keyword_cache_init(&t.server.keywords);
+	t.im.keywords = keywords_get(&t.server.keywords, 1);
+	runs_add(&t.view.uids, 5, 9);
+	if (imap_search_parse(&c, &t.arena, &key) == SEARCH_OK) {
+		imap_search_prepare(key, &t.im, &t.arena);
+		ask(&t, key);
+	}
+	keywords_put(t.im.keywords);
+	keyword_cache_done(&t.server.keywords);
+	view_done(&t.view);
+	test_message_free(&t);
+	return 0;
+}
