@@ -51,8 +51,10 @@ struct calls {
  * that come before calls_open wait for it. */
 struct calls *calls_new(const struct calls_config *config);
 /* Takes fd: one end of a connected AF_UNIX stream pair. A link to the same
- * instance that is there already is closed. The tag is given to config.lost. */
-enum status calls_link(
+ * instance that is there already is closed. */
+enum status calls_link(struct calls *c, int fd, enum role peer, unsigned instance) MUST_CHECK;
+/* The same, with a tag that is given to config.lost. */
+enum status calls_link_tagged(
     struct calls *c, int fd, enum role peer, unsigned instance, uint64_t tag) MUST_CHECK;
 void calls_open(struct calls *c);
 /* Refuses new requests and waits for those in hand, streams excepted. Then no

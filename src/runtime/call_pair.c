@@ -24,8 +24,8 @@ link_ends(struct call_pair *p, unsigned i)
 	int ends[2];
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-	CHECK(calls_link(p->servers[i], ends[0], p->client_role, 0, 0) == STATUS_OK);
-	CHECK(calls_link(p->client, ends[1], p->roles[i], 0, 0) == STATUS_OK);
+	CHECK(calls_link(p->servers[i], ends[0], p->client_role, 0) == STATUS_OK);
+	CHECK(calls_link(p->client, ends[1], p->roles[i], 0) == STATUS_OK);
 }
 
 unsigned

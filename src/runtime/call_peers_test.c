@@ -63,7 +63,7 @@ raw_start(struct raw_peer *p)
 	};
 	p->server = calls_new(&config);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	assert_ok(calls_link(p->server, ends[0], ROLE_MX, 0, 0));
+	assert_ok(calls_link(p->server, ends[0], ROLE_MX, 0));
 	calls_open(p->server);
 	p->fd = ends[1];
 }

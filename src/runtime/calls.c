@@ -97,7 +97,7 @@ join_ended(struct calls *c)
 }
 
 enum status
-calls_link(struct calls *c, int fd, enum role peer, unsigned instance, uint64_t tag)
+calls_link_tagged(struct calls *c, int fd, enum role peer, unsigned instance, uint64_t tag)
 {
 	struct link *l = link_new(fd, peer, instance, &ops, c, c->server.in_flight_max);
 	struct link *before = NULL;
@@ -126,6 +126,12 @@ calls_link(struct calls *c, int fd, enum role peer, unsigned instance, uint64_t 
 	if (st != STATUS_OK)
 		link_unref(l);
 	return st;
+}
+
+enum status
+calls_link(struct calls *c, int fd, enum role peer, unsigned instance)
+{
+	return calls_link_tagged(c, fd, peer, instance, 0);
 }
 
 /* ---- choosing one ---- */

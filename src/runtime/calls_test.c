@@ -491,8 +491,8 @@ requests_wait_until_the_server_is_open(void **state)
 
 	t.calls = calls_new(&asks);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	assert_ok(calls_link(s, ends[0], ROLE_MX, 0, 0));
-	assert_ok(calls_link(t.calls, ends[1], ROLE_STORE, 0, 0));
+	assert_ok(calls_link(s, ends[0], ROLE_MX, 0));
+	assert_ok(calls_link(t.calls, ends[1], ROLE_STORE, 0));
 	caller_start(&caller, &t, &toy_hold_call, 1);
 	while (!waits) {
 		pthread_mutex_lock(&s->lock);

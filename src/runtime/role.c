@@ -160,7 +160,7 @@ on_link(struct role_process *p, struct control_message *m)
 		LOG_WARN("role.bad_link");
 		return;
 	}
-	st = calls_link(p->calls, m->fds[0], peer, (unsigned)link->instance, link->number);
+	st = calls_link_tagged(p->calls, m->fds[0], peer, (unsigned)link->instance, link->number);
 	m->fds[0] = -1;
 	if (st != STATUS_OK) {
 		LOG_ALARM(

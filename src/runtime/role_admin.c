@@ -55,7 +55,7 @@ take_message(struct calls *c, struct control_message *m, struct failure *f)
 	case CONTROL_LINK:
 		if (m->fd_count != 1 || link->role >= ROLE_COUNT)
 			return fail(f, STATUS_INVALID, "The monitor gave a bad answer", "bad link");
-		st = calls_link(c, m->fds[0], (enum role)link->role, (unsigned)link->instance, 0);
+		st = calls_link(c, m->fds[0], (enum role)link->role, (unsigned)link->instance);
 		m->fds[0] = -1;
 		return st == STATUS_OK ? STATUS_AGAIN
 				       : fail(f, st, "No more threads can be started", "link");
