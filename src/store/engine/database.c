@@ -7,12 +7,14 @@
 #include "store/engine/database.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 
 #define MIB ((size_t)1 << 20)
 #define DEFAULT_CACHE (128 * MIB)
 #define DEFAULT_WRITE_BUFFER (64 * MIB)
+#define MOST_FILES 4096
 #define MAX_WAL (256 * MIB)
 #define ROCKSDB_LOG_FATAL 4
 
@@ -70,6 +72,17 @@ blob_options(rocksdb_block_based_table_options_t *table, size_t write_buffer)
 	return o;
 }
 
+/* Half of what the process may open is for others. */
+static int
+open_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur / 2 > MOST_FILES)
+		return MOST_FILES;
+	return r.rlim_cur / 2 < 64 ? 64 : (int)(r.rlim_cur / 2);
+}
+
 static rocksdb_options_t *
 db_options(void)
 {
@@ -80,7 +93,7 @@ db_options(void)
 	rocksdb_options_set_max_total_wal_size(o, MAX_WAL);
 	rocksdb_options_set_bytes_per_sync(o, MIB);
 	rocksdb_options_set_max_background_jobs(o, 3);
-	rocksdb_options_set_max_open_files(o, 4096);
+	rocksdb_options_set_max_open_files(o, open_files());
 	rocksdb_options_set_max_manifest_file_size(o, 16 * MIB);
 	/* RocksDB's own log must stay empty: where its asserts are compiled in, it
 	 * ends the process when it cannot write a line to a full disk. Without
@@ -201,22 +214,29 @@ database_close(struct database *d)
 	*d = (struct database){ .db = NULL };
 }
 
-/* A record of the log that could not be appended whole will not be read when
- * the log is replayed; one that was appended and could not be synced may be. */
+/* A record that could not be appended whole is not read when the log is
+ * replayed, and RocksDB refuses writes after a failure with other files. What
+ * else may go wrong (a sync of the log or of its folder) comes after the record
+ * reached the log. */
 static bool
-log_is_whole(const char *error)
+was_not_written(const char *error)
 {
-	return strstr(error, ".log") != NULL && strstr(error, "While append") == NULL &&
-	       strstr(error, "While open") == NULL;
+	static const char *const before[] = { "While append", "While open", ".sst", ".blob",
+		"MANIFEST" };
+
+	for (size_t i = 0; i < ARRAY_LEN(before); i++)
+		if (strstr(error, before[i]) != NULL)
+			return true;
+	return false;
 }
 
 enum status
-database_write_error(char *error, bool definite, struct buffer *log)
+database_write_error(char *error, struct buffer *log)
 {
 	enum status s = STATUS_IO;
 
 	buffer_add_string(log, error);
-	if (!definite && log_is_whole(error))
+	if (!was_not_written(error))
 		s = STATUS_AMBIGUOUS;
 	else if (says_no_room(error))
 		s = STATUS_FULL;

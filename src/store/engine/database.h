@@ -22,9 +22,9 @@ enum status database_open(const char *path, const struct engine_rocksdb_settings
 /* Nothing of it may be in use. Harmless when it is not open. */
 void database_close(struct database *d);
 
-/* What RocksDB's words mean for the batch that met them; frees them. definite:
- * it is sure that nothing was written. FULL, IO, AMBIGUOUS. */
-enum status database_write_error(char *error, bool definite, struct buffer *log) MUST_CHECK;
+/* What RocksDB's words mean for the batches that met them first; copies them to
+ * the log and frees them. FULL and IO: nothing was written. AMBIGUOUS. */
+enum status database_write_error(char *error, struct buffer *log) MUST_CHECK;
 /* The same for a read: CORRUPT or IO; logs. */
 enum status database_read_error(char *error) MUST_CHECK;
 

@@ -18,7 +18,7 @@
 
 /* ---- the failing disk ---- */
 
-enum target { NOTHING, LOG_FILES, DATABASE, EVERYTHING };
+enum target { NOTHING, LOG_FILES, DATABASE, FOLDER, EVERYTHING };
 
 static _Atomic int fail_write = NOTHING, fail_sync = NOTHING;
 static _Atomic int fail_errno = EIO;
@@ -37,6 +37,8 @@ is_target(int fd, int target)
 		return false;
 	if (target == DATABASE)
 		return text_find((struct text){ path, (size_t)n }, TEXT("/db/"), 0) < (size_t)n;
+	if (target == FOLDER)
+		return text_ends((struct text){ path, (size_t)n }, TEXT("/db"));
 	return target == EVERYTHING || text_ends((struct text){ path, (size_t)n }, TEXT(".log"));
 }
 
@@ -283,6 +285,22 @@ a_sync_without_room(void **state)
 	assert_lasting(d, "b", version == 2 ? STATUS_OK : STATUS_NOT_FOUND, version);
 }
 
+/* The first commit after opening syncs the folder, when the log is synced. */
+static void
+a_folder_that_does_not_sync(void **state)
+{
+	struct disk *d = *state;
+	uint64_t version;
+
+	disk_fails(NOTHING, FOLDER, EIO);
+	assert_int_equal(put(d, 0, "b"), STATUS_AMBIGUOUS);
+	disk_fails(NOTHING, NOTHING, EIO);
+	wait_until_it_works(d);
+	version = version_of(d);
+	assert_in_range(version, 0, 1);
+	assert_lasting(d, "b", version == 1 ? STATUS_OK : STATUS_NOT_FOUND, version);
+}
+
 /* While somebody scans, the database is not closed: he reads on. */
 static void
 a_scan_over_a_failure(void **state)
@@ -404,6 +422,7 @@ main(void)
 		TEST(a_first_write_that_fails),
 		TEST(a_sync_that_fails),
 		TEST(a_sync_without_room),
+		TEST(a_folder_that_does_not_sync),
 		TEST(a_scan_over_a_failure),
 		TEST(a_reopening_that_fails),
 		TEST(many_in_flight),

@@ -169,10 +169,10 @@ static enum status
 fall_into_trouble(struct rocks *r, char *error)
 {
 	struct buffer reason = BUFFER_INIT;
-	enum status s = database_write_error(error, false, &reason);
+	enum status s = database_write_error(error, &reason);
 
 	r->trouble = (struct trouble){ .failed = true };
-	r->trouble.status = s == STATUS_FULL ? STATUS_FULL : STATUS_IO;
+	r->trouble.status = s == STATUS_FULL ? STATUS_FULL : STATUS_IO; /* of what comes after */
 	atomic_store(&r->base.read_only, true);
 	if (s == STATUS_AMBIGUOUS)
 		atomic_store(&r->undecided, true);
