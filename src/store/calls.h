@@ -194,7 +194,8 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 /* One commit and one row of the change log for the whole set. unchanged_since:
  * only messages whose modseq is not greater (RFC 7162 3.1.3), UINT64_MAX: all;
  * the others come back in stale. rows: the messages that were touched, as
- * store_fetch without items; changed or not. */
+ * store_fetch without items; changed or not. There is room for about 30,000
+ * rows: those of UIDs from resume on (0: none) are to be had by store_fetch. */
 #define store_flags_REQUEST(F, S) \
 	F(S, TEXT, token)         \
 	F(S, U64, op)             \
@@ -202,7 +203,8 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 	F(S, RUNS, uids)          \
 	F(S, U64, mode) F(S, U64, flags) F(S, TEXTS, keywords) F(S, U64, unchanged_since)
 #define store_flags_REPLY(F, S) \
-	F(S, TEXT, rows) F(S, RUNS, stale) F(S, U64, modseq) F(S, U64, keyword_total)
+	F(S, TEXT, rows)        \
+	F(S, RUNS, stale) F(S, U64, modseq) F(S, U64, keyword_total) F(S, U64, resume)
 
 /* Into another (or the same) mailbox, new UIDs in order of the old ones. from:
  * the UIDs that were there; the new ones are first .. first + count - 1.

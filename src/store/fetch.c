@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reading messages: rows of a set of UIDs, from the hot blocks in order, with
+ * their summaries and first pieces if asked for; and single pieces of content.
+ * The account's lock is held only to see that the mailbox is there; a message
+ * that goes while it is read is left out.
+ */
+#include "store/core.h"
+#include "store/serve.h"
+
+#define FETCH_PAGE (1u << 20) /* octets of rows after which a reply ends */
+#define SCAN_FROM 4u	      /* so many blocks in a row are scanned, fewer are got */
+
+struct fetch_op {
+	struct account_op o; /* first */
+	struct buffer rows;
+	uint32_t mailbox, uidnext;
+	uint64_t modseq, keyword_total;
+	uint32_t resume;
+	struct arena scratch; /* of one row or block */
+};
+
+/* ---- one row ---- */
+
+static enum status
+get_summary(struct account *a, uint64_t email, struct arena *arena, struct summary_row *out)
+{
+	struct key key = key_u64(KEY_SUMMARY, email);
+	struct text value;
+	enum status s =
+	    engine_get(a->owner.store->engine, a->owner.entity, key_text(&key), arena, &value);
+
+	return s == STATUS_OK ? summary_row_unpack(value, out) : s;
+}
+
+/* NOT_FOUND: it went meanwhile. */
+static enum status
+add_cold(struct account *a, struct fetch_op *f, const struct hot_entry *e, unsigned items)
+{
+	struct store_row row;
+	struct summary_row cold;
+	struct arena arena = ARENA_INIT;
+	enum status s = get_summary(a, e->email, &arena, &cold);
+
+	if (s == STATUS_OK && (items & FETCH_PIECE0))
+		s = engine_blob_get(a->owner.store->engine, cold.blob, 0, &arena, &row.piece0);
+	if (s == STATUS_OK) {
+		row.uid = e->uid;
+		row.modseq = e->modseq;
+		row.flags = e->flags;
+		row.keyword_count = e->keyword_count;
+		if (e->keyword_count > 0)
+			memcpy(row.keywords, e->keywords, e->keyword_count * sizeof(*e->keywords));
+		row.size = e->size;
+		row.date = e->date;
+		row.email = e->email;
+		row.thread = cold.thread;
+		row.prefix = cold.prefix;
+		row.summary = cold.summary;
+		store_row_pack(&f->rows, &row, items);
+	}
+	arena_done(&arena);
+	return s;
+}
+
+/* AGAIN: the reply is full; resume is set. */
+static enum status
+add_block(struct account *a, struct fetch_op *f, struct hot *h)
+{
+	const struct store_fetch_request *r = f->o.op.request;
+	unsigned items = (unsigned)r->items & (FETCH_SUMMARY | FETCH_PIECE0);
+
+	for (uint32_t i = 0; i < h->count; i++) {
+		const struct hot_entry *e = &h->at[i];
+		enum status s = STATUS_OK;
+
+		if (!runs_has(&r->uids, e->uid) || e->modseq <= r->since)
+			continue;
+		if (e->uid >= f->uidnext) /* not acknowledged yet */
+			break;
+		if (f->rows.len >= FETCH_PAGE) {
+			f->resume = e->uid;
+			return STATUS_AGAIN;
+		}
+		if (items == 0)
+			hot_row_pack(&f->rows, e);
+		else
+			s = add_cold(a, f, e, items);
+		if (s != STATUS_OK && s != STATUS_NOT_FOUND)
+			return s;
+	}
+	return STATUS_OK;
+}
+
+/* ---- blocks ---- */
+
+static enum status
+use_block(struct account *a, struct fetch_op *f, uint32_t block, struct text value)
+{
+	struct hot h = { .mailbox = f->mailbox, .block = block };
+	enum status s = hot_decode(value, &f->scratch, &h);
+
+	if (s == STATUS_OK)
+		s = add_block(a, f, &h);
+	arena_reset(&f->scratch);
+	return s;
+}
+
+static enum status
+get_block(struct account *a, struct fetch_op *f, uint32_t block)
+{
+	struct key key = key_hot(f->mailbox, block);
+	struct text value;
+	enum status s = engine_get(
+	    a->owner.store->engine, a->owner.entity, key_text(&key), &f->scratch, &value);
+
+	if (s == STATUS_NOT_FOUND)
+		return STATUS_OK;
+	return s == STATUS_OK ? use_block(a, f, block, value) : s;
+}
+
+static enum status
+scan_blocks(struct account *a, struct fetch_op *f, uint32_t first, uint32_t last)
+{
+	struct key from = key_hot(f->mailbox, first), until = key_behind(key_hot(f->mailbox, last));
+	struct engine_scan *scan;
+	struct text key, value;
+	enum status s = engine_scan_open(
+	    a->owner.store->engine, a->owner.entity, key_text(&from), key_text(&until), &scan);
+
+	if (s != STATUS_OK)
+		return s;
+	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
+		s = key.len == 8 ? use_block(a, f, (uint32_t)key_number(key, 5, 3), value)
+				 : STATUS_CORRUPT;
+		if (s != STATUS_OK)
+			break;
+	}
+	engine_scan_close(scan);
+	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+}
+
+/* Walks the blocks that the set touches: neighbours are scanned at once. */
+static enum status
+walk(struct account *a, struct fetch_op *f)
+{
+	const struct store_fetch_request *r = f->o.op.request;
+	enum status s = STATUS_OK;
+	uint32_t uid = runs_next(&r->uids, 1);
+
+	while (s == STATUS_OK && uid != 0 && uid < f->uidnext) {
+		uint32_t first = hot_block(uid), last = first, next = 0;
+
+		for (;; last++) {
+			if (last == hot_block(UINT32_MAX) || last >= hot_block(f->uidnext - 1)) {
+				next = 0;
+				break;
+			}
+			next = runs_next(&r->uids, (last + 1) * HOT_SPAN);
+			if (next == 0 || hot_block(next) != last + 1)
+				break;
+		}
+		if (last - first + 1 >= SCAN_FROM) {
+			s = scan_blocks(a, f, first, last);
+		} else {
+			for (uint32_t b = first; b <= last && s == STATUS_OK; b++)
+				s = get_block(a, f, b);
+		}
+		uid = next;
+	}
+	return s == STATUS_AGAIN ? STATUS_OK : s;
+}
+
+static enum status
+fetch_read(struct account *a, struct op *op)
+{
+	const struct store_fetch_request *r = op->request;
+	struct fetch_op *f = (struct fetch_op *)(void *)op;
+	struct kept_mailbox *k;
+	enum status s;
+
+	pthread_mutex_lock(&a->owner.lock);
+	k = serve_mailbox(a, r->mailbox);
+	if (k != NULL)
+		f->uidnext = k->m.uidnext;
+	f->modseq = a->head.modseq;
+	f->keyword_total = a->head.keywords;
+	pthread_mutex_unlock(&a->owner.lock);
+	if (k == NULL)
+		return op_refuse(op, STATUS_NOT_FOUND, "This mailbox was deleted.", "no mailbox");
+	f->mailbox = (uint32_t)r->mailbox;
+	buffer_clear(&f->rows);
+	f->resume = 0;
+	s = walk(a, f);
+	arena_done(&f->scratch);
+	if (s == STATUS_CORRUPT)
+		return op_refuse(
+		    op, s, "The server's records of this mailbox are damaged.", "hot block");
+	return s;
+}
+
+static void
+fetch_answer(struct op *op)
+{
+	struct fetch_op *f = (struct fetch_op *)(void *)op;
+	struct store_fetch_reply reply = { .rows = buffer_text(&f->rows),
+		.resume = f->resume,
+		.modseq = f->modseq,
+		.keyword_total = f->keyword_total };
+	struct buffer rows = f->rows;
+
+	call_reply(op->in, &reply);
+	buffer_done(&rows);
+}
+
+static void
+fetch_drop(struct op *op)
+{
+	buffer_done(&((struct fetch_op *)(void *)op)->rows);
+}
+
+void
+serve_store_fetch(struct call_in *in, const void *request, void *context)
+{
+	const struct store_fetch_request *r = request;
+	struct fetch_op *f = ARENA_NEW(call_arena(in), struct fetch_op);
+
+	f->o.read = fetch_read;
+	f->o.answer = fetch_answer;
+	f->o.drop = fetch_drop;
+	serve_read(context, in, request, &f->o, r->token);
+}
+
+/* ---- pieces ---- */
+
+struct piece_op {
+	struct account_op o; /* first */
+	struct text prefix, bytes;
+};
+
+static enum status
+find_email(struct account *a, struct op *op, uint32_t mailbox, uint32_t uid, uint64_t *email)
+{
+	struct key key = key_hot(mailbox, hot_block(uid));
+	struct hot h = { .mailbox = mailbox, .block = hot_block(uid) };
+	const struct hot_entry *e;
+	struct text value;
+	enum status s =
+	    engine_get(a->owner.store->engine, a->owner.entity, key_text(&key), op->arena, &value);
+
+	if (s == STATUS_OK)
+		s = hot_decode(value, op->arena, &h);
+	e = s == STATUS_OK ? hot_find(&h, uid) : NULL;
+	if (e == NULL)
+		return s == STATUS_OK ? STATUS_NOT_FOUND : s;
+	*email = e->email;
+	return STATUS_OK;
+}
+
+static enum status
+piece_read(struct account *a, struct op *op)
+{
+	const struct store_piece_request *r = op->request;
+	struct piece_op *p = (struct piece_op *)(void *)op;
+	struct summary_row cold;
+	uint64_t email = 0;
+	bool there;
+	enum status s = STATUS_NOT_FOUND;
+
+	pthread_mutex_lock(&a->owner.lock);
+	there = serve_mailbox(a, r->mailbox) != NULL;
+	pthread_mutex_unlock(&a->owner.lock);
+	if (there && r->uid > 0 && r->uid <= UINT32_MAX && r->piece < UINT16_MAX)
+		s = find_email(a, op, (uint32_t)r->mailbox, (uint32_t)r->uid, &email);
+	if (s == STATUS_OK)
+		s = get_summary(a, email, op->arena, &cold);
+	if (s == STATUS_OK)
+		s = engine_blob_get(
+		    a->owner.store->engine, cold.blob, (uint16_t)r->piece, op->arena, &p->bytes);
+	if (s == STATUS_NOT_FOUND)
+		return op_refuse(op, s, "The message was deleted.", "no such piece");
+	if (s == STATUS_OK)
+		p->prefix = cold.prefix;
+	return s;
+}
+
+static void
+piece_answer(struct op *op)
+{
+	struct piece_op *p = (struct piece_op *)(void *)op;
+	struct store_piece_reply reply = { .prefix = p->prefix, .bytes = PAYLOAD_OF(p->bytes) };
+
+	call_reply(op->in, &reply);
+}
+
+void
+serve_store_piece(struct call_in *in, const void *request, void *context)
+{
+	const struct store_piece_request *r = request;
+	struct piece_op *p = ARENA_NEW(call_arena(in), struct piece_op);
+
+	p->o.read = piece_read;
+	p->o.answer = piece_answer;
+	serve_read(context, in, request, &p->o, r->token);
+}

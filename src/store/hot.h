@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Hot rows: what changes about the messages of a mailbox and what a list of it
+ * shows, 256 UIDs to a value, so that a million messages are read in some
+ * thousand rows. A block is stored in columns (docs/store-format.md): the UIDs
+ * can be read without the rest.
+ */
+#ifndef STORE_HOT_H
+#define STORE_HOT_H
+
+#include "base/arena.h"
+#include "base/runs.h"
+
+#define HOT_SPAN 256u
+
+struct hot_entry {
+	uint32_t uid;
+	uint8_t flags; /* enum message_flag */
+	uint8_t keyword_count;
+	const uint16_t *keywords; /* ascending */
+	uint64_t modseq;
+	uint64_t size; /* prefix included */
+	int64_t date;
+	uint64_t email;
+};
+
+struct hot {
+	uint32_t mailbox, block; /* UIDs block * 256 .. block * 256 + 255 */
+	uint32_t count, cap;
+	struct hot_entry *at; /* in order of UID; in an arena */
+	bool dirty;
+};
+
+static inline uint32_t
+hot_block(uint32_t uid)
+{
+	return uid / HOT_SPAN;
+}
+
+void hot_encode(const struct hot *h, struct buffer *out);
+/* Fills at and count; memory from the arena. CORRUPT. */
+enum status hot_decode(struct text value, struct arena *a, struct hot *out) MUST_CHECK;
+/* Only adds the block's UIDs to a set. CORRUPT. */
+enum status hot_uids(struct text value, uint32_t block, struct runs *add) MUST_CHECK;
+/* The entry of a UID, or NULL. */
+struct hot_entry *hot_find(struct hot *h, uint32_t uid);
+/* At the end: uid is greater than all. */
+void hot_append(struct hot *h, struct arena *a, const struct hot_entry *e);
+void hot_remove(struct hot *h, uint32_t uid);
+
+#endif

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a client is told about mailboxes: the list (RFC 9051 6.3.9), one by
+ * name (6.3.11 STATUS), and the opening of one (6.3.2 SELECT). All from the
+ * published state; only the first opening of a mailbox reads its hot rows.
+ */
+#include "store/core.h"
+#include "store/serve.h"
+
+#define LIST_PAGE (512u << 10)
+
+static uint64_t
+recent_of(struct kept_mailbox *k)
+{
+	uint64_t most = k->m.uidnext - k->m.recent_from;
+
+	if (k->uids_known)
+		return runs_total(&k->uids) - runs_below(&k->uids, k->m.recent_from);
+	return most < k->m.messages ? most : k->m.messages;
+}
+
+static void
+row_of(struct kept_mailbox *k, struct store_mailbox *out)
+{
+	*out = (struct store_mailbox){ .id = k->m.id,
+		.name = k->m.name,
+		.use = k->m.use,
+		.subscribed = k->m.subscribed,
+		.exists = k->m.exists,
+		.uidvalidity = k->m.uidvalidity,
+		.uidnext = k->m.uidnext,
+		.highest_modseq = k->m.highest_modseq,
+		.messages = k->m.messages,
+		.unseen = k->m.unseen,
+		.deleted = k->m.deleted,
+		.recent = k->m.exists ? recent_of(k) : 0,
+		.octets = k->m.octets };
+}
+
+/* ---- the list ---- */
+
+struct list_op {
+	struct account_op o; /* first */
+	struct buffer rows;
+	struct text resume;
+};
+
+/* Parents that are no mailboxes stand in front of the first name below them;
+ * names below one parent are neighbours. */
+static void
+list_parents(struct account *a, size_t i, struct buffer *rows)
+{
+	struct text name = a->sorted[i]->m.name;
+	struct text before = i == 0 ? TEXT_EMPTY : a->sorted[i - 1]->m.name;
+
+	for (size_t at = text_find_byte(name, '/', 0); at < name.len;
+	     at = text_find_byte(name, '/', at + 1)) {
+		struct store_mailbox m = { .name = text_part(name, 0, at) };
+
+		if (!mailbox_name_below(before, m.name) && map_get(&a->by_name, m.name) == NULL)
+			store_mailbox_pack(rows, &m);
+	}
+}
+
+static enum status
+list_read(struct account *a, struct op *op)
+{
+	const struct store_mailboxes_request *r = op->request;
+	struct list_op *l = (struct list_op *)(void *)op;
+	size_t i;
+
+	pthread_mutex_lock(&a->owner.lock);
+	i = account_position(a, r->after);
+	if (i < a->mailboxes && text_equal(a->sorted[i]->m.name, r->after))
+		i++;
+	for (; i < a->mailboxes && l->rows.len < LIST_PAGE; i++) {
+		struct store_mailbox m;
+
+		list_parents(a, i, &l->rows);
+		row_of(a->sorted[i], &m);
+		store_mailbox_pack(&l->rows, &m);
+	}
+	if (i < a->mailboxes)
+		l->resume = arena_copy(op->arena, a->sorted[i - 1]->m.name);
+	pthread_mutex_unlock(&a->owner.lock);
+	return STATUS_OK;
+}
+
+static void
+list_answer(struct op *op)
+{
+	struct list_op *l = (struct list_op *)(void *)op;
+	struct store_mailboxes_reply reply = { .rows = buffer_text(&l->rows), .resume = l->resume };
+	struct buffer rows = l->rows;
+
+	call_reply(op->in, &reply);
+	buffer_done(&rows);
+}
+
+void
+serve_store_mailboxes(struct call_in *in, const void *request, void *context)
+{
+	const struct store_mailboxes_request *r = request;
+	struct list_op *l = ARENA_NEW(call_arena(in), struct list_op);
+
+	l->o.read = list_read;
+	l->o.answer = list_answer;
+	serve_read(context, in, request, &l->o, r->token);
+}
+
+/* ---- one ---- */
+
+/* Opens and single rows know the mailbox by name. Under the lock. */
+static struct kept_mailbox *
+find_name(struct account *a, struct text name)
+{
+	struct kept_mailbox *k = map_get(&a->by_name, name);
+
+	return k == NULL || !k->m.exists ? NULL : k;
+}
+
+static enum status
+single_read(struct account *a, struct op *op)
+{
+	const struct store_mailbox_request *r = op->request;
+	struct list_op *l = (struct list_op *)(void *)op;
+	struct store_mailbox m;
+	struct kept_mailbox *k;
+	struct text name;
+	enum status s = mailbox_name(op, r->name, op->arena, &name);
+
+	if (s != STATUS_OK)
+		return s;
+	pthread_mutex_lock(&a->owner.lock);
+	k = find_name(a, name);
+	if (k != NULL && k->m.recent_from < k->m.uidnext && !k->uids_known)
+		s = STATUS_AGAIN;
+	else if (k != NULL) {
+		row_of(k, &m);
+		store_mailbox_pack(&l->rows, &m);
+	}
+	pthread_mutex_unlock(&a->owner.lock);
+	if (k == NULL)
+		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
+	return s;
+}
+
+static void
+single_answer(struct op *op)
+{
+	struct list_op *l = (struct list_op *)(void *)op;
+	struct store_mailbox_reply reply = { .row = buffer_text(&l->rows) };
+	struct buffer rows = l->rows;
+
+	call_reply(op->in, &reply);
+	buffer_done(&rows);
+}
+
+static enum status
+know_by_name(struct account_txn *t, struct op *op, struct text name, struct kept_mailbox **out)
+{
+	struct kept_mailbox *k;
+	enum status s = mailbox_name(op, name, op->arena, &name);
+
+	if (s != STATUS_OK)
+		return s;
+	k = find_name(t->a, name);
+	if (k != NULL)
+		s = account_know_uids(t->a, k);
+	*out = k;
+	return s;
+}
+
+static enum status
+single_prepare(struct account_txn *t, struct op *op)
+{
+	struct kept_mailbox *k;
+
+	return know_by_name(t, op, ((const struct store_mailbox_request *)op->request)->name, &k);
+}
+
+void
+serve_store_mailbox(struct call_in *in, const void *request, void *context)
+{
+	const struct store_mailbox_request *r = request;
+	struct list_op *l = ARENA_NEW(call_arena(in), struct list_op);
+
+	l->o.read = single_read;
+	l->o.prepare = single_prepare;
+	l->o.answer = single_answer;
+	serve_read(context, in, request, &l->o, r->token);
+}
+
+/* ---- opening ---- */
+
+struct open_op {
+	struct account_op o; /* first */
+	struct store_open_reply reply;
+};
+
+static void
+copy_keywords(struct account *a, struct arena *arena, struct texts *out)
+{
+	out->count = a->head.keywords;
+	out->at = ARENA_ARRAY(arena, struct text, out->count);
+	for (uint32_t i = 0; i < out->count; i++)
+		out->at[i] = arena_copy(arena, a->keyword[i]);
+}
+
+static enum status
+open_locked(struct account *a, struct op *op, struct text name)
+{
+	const struct store_open_request *r = op->request;
+	struct store_open_reply *reply = &((struct open_op *)(void *)op)->reply;
+	struct kept_mailbox *k = find_name(a, name);
+
+	if (k == NULL)
+		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
+	if (!k->uids_known || (k->m.unseen > 0 && !k->m.unseen_exact))
+		return STATUS_AGAIN;
+	reply->mailbox = k->m.id;
+	reply->uidvalidity = k->m.uidvalidity;
+	reply->uidnext = k->m.uidnext;
+	reply->modseq = a->head.modseq;
+	runs_copy(&reply->uids, &k->uids);
+	reply->first_unseen = k->m.unseen > 0 ? k->m.first_unseen : 0;
+	reply->unseen = k->m.unseen;
+	reply->recent_from = k->m.recent_from;
+	reply->use = k->m.use;
+	copy_keywords(a, op->arena, &reply->keywords);
+	if (r->claim)
+		k->m.recent_from = k->m.uidnext;
+	return STATUS_OK;
+}
+
+static enum status
+open_read(struct account *a, struct op *op)
+{
+	const struct store_open_request *r = op->request;
+	struct text name;
+	enum status s = mailbox_name(op, r->name, op->arena, &name);
+
+	if (s != STATUS_OK)
+		return s;
+	pthread_mutex_lock(&a->owner.lock);
+	s = open_locked(a, op, name);
+	pthread_mutex_unlock(&a->owner.lock);
+	return s;
+}
+
+/* Walks blocks from the lower bound on to the first unseen message. */
+static enum status
+find_unseen(struct account *a, struct kept_mailbox *k)
+{
+	uint32_t uid = runs_next(&k->uids, k->m.first_unseen);
+	struct arena arena = ARENA_INIT;
+	enum status s = STATUS_OK;
+	bool found = false;
+
+	while (uid != 0 && !found && s == STATUS_OK) {
+		struct key key = key_hot(k->m.id, hot_block(uid));
+		struct hot h = { .mailbox = k->m.id, .block = hot_block(uid) };
+		struct text value;
+
+		s = engine_get(
+		    a->owner.store->engine, a->owner.entity, key_text(&key), &arena, &value);
+		if (s == STATUS_OK)
+			s = hot_decode(value, &arena, &h);
+		for (uint32_t i = 0; i < h.count && !found; i++) {
+			found = (h.at[i].flags & FLAG_SEEN) == 0 && h.at[i].uid >= uid;
+			if (found)
+				uid = h.at[i].uid;
+		}
+		if (!found)
+			uid = h.block == UINT32_MAX / HOT_SPAN
+				  ? 0
+				  : runs_next(&k->uids, (h.block + 1) * HOT_SPAN);
+		arena_reset(&arena);
+	}
+	arena_done(&arena);
+	if (s != STATUS_OK || !found)
+		return s == STATUS_OK || s == STATUS_NOT_FOUND ? STATUS_CORRUPT : s;
+	pthread_mutex_lock(&a->owner.lock);
+	k->m.first_unseen = uid;
+	k->m.unseen_exact = true;
+	pthread_mutex_unlock(&a->owner.lock);
+	return STATUS_OK;
+}
+
+/* Before the transaction has touched anything that would be read here: the
+ * operations of one batch before this one are not published, and what they
+ * change is not told to this reader. */
+static enum status
+open_prepare(struct account_txn *t, struct op *op)
+{
+	struct kept_mailbox *k;
+	enum status s =
+	    know_by_name(t, op, ((const struct store_open_request *)op->request)->name, &k);
+
+	if (s == STATUS_OK && k != NULL && k->m.unseen > 0 && !k->m.unseen_exact)
+		s = find_unseen(t->a, k);
+	return s;
+}
+
+static void
+open_answer(struct op *op)
+{
+	struct store_open_reply *reply = &((struct open_op *)(void *)op)->reply;
+	struct runs uids = reply->uids;
+
+	call_reply(op->in, reply);
+	runs_done(&uids);
+}
+
+void
+serve_store_open(struct call_in *in, const void *request, void *context)
+{
+	const struct store_open_request *r = request;
+	struct open_op *o = ARENA_NEW(call_arena(in), struct open_op);
+
+	o->o.read = open_read;
+	o->o.prepare = open_prepare;
+	o->o.answer = open_answer;
+	serve_read(context, in, request, &o->o, r->token);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The queue of messages for several accounts: one record holds the message and
+ * who gets it; when its commit is durable the sender is answered, and the
+ * record is applied to each account, at once or after a restart, until all
+ * have it. A mark in the account, in the batch that brings the message, makes
+ * a second application do nothing. Then the record goes, and later the marks.
+ *
+ *	(references added) -> record committed -> accounts, in any order
+ *	    -> record removed -> (references of the record dropped) -> marks
+ *
+ * Content below 64 KiB is copied to each account and goes with the record;
+ * larger content is shared (store/reference.h).
+ */
+#ifndef STORE_QUEUE_H
+#define STORE_QUEUE_H
+
+#include "store/owner.h"
+#include "store/remembered.h"
+
+#define QUEUE_SHARDS 16u
+#define RECORDS_MAX 10000u /* that wait to be applied */
+#define RECORD_WINDOW 16u  /* accounts of one record at work at once */
+#define RECORD_ACCOUNTS_MAX 50000u
+
+struct record_place {
+	uint64_t account;
+	bool done, missing; /* missing: the account is gone */
+};
+
+struct record {
+	uint64_t id;
+	uint32_t shard;
+	struct text sender, summary;
+	int64_t received;
+	uint64_t size;
+	struct blob_id blob;
+	uint32_t pieces;
+	bool shared;
+	struct record_place *place;
+	uint32_t count;
+	struct arena arena; /* all of it */
+	/* Of the application. */
+	pthread_mutex_t lock;
+	uint32_t next, at_work, undone;
+	_Atomic bool committed;
+	bool active; /* being applied */
+	bool queued; /* the task is queued or running */
+	struct task task;
+	struct store *store;
+};
+
+struct queue_shard {
+	struct owner owner; /* first */
+	struct remembered remembered;
+};
+
+struct queue {
+	struct queue_shard shard[QUEUE_SHARDS];
+	pthread_mutex_t lock;
+	struct map records; /* id -> struct record */
+};
+
+void record_pack(struct buffer *out, const struct record *r);
+enum status record_unpack(struct text value, struct record *out) MUST_CHECK;
+
+/* Loads what is left; queue_start applies it. */
+enum status queue_init(struct store *s) MUST_CHECK;
+void queue_start(struct store *s);
+void queue_done(struct store *s);
+/* Takes up records whose application failed. */
+void queue_retry(struct store *s);
+/* Whether the record is not done yet. */
+bool queue_has(struct store *s, uint64_t record);
+size_t queue_count(struct store *s);
+
+/* Applies a record if nobody is at it. */
+void record_start(struct record *r);
+/* It is done and removed. */
+void queue_forget(struct record *r);
+
+/* Commits a record with its content and answers the call (NUMBERS verdicts, of
+ * store_deliver); then applies it. The pieces live until then; r is copied. */
+void queue_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
+    struct numbers verdicts);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Shared content: a blob of 64 KiB or more that several accounts hold. Who
+ * holds it is written in the blob's own reference entity, before the holder
+ * uses it; the last one to give it back deletes the blob in the same batch.
+ * Each step can be repeated. These functions wait for their commits.
+ */
+#ifndef STORE_REFERENCE_H
+#define STORE_REFERENCE_H
+
+#include "store/engine.h"
+
+struct store;
+
+#define SHARE_FROM (64u << 10) /* octets of content */
+
+enum holder_kind { HOLDER_ACCOUNT = 1, HOLDER_RECORD };
+struct holder {
+	enum holder_kind kind;
+	uint64_t id;
+};
+
+struct entity reference_entity(struct blob_id blob);
+enum status reference_add(struct store *s, struct blob_id blob, uint32_t pieces,
+    const struct holder *holders, uint32_t count) MUST_CHECK;
+enum status reference_drop(struct store *s, struct blob_id blob, struct holder h) MUST_CHECK;
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is done in the background, by one thread: content that became garbage,
+ * the rest of removed mailboxes and accounts, queue records that could not be
+ * applied at once, and compaction of the engine.
+ */
+#ifndef STORE_TEND_H
+#define STORE_TEND_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "base/text.h"
+
+struct store;
+
+struct tender {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_t thread;
+	bool running, stop, urgent;
+	struct map accounts; /* id -> TEND_*: have garbage or dying mailboxes */
+	struct map left;     /* id -> address: accounts whose removal failed */
+	uint64_t walked;     /* accounts up to this id were looked at since the start */
+	bool walk_over;
+	uint64_t collected; /* blobs since the last compaction */
+	int64_t compacted;  /* monotonic */
+};
+
+enum tend { TEND_GARBAGE = 1, TEND_DYING = 2 };
+
+void tender_init(struct store *s);
+void tender_start(struct store *s);
+void tender_stop(struct store *s);
+void tender_done(struct store *s);
+
+/* An account has something to do; urgent: soon. Any thread. */
+void tend_account(struct store *s, uint64_t account, bool urgent);
+/* One step of collection in an account; *left: it has garbage still, *more:
+ * some of it is due. */
+enum status collect_account(struct store *s, uint64_t account, bool *left, bool *more) MUST_CHECK;
+/* The removal of an account failed and is tried again. */
+void tend_left(struct store *s, uint64_t account, struct text address);
+
+#endif
