@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "runtime/metrics.h"
 #include "runtime/session_private.h"
+#include "runtime/tls.h"
 
 #define LINGER (20 * CLOCK_MS)
 #define ACCEPT_BATCH 64
@@ -103,7 +104,7 @@ admit(struct service *v, const struct listener *l, int fd, const struct sockaddr
 
 	s->peer = *peer;
 	(void)getsockname(fd, (struct sockaddr *)&s->local, &len);
-	s->phase = (uint8_t)session_first_phase(s);
+	session_begin(s);
 	full = s->phase != PHASE_PROXY && !service_admit(v, s);
 	if (full || !enlist(v, s)) {
 		if (s->limit_key != 0)
@@ -118,7 +119,6 @@ admit(struct service *v, const struct listener *l, int fd, const struct sockaddr
 		pool_run(v->pool, &s->task);
 		return;
 	}
-	s->park_until = clock_mono() + PROXY_HEADER_TIME;
 	waiter_park(v->waiter, s, s->park_until);
 }
 
@@ -179,6 +179,7 @@ service_start(const struct service_config *config)
 	CHECK(pthread_mutex_init(&v->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&v->empty, NULL) == 0);
 	list_init(&v->sessions);
+	v->tls = config->tls == NULL ? NULL : tls_context_ref(config->tls);
 	v->limits = limits_new(config->sessions_max == 0 ? UINT32_MAX : config->sessions_max + 1);
 	v->pool = pool_new(&pool);
 	v->waiter = waiter_new(&waiter);
@@ -192,6 +193,31 @@ service_context(struct service *v)
 {
 	MAGIC_CHECK(v, SERVICE_MAGIC);
 	return v->config.context;
+}
+
+struct tls_context *
+service_tls(struct service *v)
+{
+	struct tls_context *tls;
+
+	MAGIC_CHECK(v, SERVICE_MAGIC);
+	pthread_mutex_lock(&v->lock);
+	tls = v->tls == NULL ? NULL : tls_context_ref(v->tls);
+	pthread_mutex_unlock(&v->lock);
+	return tls;
+}
+
+void
+service_set_tls(struct service *v, struct tls_context *tls)
+{
+	struct tls_context *before;
+
+	MAGIC_CHECK(v, SERVICE_MAGIC);
+	pthread_mutex_lock(&v->lock);
+	before = v->tls;
+	v->tls = tls == NULL ? NULL : tls_context_ref(tls);
+	pthread_mutex_unlock(&v->lock);
+	tls_context_unref(before);
 }
 
 /* ---- topics ---- */
@@ -388,6 +414,7 @@ service_free(struct service *v)
 	MAGIC_CHECK(v, SERVICE_MAGIC);
 	CHECK(v->pool == NULL);
 	map_done(&v->topics);
+	tls_context_unref(v->tls);
 	limits_free(v->limits);
 	pthread_cond_destroy(&v->empty);
 	pthread_mutex_destroy(&v->lock);

@@ -14,8 +14,10 @@
 #include "runtime/network.h"
 #include "runtime/proxy.h"
 #include "runtime/session_private.h"
+#include "runtime/tls.h"
 
 #define FLUSH_MAX CLOCK_MINUTE
+#define PROXY_MAX (10 * CLOCK_SECOND)
 
 struct text
 session_peer_text(const struct session *s, char out[64])
@@ -34,16 +36,6 @@ session_peer_loopback(const struct session *s)
 	return s->peer.ss_family == AF_UNIX || network_loopback(&s->peer);
 }
 
-enum phase
-session_first_phase(const struct session *s)
-{
-	const struct service_config *c = &s->service->config;
-
-	if (s->listener->proxy && networks_have(c->proxy_peers, c->proxy_peer_count, &s->peer))
-		return PHASE_PROXY;
-	return PHASE_START;
-}
-
 static void
 log_failure(const struct session *s, const char *event, const char *why)
 {
@@ -54,6 +46,28 @@ log_failure(const struct session *s, const char *event, const char *why)
 }
 
 /* ---- the phases ---- */
+
+static void
+begin_tls(struct session *s, enum phase phase)
+{
+	s->phase = (uint8_t)phase;
+	s->park_until = clock_mono() + STREAM_TLS_MAX;
+}
+
+void
+session_begin(struct session *s)
+{
+	const struct service_config *c = &s->service->config;
+
+	if (s->listener->proxy && networks_have(c->proxy_peers, c->proxy_peer_count, &s->peer)) {
+		s->phase = PHASE_PROXY;
+		s->park_until = clock_mono() + PROXY_MAX;
+	} else if (s->listener->tls == TLS_IMPLICIT) {
+		begin_tls(s, PHASE_TLS);
+	} else {
+		s->phase = PHASE_START;
+	}
+}
 
 static enum next
 refuse_header(struct session *s)
@@ -74,7 +88,10 @@ accept_header(struct session *s, const struct proxy_header *h)
 		stream_write(&s->stream, text_of(s->class->busy));
 		return NEXT_CLOSE;
 	}
-	s->phase = PHASE_START;
+	if (s->listener->tls == TLS_IMPLICIT)
+		begin_tls(s, PHASE_TLS);
+	else
+		s->phase = PHASE_START;
 	return NEXT_PARK;
 }
 
@@ -97,6 +114,41 @@ read_header(struct session *s)
 		return refuse_header(s);
 	stream_consume(&s->stream, used);
 	return accept_header(s, &h);
+}
+
+static bool
+take_context(struct session *s)
+{
+	struct tls_context *context = service_tls(s->service);
+
+	if (context == NULL)
+		return false;
+	stream_tls_begin(&s->stream, context);
+	tls_context_unref(context);
+	return true;
+}
+
+/* The connection takes memory for TLS when the client speaks, not before. */
+static enum next
+shake_hands(struct session *s)
+{
+	struct failure f;
+	enum status st;
+
+	if (s->stream.tls == NULL && !take_context(s)) {
+		log_failure(s, "tls.failed", "there is no certificate");
+		return NEXT_CLOSE;
+	}
+	st = stream_tls_step(&s->stream, &f);
+	if (st == STATUS_AGAIN)
+		return NEXT_PARK;
+	if (st != STATUS_OK) {
+		log_failure(s, "tls.failed", f.log);
+		return NEXT_CLOSE;
+	}
+	s->tls = true;
+	s->phase = s->phase == PHASE_TLS ? PHASE_START : PHASE_RUN;
+	return NEXT_PARK;
 }
 
 static enum next
@@ -133,7 +185,7 @@ step(struct session *s, enum wake why, bool filled)
 		return run_protocol(s, why, filled);
 	if (why == WAKE_STOP || why == WAKE_TIMER)
 		return NEXT_CLOSE;
-	return read_header(s);
+	return s->phase == PHASE_PROXY ? read_header(s) : shake_hands(s);
 }
 
 /* ---- what follows a step ---- */
@@ -178,12 +230,24 @@ finish(struct session *s)
 {
 	struct service *v = s->service;
 
-	flush(s);
 	service_forget(v, s);
 	if (s->class->done != NULL)
 		s->class->done(s);
 	stream_done(&s->stream);
 	waiter_dispose(v->waiter, s);
+}
+
+/* After the flush of the answer to STARTTLS. Octets in front of the handshake
+ * were sent by whoever sat in between (RFC 3207 6). */
+static bool
+may_start_tls(struct session *s)
+{
+	if (s->tls || stream_buffered(&s->stream).len > 0) {
+		log_failure(s, "tls.failed", "octets stand before the handshake");
+		return false;
+	}
+	begin_tls(s, PHASE_TLS_WITHIN);
+	return true;
 }
 
 /* The reason to go on at once, if there is one. *filled: input was read. What
@@ -192,7 +256,9 @@ static bool
 goes_on(struct session *s, enum phase before, enum wake *why, bool *filled)
 {
 	*filled = false;
-	if (s->phase == PHASE_START || waiter_reason(s, why))
+	if (s->phase == PHASE_START || (s->phase == PHASE_TLS && before == PHASE_PROXY))
+		return true;
+	if (waiter_reason(s, why))
 		return true;
 	if (s->phase != PHASE_RUN)
 		return false;
@@ -211,6 +277,7 @@ session_work(struct task *t)
 	struct session *s = LIST_OWNER(t, struct session, task);
 	enum wake why = WAKE_INPUT;
 	enum phase before;
+	enum next next;
 	bool filled = false, over;
 
 	MAGIC_CHECK(s, SESSION_MAGIC);
@@ -219,11 +286,12 @@ session_work(struct task *t)
 	do {
 		before = s->phase;
 		over = s->stream.broken != STATUS_OK; /* this run only hears of it */
-		if (step(s, why, filled) == NEXT_CLOSE || over) {
+		next = step(s, why, filled);
+		flush(s);
+		if (next == NEXT_CLOSE || over || (next == NEXT_START_TLS && !may_start_tls(s))) {
 			finish(s);
 			return;
 		}
-		flush(s);
 	} while (goes_on(s, before, &why, &filled));
 	park(s);
 }

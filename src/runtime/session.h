@@ -130,9 +130,11 @@ struct service_config {
 };
 struct service *service_start(const struct service_config *config);
 void *service_context(struct service *v);
-/* New connections get the new context; the old one lives while it is used. */
+/* New handshakes get the new context; the old one lives while it is used. The
+ * service takes a reference of its own. */
 void service_set_tls(struct service *v, struct tls_context *tls);
-/* Takes the context of now for a handshake; unref it afterwards. */
+/* Takes the context of now for a handshake (NULL if there is none); unref it
+ * afterwards. */
 struct tls_context *service_tls(struct service *v);
 /* Stops accepting, wakes every session with WAKE_STOP, waits until all are
  * gone or the deadline (monotonic) passed, then closes the connections of the

@@ -16,14 +16,13 @@
 
 #define SERVICE_MAGIC 0x5e2f1ceu
 
-/* How long a peer may take for its PROXY header. */
-#define PROXY_HEADER_TIME (10 * CLOCK_SECOND)
-
 /* What a session is at: before START the protocol knows nothing of it. */
 enum phase {
-	PHASE_START, /* the next run is the first */
-	PHASE_PROXY, /* a PROXY header comes first */
-	PHASE_RUN,   /* the protocol runs */
+	PHASE_START,	  /* the next run is the first */
+	PHASE_PROXY,	  /* a PROXY header comes first */
+	PHASE_TLS,	  /* shaking hands on an implicit-TLS port; then START */
+	PHASE_TLS_WITHIN, /* shaking hands after STARTTLS; then RUN */
+	PHASE_RUN,	  /* the protocol runs */
 };
 
 /* The sessions that watch one topic. */
@@ -55,7 +54,8 @@ bool service_admit(struct service *v, struct session *s);
 
 /* A task's run: one turn of a session on a worker. */
 void session_work(struct task *t);
-/* The first phase of a connection of this listener and peer. */
-enum phase session_first_phase(const struct session *s);
+/* Sets the first phase of a connection by its listener and peer, and until
+ * when it may last. */
+void session_begin(struct session *s);
 
 #endif

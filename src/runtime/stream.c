@@ -23,8 +23,10 @@
 static void
 discard_unread(int fd)
 {
-	for (int i = 0; i < 8; i++)
-		if (recv(fd, NULL, 1 << 20, MSG_DONTWAIT | MSG_TRUNC) <= 0)
+	char away[4096];
+
+	for (int i = 0; i < 16; i++)
+		if (recv(fd, away, sizeof(away), MSG_DONTWAIT) <= 0)
 			break;
 }
 

@@ -89,10 +89,18 @@ void stream_write(struct stream *s, struct text t);
 void stream_print(struct stream *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum status stream_flush(struct stream *s);
 
+/* No handshake takes longer than this. */
+#define STREAM_TLS_MAX CLOCK_MINUTE
+
 /* Server handshake on a plain stream whose input buffer is empty (a client
  * that sent data behind STARTTLS is refused by the caller, RFC 3207 6). */
 enum status stream_start_tls(
     struct stream *s, struct tls_context *context, struct failure *f) MUST_CHECK;
+/* The same in steps, for who parks while the client is silent: begin on a
+ * stream that is flushed, then step until it is not AGAIN (which means that
+ * input is needed). Buffered input is taken for the client's first words. */
+void stream_tls_begin(struct stream *s, struct tls_context *context);
+enum status stream_tls_step(struct stream *s, struct failure *f) MUST_CHECK;
 /* True if the kernel or TLS holds decrypted octets that poll cannot see. */
 bool stream_pending(const struct stream *s);
 /* Gives buffers back if they are empty, and keeps no more memory than unread

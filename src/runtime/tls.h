@@ -11,6 +11,11 @@
 #include "base/arena.h"
 #include "runtime/stream.h"
 
+/* Sets up OpenSSL without its configuration file, and does now whatever it
+ * would open files or devices for later: early in main, before the sandbox
+ * closes. The functions below do it by themselves if need be. */
+void tls_prepare(void);
+
 /* Signs for key number key: scheme is the TLS SignatureScheme (RFC 8446
  * 4.2.3), input is the digest to sign (for ed25519 the whole message). The
  * result goes into the arena. Any thread. */
@@ -20,12 +25,15 @@ typedef enum status (*tls_signer)(void *arg, uint64_t key, uint16_t scheme, stru
 struct tls_certificate {
 	uint64_t key;	   /* number given to the signer */
 	struct text chain; /* PEM, leaf first */
-	struct text names; /* space-separated DNS names for SNI; the first is the default */
+	struct text names; /* space-separated DNS names for SNI, "*.example.org" too */
 };
 
+/* Whoever asks for no name, or for an unknown one, gets the first certificate.
+ * An RSA and an EC one may both be there for the same names: write these the
+ * same way, then the client's abilities decide. */
 struct tls_config {
 	const struct tls_certificate *certificates;
-	size_t count;		/* an RSA and an EC one for the same names may both be there */
+	size_t count;
 	struct text ticket_key; /* 80 octets shared by all front processes, or empty */
 	tls_signer sign;
 	void *sign_arg;
@@ -44,12 +52,14 @@ struct tls_facts {
 	struct text sni;
 };
 void tls_facts_of(const struct stream *s, struct tls_facts *out);
+/* Channel bindings; NOT_FOUND also for streams without TLS. */
 /* tls-exporter (RFC 9266 2) for TLS 1.3: 32 octets; NOT_FOUND before 1.3. */
 enum status tls_binding_exporter(const struct stream *s, uint8_t out[32]) MUST_CHECK;
-/* tls-server-end-point (RFC 5929 4): hash of our leaf certificate. */
+/* tls-server-end-point (RFC 5929 4): hash of our leaf certificate; NOT_FOUND
+ * if its signature has no hash (Ed25519). */
 enum status tls_binding_end_point(
     const struct stream *s, struct arena *a, struct text *out) MUST_CHECK;
-/* tls-unique (RFC 5929 3), TLS 1.2 only. */
+/* tls-unique (RFC 5929 3), TLS 1.2 with extended master secret only. */
 enum status tls_binding_unique(
     const struct stream *s, struct arena *a, struct text *out) MUST_CHECK;
 
