@@ -116,23 +116,24 @@ front_start(const struct role_start *start, struct calls *calls,
 {
 	struct listener *l = ARENA_ARRAY(a, struct listener, start->listener_count + 1);
 	struct tls_context *tls = NULL;
+	size_t taken = 0;
 	enum status s;
 
 	for (uint32_t i = 0; i < start->listener_count; i++) {
 		const struct role_listener *r = &start->listeners[i];
+		const struct session_class *class = class_of(protocols, count, r->name);
 
-		l[i] = (struct listener){
+		if (class == NULL)
+			continue; /* another service of this role has it */
+		l[taken++] = (struct listener){
 			.name = arena_string(a, r->name),
-			.class = class_of(protocols, count, r->name),
+			.class = class,
 			.tls = r->tls,
 			.plain_auth = r->plain_auth,
 			.proxy = r->proxy,
 			.fd = r->fd,
 			.port = r->port,
 		};
-		if (l[i].class == NULL)
-			return fail(f, STATUS_INVALID, "A listener has no protocol.", "listener %s",
-			    l[i].name);
 	}
 	s = networks(&start->proxy_peers, a, config, f);
 	if (s == STATUS_OK)
@@ -142,7 +143,7 @@ front_start(const struct role_start *start, struct calls *calls,
 	if (s != STATUS_OK)
 		return s;
 	config->listeners = l;
-	config->listener_count = start->listener_count;
+	config->listener_count = taken;
 	config->tls = tls;
 	*out = service_start(config);
 	tls_context_unref(tls);

@@ -23,8 +23,8 @@ struct front_protocol {
 	const struct session_class *class;
 };
 
-/* Fills listeners (room for start->listener_count) and proxy peers in config
- * and starts the service. INVALID for a listener no protocol is known for. */
+/* Fills in the listeners of these protocols, proxy peers and TLS, and starts
+ * the service. What config points at lives in the arena. */
 enum status front_start(const struct role_start *start, struct calls *calls,
     const struct front_protocol *protocols, size_t count, struct arena *a,
     struct service_config *config, struct service **out, struct failure *f) MUST_CHECK;
