@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: ISC
+"""Roles as processes: each confined, started again when it ends, and the others
+serving meanwhile; certificates taken up without dropping a session; the real
+thing as root with a user for every role."""
+
+import imaplib
+import json
+import os
+import select
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from mailstead import Mailstead, binary, free_port_base, release_build
+
+ROLES = ("store", "auth", "intake", "mx", "access")
+
+
+def pids(house):
+    """role -> pids, as the doctor tells them."""
+    done = subprocess.run([binary(), "doctor", "--json", "--dir", house.dir], capture_output=True, text=True,
+                          check=False)
+    found = {}
+    for row in json.loads(done.stdout)["roles"]:
+        found.setdefault(row["role"], []).append(row["pid"])
+    return found
+
+
+def until(what, seconds=60):
+    """The first true answer of what()."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer = what()
+        except (OSError, ValueError, KeyError, imaplib.IMAP4.error, smtplib.SMTPException):
+            answer = None
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what.__name__}"
+        time.sleep(0.05)  # polls: what() above
+
+
+def deliver(house, subject, to="alice@demo.test"):
+    with smtplib.SMTP(house.host, house.port("smtp"), timeout=60) as s:
+        s.sendmail("sender@example.org", [to], f"Subject: {subject}\r\nMessage-ID: <{subject}@example.org>\r\n\r\nx\r\n")
+
+
+def count(house, subject, user="alice@demo.test"):
+    with imaplib.IMAP4(house.host, house.port("imap"), timeout=60) as m:
+        m.login(user, "demo")
+        m.select("INBOX", readonly=True)
+        return len(m.search(None, "HEADER", "Message-ID", f"<{subject}@example.org>")[1][0].split())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_that_is_killed_comes_back(house, role):
+    before = pids(house)[role]
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+
+    def back():
+        now = pids(house).get(role, [])
+        return len(now) == len(before) and not set(now) & set(before)
+
+    until(back)
+    until(lambda: deliver(house, f"after-{role}") or True)
+    assert until(lambda: count(house, f"after-{role}")) >= 1
+
+
+@pytest.mark.parametrize("role", ("store", "auth", "intake", "mx"))
+def test_a_signed_in_session_survives(house, role):
+    """An IMAP session goes on when any role but its own ends."""
+    with imaplib.IMAP4(house.host, house.port("imap"), timeout=60) as m:
+        m.login(house.alice, house.password)
+        m.select("INBOX")
+        for pid in pids(house)[role]:
+            os.kill(pid, signal.SIGKILL)
+        assert until(lambda: m.status("INBOX", "(MESSAGES)")[0] == "OK")
+        assert m.noop()[0] == "OK"
+
+
+def test_idle_hears_after_the_store_was_away(house):
+    with imaplib.IMAP4(house.host, house.port("imap"), timeout=60) as m:
+        m.login(house.bob, house.password)
+        m.select("INBOX")
+        m.send(b"i1 IDLE\r\n")
+        assert m.readline().startswith(b"+")
+        os.kill(pids(house)["store"][0], signal.SIGKILL)
+        until(lambda: deliver(house, "while-idle", "bob@demo.test") or True)
+        line = m.readline()
+        while b"EXISTS" not in line:
+            assert line, "the session was closed"
+            line = m.readline()
+        m.send(b"DONE\r\n")
+
+
+def test_certificates_change_under_a_living_session(house):
+    """SIGHUP: new connections see the new certificate, old ones go on."""
+    context = ssl.create_default_context(cafile=house.ca)
+
+    def serial():
+        with socket.create_connection((house.host, house.port("imaps")), timeout=60) as raw:
+            with ssl.create_default_context(cafile=house.ca).wrap_socket(raw, server_hostname=house.hostname) as s:
+                return s.getpeercert()["serialNumber"]
+
+    old = serial()
+    with imaplib.IMAP4_SSL(house.host, house.port("imaps"),
+                           ssl_context=no_name_check(context), timeout=60) as m:
+        m.login(house.alice, house.password)
+        tls = os.path.join(house.dir, "tls")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+             "-subj", "/CN=mail.demo.test", "-addext", "subjectAltName=DNS:mail.demo.test,DNS:localhost,IP:127.0.0.1",
+             "-keyout", os.path.join(tls, "key.pem"), "-out", os.path.join(tls, "cert.pem")],
+            check=True, capture_output=True)
+        subprocess.run(["cp", os.path.join(tls, "cert.pem"), house.ca], check=True)
+        house.process.send_signal(signal.SIGHUP)
+
+        def changed():
+            return serial() != old
+
+        until(changed)
+        assert m.noop()[0] == "OK"
+
+
+def no_name_check(context):
+    context.check_hostname = False
+    return context
+
+
+def test_bad_certificates_leave_the_old_ones(house):
+    tls = os.path.join(house.dir, "tls", "cert.pem")
+    with open(tls, encoding="ascii") as f:
+        good = f.read()
+    with open(tls, "w", encoding="ascii") as f:
+        f.write("not a certificate\n")
+    house.process.send_signal(signal.SIGHUP)
+    assert until(lambda: "certificate" in house.log().rpartition("SIGHUP")[2] or "certificates" in house.log())
+    with imaplib.IMAP4_SSL(house.host, house.port("imaps"),
+                           ssl_context=no_name_check(ssl.create_default_context(cafile=house.ca)), timeout=60) as m:
+        assert m.login(house.alice, house.password)[0] == "OK"
+    with open(tls, "w", encoding="ascii") as f:
+        f.write(good)
+
+
+def test_stopping_says_goodbye():
+    with Mailstead() as house:
+        with socket.create_connection((house.host, house.port("imap")), timeout=60) as s:
+            assert s.recv(1000).startswith(b"* OK")
+            house.process.send_signal(signal.SIGTERM)
+            said = b""
+            while select.select([s], [], [], 60)[0]:
+                piece = s.recv(1000)
+                if not piece:
+                    break
+                said += piece
+            assert b"BYE" in said
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+@pytest.mark.skipif(not release_build(), reason="sanitizer builds are not confined")
+def test_every_role_is_confined(house):
+    for role, numbers in pids(house).items():
+        for pid in numbers:
+            facts = status_of(pid)
+            assert facts["NoNewPrivs"] == "1" and facts["Seccomp"] == "2", (role, facts)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_run_as_root_with_a_user_for_every_role(tmp_path):
+    os.chmod(tmp_path, 0o755)
+    for parent in list(tmp_path.parents)[:2]:
+        os.chmod(parent, 0o755)
+    base = free_port_base()
+    data = tmp_path / "data"
+    config = tmp_path / "mailstead.conf"
+    users = {role: 64101 + i for i, role in enumerate(ROLES)}
+    config.write_text(
+        f'hostname = "mail.site.test"\ndir = "{data}"\nstore {{ engine = rocksdb }}\n'
+        f"listen smtp {{ address = 127.0.0.1, port = {base + 25} }}\n"
+        f"listen imap {{ address = 127.0.0.1, port = {base + 143}, plain_auth = yes }}\n"
+        "users { " + ", ".join(f"{r} = {u}" for r, u in users.items()) + " }\n")
+    assert subprocess.run([binary(), "check", "--config", str(config)], capture_output=True, check=False).returncode == 0
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen([binary(), "run", "--config", str(config)], stdout=log, stderr=log,
+                                   stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: socket.create_connection(("127.0.0.1", base + 143), timeout=5).recv(100))
+
+        def command(*arguments, stdin=None):
+            done = subprocess.run([binary(), *arguments, "--config", str(config)], input=stdin, text=True,
+                                  capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr + (tmp_path / "log").read_text()
+            return done.stdout
+
+        command("domain", "add", "site.test")
+        command("account", "add", "eve@site.test", "--password-stdin", stdin="secret\n")
+        with smtplib.SMTP("127.0.0.1", base + 25, timeout=60) as s:
+            s.sendmail("a@example.org", ["eve@site.test"], "Subject: root\r\n\r\nx\r\n")
+        with imaplib.IMAP4("127.0.0.1", base + 143, timeout=60) as m:
+            m.login("eve@site.test", "secret")
+            assert m.select("INBOX")[1] == [b"1"]
+        told = subprocess.run([binary(), "doctor", "--json", "--config", str(config)], capture_output=True, text=True,
+                              check=False)
+        for row in json.loads(told.stdout)["roles"]:
+            assert set(status_of(row["pid"])["Uid"].split()) == {str(users[row["role"]])}, row
+        assert os.stat(data / "keys").st_mode & 0o777 == 0o700 and os.stat(data / "store").st_uid == users["store"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, (tmp_path / "log").read_text()
+
+
+def test_root_wants_users(tmp_path):
+    config = tmp_path / "mailstead.conf"
+    config.write_text(f'hostname = "mail.site.test"\ndir = "{tmp_path}/data"\n'
+                      f"listen imap {{ address = 127.0.0.1, port = {free_port_base() + 143} }}\n")
+    if os.geteuid() == 0:
+        done = subprocess.run([binary(), "run", "--config", str(config)], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "must not run as root" in done.stderr
