@@ -147,6 +147,8 @@ access_stop(void *context, int64_t deadline)
 		service_stop(x->pop3_service, deadline);
 	if (x->imap_service != NULL)
 		service_stop(x->imap_service, deadline);
+	if (x->pop3_service != NULL)
+		service_free(x->pop3_service);
 	if (x->pop3 != NULL)
 		pop3_server_free(x->pop3);
 	if (x->imap != NULL)

@@ -137,8 +137,6 @@ front_start(const struct role_start *start, struct calls *calls,
 	}
 	s = networks(&start->proxy_peers, a, config, f);
 	if (s == STATUS_OK)
-		s = front_settings(calls, f);
-	if (s == STATUS_OK)
 		s = front_tls(calls, &tls, f);
 	if (s != STATUS_OK)
 		return s;

@@ -5,6 +5,7 @@
  */
 #include "role/front.h"
 #include "role/roles.h"
+#include "runtime/settings.h"
 #include "smtp/server.h"
 
 #define GREETERS 100000 /* addresses that are remembered to have waited */
@@ -48,15 +49,20 @@ static enum status
 mx_begin(void *context, struct calls *calls, struct failure *f)
 {
 	struct mx *m = context;
-	struct service_config config = {
+	struct service_config config;
+	enum status s = front_settings(calls, f);
+
+	if (s != STATUS_OK)
+		return s;
+	m->calls = calls;
+	config = (struct service_config){
 		.workers_min = 4,
 		.workers_max = 2000,
 		.sessions_max = 100000,
-		.idle = 5 * CLOCK_MINUTE,
+		.per_address_max = (unsigned)setting(SET_SMTP_SESSIONS_PER_ADDRESS),
+		.idle = setting(SET_SMTP_COMMAND_TIMEOUT),
 		.context = &m->server,
 	};
-
-	m->calls = calls;
 	m->server = (struct smtp_server){
 		.calls = calls,
 		.hostname = m->start->hostname,
@@ -82,8 +88,10 @@ mx_stop(void *context, int64_t deadline)
 {
 	struct mx *m = context;
 
-	if (m->service != NULL)
+	if (m->service != NULL) {
 		service_stop(m->service, deadline);
+		service_free(m->service);
+	}
 	if (m->server.greeters != NULL)
 		smtp_greeters_free(m->server.greeters);
 	arena_done(&m->arena);
