@@ -4,6 +4,8 @@
  * and what they type; the right to an account is the token that auth made and
  * the store checks. One stream of the store tells which accounts changed.
  */
+#include <pthread.h>
+
 #include "base/log.h"
 #include "imap/imap.h"
 #include "pop3/pop3.h"
@@ -12,6 +14,8 @@
 #include "runtime/settings.h"
 #include "store/calls.h"
 
+/* One a process, and never freed: the feed may bring its last word when the
+ * rest is gone. */
 struct access {
 	const struct role_start *start;
 	struct arena arena;
@@ -19,7 +23,11 @@ struct access {
 	struct imap_server *imap;
 	struct pop3_server *pop3;
 	struct service *imap_service, *pop3_service;
+	pthread_mutex_t feeding; /* of fed_service */
+	struct service *fed_service;
 };
+
+static struct access the_access = { .feeding = PTHREAD_MUTEX_INITIALIZER };
 
 static const struct front_protocol imap_protocols[] = {
 	{ "imap", &imap_session_class },
@@ -33,7 +41,7 @@ static const struct front_protocol pop3_protocols[] = {
 static enum status
 access_prepare(const struct role_start *start, void **context, struct failure *f)
 {
-	struct access *x = MEM_NEW(struct access);
+	struct access *x = &the_access;
 
 	(void)f;
 	tls_prepare();
@@ -59,10 +67,20 @@ fed(void *arg, enum status s, const void *reply)
 	const struct store_feed_reply *r = reply;
 	struct access *x = arg;
 
-	if (s == STATUS_OK && r != NULL)
-		service_publish(x->imap_service, r->account);
-	else if (s != STATUS_OK)
+	pthread_mutex_lock(&x->feeding);
+	if (s == STATUS_OK && r != NULL && x->fed_service != NULL)
+		service_publish(x->fed_service, r->account);
+	else if (s != STATUS_OK && x->fed_service != NULL)
 		LOG_WARN("access.feed-lost", FIELD_STATUS(s));
+	pthread_mutex_unlock(&x->feeding);
+}
+
+static void
+set_fed(struct access *x, struct service *v)
+{
+	pthread_mutex_lock(&x->feeding);
+	x->fed_service = v;
+	pthread_mutex_unlock(&x->feeding);
 }
 
 static void
@@ -105,6 +123,7 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 	    &config, &x->imap_service, f);
 	if (s != STATUS_OK)
 		return s;
+	set_fed(x, x->imap_service);
 	open_feed(x);
 	config = service_defaults(x->pop3, SET_POP3_IDLE_TIMEOUT);
 	return front_start(x->start, calls, pop3_protocols, ARRAY_LEN(pop3_protocols), &x->arena,
@@ -147,14 +166,16 @@ access_stop(void *context, int64_t deadline)
 		service_stop(x->pop3_service, deadline);
 	if (x->imap_service != NULL)
 		service_stop(x->imap_service, deadline);
+	set_fed(x, NULL);
 	if (x->pop3_service != NULL)
 		service_free(x->pop3_service);
+	if (x->imap_service != NULL)
+		service_free(x->imap_service);
 	if (x->pop3 != NULL)
 		pop3_server_free(x->pop3);
 	if (x->imap != NULL)
 		imap_server_free(x->imap);
 	arena_done(&x->arena);
-	mem_free(x);
 }
 
 const struct role_ops role_access_ops = {
