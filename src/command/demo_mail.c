@@ -63,6 +63,8 @@ say(struct client *c, struct text line, char want)
 	return c->reply[0] == want;
 }
 
+static bool sayf(struct client *c, char want, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
 static bool
 sayf(struct client *c, char want, const char *fmt, ...)
 {
