@@ -47,6 +47,7 @@ struct op {
 	/* The end, exactly once; any thread; must not block. Frees the op. */
 	void (*finish)(struct op *op, enum status s);
 	void *arg;	    /* of finish */
+	void *arg2;	    /* of apply */
 	struct call_in *in; /* or NULL */
 	const void *request;
 	struct arena *arena; /* lives until finish */

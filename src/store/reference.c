@@ -19,8 +19,8 @@ reference_entity(struct blob_id blob)
 	return (struct entity){ ENTITY_REFERENCE, text_hash_stable(blob_text(&blob)) };
 }
 
-static struct key
-holder_key(struct blob_id blob, struct holder h)
+struct key
+reference_key(struct blob_id blob, struct holder h)
 {
 	struct key k = key_named(KEY_R_USER, blob_text(&blob));
 
@@ -74,7 +74,7 @@ build_add(struct store *s, const struct change_reference *c, struct engine_batch
 	engine_put(b, key_text(&head), buffer_text(&value));
 	buffer_done(&value);
 	for (uint32_t i = 0; i < c->count; i++) {
-		struct key k = holder_key(c->blob, c->holders[i]);
+		struct key k = reference_key(c->blob, c->holders[i]);
 
 		engine_put(b, key_text(&k), TEXT("1"));
 	}
@@ -99,7 +99,7 @@ static enum status
 others(struct store *s, struct blob_id blob, struct holder h, bool *out)
 {
 	struct key from = key_named(KEY_R_USER, blob_text(&blob)), until = key_behind(from);
-	struct key ours = holder_key(blob, h);
+	struct key ours = reference_key(blob, h);
 	struct engine_scan *scan;
 	struct text key, value;
 	enum status how = engine_scan_open(
@@ -118,7 +118,7 @@ static enum status
 build_drop(struct store *s, const struct change_reference *c, struct engine_batch *b)
 {
 	struct key head = key_named(KEY_R_HEAD, blob_text(&c->blob));
-	struct key ours = holder_key(c->blob, c->holders[0]);
+	struct key ours = reference_key(c->blob, c->holders[0]);
 	struct unpack u;
 	struct text value;
 	uint64_t pieces;

@@ -9,6 +9,7 @@
 #define STORE_REFERENCE_H
 
 #include "store/engine.h"
+#include "store/keys.h"
 
 struct store;
 
@@ -21,6 +22,7 @@ struct holder {
 };
 
 struct entity reference_entity(struct blob_id blob);
+struct key reference_key(struct blob_id blob, struct holder h);
 enum status reference_add(struct store *s, struct blob_id blob, uint32_t pieces,
     const struct holder *holders, uint32_t count) MUST_CHECK;
 enum status reference_drop(struct store *s, struct blob_id blob, struct holder h) MUST_CHECK;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/* The store's own check, for check.c and its parts. */
+#ifndef STORE_CHECK_H
+#define STORE_CHECK_H
+
+#include "store/account.h"
+#include "store/cold.h"
+
+#define PROBLEMS_MAX 100u
+
+/* What is found, in words; one arena for all. */
+struct findings {
+	struct arena *arena;
+	struct text at[PROBLEMS_MAX];
+	uint32_t count;
+	uint64_t rows; /* looked at */
+};
+
+void problem(struct findings *f, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* All rows [kind] of an entity through fn; CORRUPT and IO become problems. */
+void check_rows(struct store *s, struct entity entity, enum key_kind kind, txn_row_fn fn, void *arg,
+    struct findings *f);
+/* First and last piece are there. */
+void check_blob(struct store *s, struct blob_id blob, uint32_t pieces, const char *whose,
+    uint64_t id, struct findings *f);
+bool check_holder(struct store *s, struct blob_id blob, uint64_t account);
+
+/* In the account's own queue: nothing is being written. */
+void check_account(struct account *a, struct findings *f);
+void check_site(struct store *s, struct findings *f);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The check of what no account owns: directory, queue, references, and whether
+ * every blob is referred to. Blobs are compared by number and by the exclusive
+ * or of their hashes, which takes no memory; since accounts may write while
+ * this runs, a difference is looked at again before it is told.
+ */
+#include "store/check.h"
+#include "store/core.h"
+#include "store/reference.h"
+#include "store/serve.h"
+
+#define LOOKS 3
+
+struct survey {
+	struct store *store;
+	struct findings *f;
+	uint64_t entity;
+	/* Directory: one shard. */
+	uint64_t accounts, without_scram, intents, reserved;
+	struct map domains; /* name -> struct domain: counted */
+	struct arena arena;
+	/* Blobs: those that are there, those that rows name. */
+	uint64_t blobs, named, blobs_xor, named_xor;
+	uint64_t holders, held; /* of shared content */
+};
+
+/* ---- directory ---- */
+
+static void
+check_owner(struct survey *v, struct text address, uint64_t account)
+{
+	struct key key = key_of(KEY_FACTS);
+	struct entity e = { ENTITY_ACCOUNT, account };
+	struct arena a = ARENA_INIT;
+	struct facts facts;
+	struct text value;
+
+	if (engine_get(v->store->engine, e, key_text(&key), &a, &value) != STATUS_OK ||
+	    facts_unpack(value, &facts) != STATUS_OK)
+		problem(v->f, "%.*s leads to account %llu, which is not there", TEXT_ARG(address),
+		    (unsigned long long)account);
+	else if (!text_equal(facts.address, address))
+		problem(v->f, "%.*s leads to the account of %.*s", TEXT_ARG(address),
+		    TEXT_ARG(facts.address));
+	arena_done(&a);
+}
+
+static enum status
+survey_address(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct arena a = ARENA_INIT;
+	size_t at = text_find_byte(key, 0, 0);
+	struct text domain = text_part(key, 1, at), local = text_part(key, at + 1, key.len);
+	struct text whole = arena_printf(&a, "%.*s@%.*s", TEXT_ARG(local), TEXT_ARG(domain));
+	struct domain *d = map_get(&v->domains, domain);
+	struct address row = { .kind = ADDRESS_ALIAS };
+	enum status s = address_unpack(value, &a, &row);
+
+	if (d == NULL) {
+		d = ARENA_NEW(&v->arena, struct domain);
+		(void)map_put(&v->domains, domain, d);
+	}
+	if (s == STATUS_OK && row.kind == ADDRESS_ACCOUNT) {
+		d->accounts++;
+		v->accounts++;
+		v->without_scram += !row.has_scram;
+		if ((row.account - 1) % SHARDS != v->entity)
+			problem(v->f, "%.*s: account of another shard", TEXT_ARG(whole));
+		check_owner(v, whole, row.account);
+	}
+	v->reserved += s == STATUS_OK && row.kind == ADDRESS_RESERVED;
+	d->aliases += s == STATUS_OK && row.kind == ADDRESS_ALIAS;
+	arena_done(&a);
+	return s;
+}
+
+static enum status
+survey_intent(void *arg, struct text key, struct text value)
+{
+	((struct survey *)arg)->intents++;
+	return key.len == 9 ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static void
+compare_shard(struct survey *v, struct shard *sh)
+{
+	struct text name;
+	size_t at = 0;
+	void *p;
+
+	if (v->accounts != sh->counts.accounts || v->without_scram != sh->counts.without_scram)
+		problem(v->f,
+		    "directory shard %llu: %llu accounts, %llu without SCRAM; written %llu, %llu",
+		    (unsigned long long)v->entity, (unsigned long long)v->accounts,
+		    (unsigned long long)v->without_scram, (unsigned long long)sh->counts.accounts,
+		    (unsigned long long)sh->counts.without_scram);
+	if (v->reserved > v->intents)
+		problem(v->f, "directory shard %llu: reserved addresses without intents",
+		    (unsigned long long)v->entity);
+	while (map_each(&sh->domains, &at, &name, NULL, &p)) {
+		const struct domain *d = p, *counted = map_remove(&v->domains, name);
+
+		if (d->accounts != (counted == NULL ? 0 : counted->accounts) ||
+		    d->aliases != (counted == NULL ? 0 : counted->aliases))
+			problem(v->f, "domain %.*s: its counters are wrong", TEXT_ARG(name));
+	}
+	for (at = 0; map_each(&v->domains, &at, &name, NULL, &p);)
+		problem(v->f, "addresses of domain %.*s, which is not there", TEXT_ARG(name));
+}
+
+static enum status
+survey_shard(struct txn *txn, struct op *op)
+{
+	struct survey *v = op->arg2;
+	struct shard *sh = shard_of(txn->owner);
+
+	if (txn->changes > 0)
+		return STATUS_AGAIN;
+	v->accounts = v->without_scram = v->intents = v->reserved = 0;
+	v->entity = txn->owner->entity.id;
+	check_rows(v->store, txn->owner->entity, KEY_D_ADDRESS, survey_address, v, v->f);
+	check_rows(v->store, txn->owner->entity, KEY_D_INTENT, survey_intent, v, v->f);
+	compare_shard(v, sh);
+	map_done(&v->domains);
+	arena_done(&v->arena);
+	return STATUS_OK;
+}
+
+/* ---- blobs ---- */
+
+static void
+name_blob(struct survey *v, struct blob_id id)
+{
+	v->named++;
+	v->named_xor ^= text_hash_stable((struct text){ (const char *)id.byte, sizeof(id.byte) });
+}
+
+static enum status
+name_email(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct arena a = ARENA_INIT;
+	struct email e;
+	enum status s = email_unpack(value, &a, &e);
+
+	if (s == STATUS_OK && !e.shared)
+		name_blob(v, e.blob);
+	v->held += s == STATUS_OK && e.shared;
+	arena_done(&a);
+	return s;
+}
+
+static enum status
+name_garbage(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct garbage g;
+	enum status s = garbage_unpack(key, value, &g);
+
+	if (s == STATUS_OK && !g.shared)
+		name_blob(v, g.blob);
+	v->held += s == STATUS_OK && g.shared;
+	return s;
+}
+
+static enum status
+name_record(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct record r = { .count = 0 };
+	enum status s = record_unpack(value, &r);
+
+	if (s == STATUS_OK && !r.shared)
+		name_blob(v, r.blob);
+	if (s == STATUS_OK)
+		check_blob(v->store, r.blob, r.pieces, "record", key_number(key, 1, 8), v->f);
+	arena_done(&r.arena);
+	return s;
+}
+
+static enum status
+name_reference(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct unpack k = unpack_of(text_part(key, 1, key.len)), u = unpack_of(value);
+	struct blob_id id = blob_id_unpack(&k);
+	uint64_t pieces = unpack_varint_max(&u, UINT16_MAX);
+
+	if (!unpack_end(&k) || !unpack_end(&u) || pieces == 0)
+		return STATUS_CORRUPT;
+	name_blob(v, id);
+	check_blob(v->store, id, (uint32_t)pieces, "reference", v->f->rows, v->f);
+	return STATUS_OK;
+}
+
+static enum status
+count_holder(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+
+	if (key.len != 1 + 16 + 1 + 8)
+		return STATUS_CORRUPT;
+	v->holders += key.ptr[17] == HOLDER_ACCOUNT;
+	return STATUS_OK;
+}
+
+static void
+each_entity(
+    struct survey *v, enum entity_kind kind, void (*look)(struct survey *v, struct entity e))
+{
+	uint64_t id = 0;
+	bool first = true;
+
+	while (engine_next_entity(v->store->engine, kind, id, first, &id) == STATUS_OK) {
+		look(v, (struct entity){ kind, id });
+		first = false;
+	}
+}
+
+static void
+look_account(struct survey *v, struct entity e)
+{
+	check_rows(v->store, e, KEY_EMAIL, name_email, v, v->f);
+	check_rows(v->store, e, KEY_GARBAGE, name_garbage, v, v->f);
+}
+
+static void
+look_queue(struct survey *v, struct entity e)
+{
+	check_rows(v->store, e, KEY_Q_RECORD, name_record, v, v->f);
+}
+
+static void
+look_reference(struct survey *v, struct entity e)
+{
+	check_rows(v->store, e, KEY_R_HEAD, name_reference, v, v->f);
+	check_rows(v->store, e, KEY_R_USER, count_holder, v, v->f);
+}
+
+static void
+count_blobs(struct survey *v)
+{
+	struct blob_id id = { { 0 } };
+	uint32_t pieces;
+
+	while (engine_next_blob(v->store->engine, id, &id, &pieces) == STATUS_OK) {
+		v->blobs++;
+		v->blobs_xor ^=
+		    text_hash_stable((struct text){ (const char *)id.byte, sizeof(id.byte) });
+	}
+}
+
+static bool
+blobs_agree(struct survey *v)
+{
+	v->blobs = v->named = v->blobs_xor = v->named_xor = v->holders = v->held = 0;
+	each_entity(v, ENTITY_ACCOUNT, look_account);
+	each_entity(v, ENTITY_QUEUE, look_queue);
+	each_entity(v, ENTITY_REFERENCE, look_reference);
+	count_blobs(v);
+	return v->blobs == v->named && v->blobs_xor == v->named_xor &&
+	       (queue_count(v->store) > 0 || v->holders == v->held);
+}
+
+void
+check_site(struct store *s, struct findings *f)
+{
+	struct survey v = { .store = s, .f = f };
+	bool agree = false;
+
+	for (uint32_t i = 0; i < SHARDS; i++) {
+		struct arena a = ARENA_INIT;
+		struct op op = { .apply = survey_shard, .arena = &a, .arg2 = &v };
+
+		if (owner_wait(&s->directory.shard[i].owner, &op) != STATUS_OK)
+			problem(f, "directory shard %u does not load", i);
+		arena_done(&a);
+	}
+	for (unsigned i = 0; i < LOOKS && !agree; i++)
+		agree = blobs_agree(&v);
+	if (!agree)
+		problem(f,
+		    "%llu blobs, rows name %llu; %llu holders of shared content, %llu are known",
+		    (unsigned long long)v.blobs, (unsigned long long)v.named,
+		    (unsigned long long)v.holders, (unsigned long long)v.held);
+}
