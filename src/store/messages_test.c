@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages by calls: flags, copies, moves, expunging, changes, repeats. */
+#include <stdio.h>
+
+#include "store/store_test_helper.h"
+
+struct box {
+	struct world *w;
+	uint64_t account;
+	struct text token;
+	uint64_t inbox;
+};
+
+static int
+setup(void **state)
+{
+	struct box *b = MEM_NEW(struct box);
+
+	b->w = world_new(engine_memory_new());
+	world_domain(b->w, "example.com");
+	b->account = world_account(b->w, "alice@example.com");
+	b->token = world_token(b->w, b->account);
+	for (int i = 0; i < 5; i++) {
+		char id[8];
+		struct parcel p;
+
+		(void)snprintf(id, sizeof(id), "m%d", i);
+		p = world_message(b->w, id, id, "");
+		assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	}
+	b->inbox = world_open_mailbox(b->w, b->token, "INBOX").mailbox;
+	*state = b;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct box *b = *state;
+
+	world_check(b->w, b->account);
+	world_check(b->w, 0);
+	world_free(b->w);
+	mem_free(b);
+	return 0;
+}
+
+static struct store_flags_reply
+set_flags(struct box *b, uint32_t first, uint32_t last, enum flags_mode mode, unsigned flags,
+    const char *keyword)
+{
+	struct runs uids = world_uids(first, last);
+	struct text word = text_of(keyword);
+	struct store_flags_reply reply;
+
+	assert_ok(ASK(b->w, access, store_flags, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = b->inbox, .uids = uids, .mode = mode, .flags = flags,
+	    .keywords = { &word, keyword[0] != 0 }, .unchanged_since = UINT64_MAX));
+	runs_done(&uids);
+	return reply;
+}
+
+static void
+flags_are_kept(void **state)
+{
+	struct box *b = *state;
+	struct store_flags_reply r = set_flags(b, 2, 4, FLAGS_ADD, FLAG_SEEN, "Label");
+	struct store_open_reply open = world_open_mailbox(b->w, b->token, "INBOX");
+	struct unpack u = unpack_of(r.rows);
+	struct store_row row;
+
+	assert_int_equal(open.unseen, 2);
+	assert_int_equal(open.first_unseen, 1);
+	assert_int_equal(open.keywords.count, 1);
+	assert_text(open.keywords.at[0], "Label");
+	for (uint32_t uid = 2; uid <= 4; uid++) {
+		store_row_unpack(&u, 0, &row);
+		assert_int_equal(row.uid, uid);
+		assert_int_equal(row.flags, FLAG_SEEN);
+		assert_int_equal(row.keyword_count, 1);
+		assert_int_equal(row.modseq, r.modseq);
+	}
+	assert_true(unpack_end(&u));
+	r = set_flags(b, 1, 1, FLAGS_REPLACE, FLAG_SEEN, "");
+	r = set_flags(b, 2, 2, FLAGS_REMOVE, FLAG_SEEN, "LABEL");
+	u = unpack_of(r.rows);
+	store_row_unpack(&u, 0, &row);
+	assert_int_equal(row.flags, 0);
+	assert_int_equal(row.keyword_count, 0);
+	open = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(open.first_unseen, 2);
+}
+
+static void
+what_does_not_change_keeps_its_modseq(void **state)
+{
+	struct box *b = *state;
+	struct store_flags_reply r = set_flags(b, 1, 5, FLAGS_ADD, FLAG_FLAGGED, "");
+	uint64_t modseq = r.modseq;
+
+	r = set_flags(b, 1, 5, FLAGS_ADD, FLAG_FLAGGED, "");
+	assert_int_equal(r.modseq, modseq);
+}
+
+static void
+unchanged_since_guards(void **state)
+{
+	struct box *b = *state;
+	struct store_flags_reply r = set_flags(b, 3, 3, FLAGS_ADD, FLAG_FLAGGED, "");
+	struct runs uids = world_uids(1, 5);
+
+	assert_ok(ASK(b->w, access, store_flags, &r, .token = b->token, .op = random_u64(),
+	    .mailbox = b->inbox, .uids = uids, .mode = FLAGS_ADD, .flags = FLAG_SEEN,
+	    .unchanged_since = r.modseq - 1));
+	assert_int_equal(runs_total(&r.stale), 1);
+	assert_true(runs_has(&r.stale, 3));
+	runs_done(&uids);
+}
+
+static void
+copies_and_moves(void **state)
+{
+	struct box *b = *state;
+	struct runs some = world_uids(2, 3), all = world_uids(1, UINT32_MAX);
+	struct store_copy_reply copy;
+	struct store_open_reply open;
+	struct store_expunge_reply gone;
+
+	assert_ok(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .uids = some, .to = TEXT("Archive")));
+	assert_int_equal(copy.first, 1);
+	assert_int_equal(runs_total(&copy.from), 2);
+	assert_ok(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 2,
+	    .mailbox = b->inbox, .uids = some, .to = TEXT("Trash"), .move = 1));
+	open = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(runs_total(&open.uids), 3);
+	open = world_open_mailbox(b->w, b->token, "Archive");
+	assert_int_equal(runs_total(&open.uids), 2);
+	/* Into the same mailbox: new UIDs. */
+	assert_ok(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 3,
+	    .mailbox = b->inbox, .uids = all, .to = TEXT("INBOX"), .move = 1));
+	open = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(runs_total(&open.uids), 3);
+	assert_int_equal(runs_next(&open.uids, 1), 6);
+	world_check(b->w, b->account);
+	/* The email of a copied message lives as long as one entry. */
+	open = world_open_mailbox(b->w, b->token, "Trash");
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 4,
+	    .mailbox = open.mailbox, .all = 1, .force = 1));
+	assert_int_equal(runs_total(&gone.gone), 2);
+	assert_int_equal(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 5,
+			     .mailbox = b->inbox, .uids = all, .to = TEXT("Nowhere")),
+	    STATUS_NOT_FOUND);
+	runs_done(&some);
+	runs_done(&all);
+}
+
+static void
+expunges_what_is_deleted(void **state)
+{
+	struct box *b = *state;
+	struct runs some = world_uids(4, 9);
+	struct store_expunge_reply r;
+	struct store_open_reply open;
+
+	set_flags(b, 3, 4, FLAGS_ADD, FLAG_DELETED, "");
+	assert_ok(ASK(b->w, access, store_expunge, &r, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .uids = some));
+	assert_int_equal(runs_total(&r.gone), 1);
+	assert_true(runs_has(&r.gone, 4));
+	/* The same call again gets the same answer. */
+	assert_ok(ASK(b->w, access, store_expunge, &r, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .uids = some));
+	assert_int_equal(runs_total(&r.gone), 1);
+	assert_ok(ASK(b->w, access, store_expunge, &r, .token = b->token, .op = 2,
+	    .mailbox = b->inbox, .all = 1));
+	assert_true(runs_has(&r.gone, 3));
+	open = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(runs_total(&open.uids), 3);
+	runs_done(&some);
+}
+
+static void
+garbage_is_collected(void **state)
+{
+	struct box *b = *state;
+	struct store_setting_set_reply none;
+	struct store_expunge_reply r;
+	struct engine_facts before, after;
+	struct blob_id id = { { 0 } };
+	uint32_t pieces;
+
+	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.blob_keep"),
+	    .value = TEXT("0")));
+	assert_ok(ASK(b->w, access, store_expunge, &r, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .all = 1, .force = 1));
+	engine_facts_of(b->w->engine, &before);
+	assert_ok(engine_next_blob(b->w->engine, id, &id, &pieces));
+	store_tend(b->w->store);
+	id = (struct blob_id){ { 0 } };
+	assert_int_equal(engine_next_blob(b->w->engine, id, &id, &pieces), STATUS_NOT_FOUND);
+	engine_facts_of(b->w->engine, &after);
+	assert_true(after.commits > before.commits);
+	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.blob_keep"),
+	    .value = TEXT("")));
+}
+
+static struct store_changes_reply
+changes(struct box *b, uint64_t since)
+{
+	struct store_changes_reply r;
+
+	assert_ok(ASK(b->w, access, store_changes, &r, .token = b->token, .mailbox = b->inbox,
+	    .since = since));
+	return r;
+}
+
+static void
+changes_are_told(void **state)
+{
+	struct box *b = *state;
+	struct store_changes_reply r = changes(b, 0);
+	struct store_expunge_reply gone;
+	struct parcel p = world_message(b->w, "new", "new", "");
+	uint64_t since = r.modseq;
+	struct store_row row;
+	struct unpack u;
+
+	assert_int_equal(runs_total(&r.added), 5);
+	r = changes(b, since);
+	assert_true(runs_empty(&r.added) && runs_empty(&r.vanished) && r.rows.len == 0);
+	set_flags(b, 1, 2, FLAGS_ADD, FLAG_SEEN | FLAG_DELETED, "");
+	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "Work");
+	assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .all = 1));
+	r = changes(b, since);
+	assert_int_equal(runs_total(&r.added), 1);
+	assert_true(runs_has(&r.added, 6));
+	assert_int_equal(runs_total(&r.vanished), 2);
+	u = unpack_of(r.rows);
+	store_row_unpack(&u, 0, &row);
+	assert_true(unpack_end(&u));
+	assert_int_equal(row.uid, 3);
+	assert_int_equal(r.keywords.count, 1);
+	assert_false(r.full);
+}
+
+static void
+old_changes_are_forgotten(void **state)
+{
+	struct box *b = *state;
+	struct store_setting_set_reply none;
+	struct store_changes_reply r;
+
+	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.log_keep"),
+	    .value = TEXT("100")));
+	for (int i = 0; i < 150; i++)
+		set_flags(b, 1, 1, i % 2 ? FLAGS_ADD : FLAGS_REMOVE, FLAG_SEEN, "");
+	r = changes(b, 1);
+	assert_true(r.full);
+	assert_int_equal(runs_total(&r.uids), 5);
+	r = changes(b, r.modseq - 50);
+	assert_false(r.full);
+	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.log_keep"),
+	    .value = TEXT("")));
+}
+
+static void
+repeated_calls_do_nothing(void **state)
+{
+	struct box *b = *state;
+	struct parcel p = world_message(b->w, "twice", "twice", "");
+	struct store_append_reply first, second;
+	struct store_open_reply open;
+
+	assert_ok(world_deliver_op(b->w, "alice@example.com", &p, 77));
+	assert_ok(world_deliver_op(b->w, "alice@example.com", &p, 77));
+	assert_ok(ASK(b->w, intake, store_append, &first, .token = b->token, .op = 78,
+	    .mailbox = b->inbox, .summary = p.summary, .content = PAYLOAD_OF(p.content),
+	    .size = p.raw.len));
+	assert_ok(ASK(b->w, intake, store_append, &second, .token = b->token, .op = 78,
+	    .mailbox = b->inbox, .summary = p.summary, .content = PAYLOAD_OF(p.content),
+	    .size = p.raw.len));
+	assert_int_equal(first.uid, second.uid);
+	world_crash(b->w);
+	assert_ok(world_deliver_op(b->w, "alice@example.com", &p, 77));
+	open = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(runs_total(&open.uids), 7);
+}
+
+static uint64_t
+thread_of(struct box *b, uint32_t uid)
+{
+	struct runs uids = world_uids(uid, uid);
+	struct store_fetch_reply r;
+	struct store_row row;
+	struct unpack u;
+
+	assert_ok(ASK(b->w, access, store_fetch, &r, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids, .items = FETCH_SUMMARY));
+	u = unpack_of(r.rows);
+	store_row_unpack(&u, FETCH_SUMMARY, &row);
+	assert_true(unpack_end(&u));
+	runs_done(&uids);
+	return row.thread;
+}
+
+static void
+threads_join(void **state)
+{
+	struct box *b = *state;
+	struct parcel root = world_message(b->w, "r", "plan", "");
+	struct parcel reply = world_message(b->w, "a", "Re: plan", "<r@example.org>");
+	struct parcel late = world_message(b->w, "c", "Re: plan", "<r@example.org>");
+	struct parcel other = world_message(b->w, "d", "another thing", "<r@example.org>");
+	struct store_expunge_reply gone;
+	struct runs uid = world_uids(6, 6);
+
+	assert_ok(world_deliver(b->w, "alice@example.com", &root));
+	assert_ok(world_deliver(b->w, "alice@example.com", &reply));
+	assert_int_equal(thread_of(b, 6), thread_of(b, 7));
+	/* The root goes; who answers it still finds the thread. */
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .uids = uid, .force = 1));
+	assert_ok(world_deliver(b->w, "alice@example.com", &late));
+	assert_ok(world_deliver(b->w, "alice@example.com", &other));
+	assert_int_equal(thread_of(b, 7), thread_of(b, 8));
+	assert_int_not_equal(thread_of(b, 7), thread_of(b, 9));
+	runs_done(&uid);
+}
+
+static void
+quota_is_kept(void **state)
+{
+	struct box *b = *state;
+	struct parcel p = world_message(b->w, "q", "q", "");
+	struct store_account_set_reply none;
+	struct store_quota_reply q;
+	struct store_rcpt_reply rcpt;
+	struct store_append_reply append;
+
+	assert_ok(ASK(b->w, access, store_quota, &q, .token = b->token));
+	assert_int_equal(q.messages, 5);
+	assert_ok(ASK(b->w, admin, store_account_set, &none, .address = TEXT("alice@example.com"),
+	    .change = ACCOUNT_QUOTA, .value = q.octets + 10));
+	assert_int_equal(world_deliver(b->w, "alice@example.com", &p), STATUS_QUOTA);
+	assert_int_equal(ASK(b->w, intake, store_append, &append, .token = b->token, .op = 9,
+			     .mailbox = b->inbox, .summary = p.summary,
+			     .content = PAYLOAD_OF(p.content), .size = p.raw.len),
+	    STATUS_QUOTA);
+	assert_ok(ASK(b->w, access, store_quota, &q, .token = b->token));
+	assert_int_equal(q.messages, 5);
+	(void)rcpt;
+}
+
+static void
+a_failing_disk_changes_nothing(void **state)
+{
+	struct box *b = *state;
+	struct parcel p = world_message(b->w, "f", "f", "");
+	struct store_open_reply before = world_open_mailbox(b->w, b->token, "INBOX"), after;
+	uint64_t alarms = log_alarm_count();
+
+	engine_memory_fail(b->w->engine, 3, STATUS_FULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(world_deliver(b->w, "alice@example.com", &p), STATUS_UNAVAILABLE);
+	assert_int_equal(log_alarm_count(), alarms + 1);
+	after = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(after.uidnext, before.uidnext);
+	assert_int_equal(after.modseq, before.modseq);
+	assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	after = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(after.uidnext, before.uidnext + 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(flags_are_kept),
+		TEST(what_does_not_change_keeps_its_modseq),
+		TEST(unchanged_since_guards),
+		TEST(copies_and_moves),
+		TEST(expunges_what_is_deleted),
+		TEST(garbage_is_collected),
+		TEST(changes_are_told),
+		TEST(old_changes_are_forgotten),
+		TEST(repeated_calls_do_nothing),
+		TEST(threads_join),
+		TEST(quota_is_kept),
+		TEST(a_failing_disk_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
