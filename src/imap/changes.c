@@ -12,11 +12,18 @@ struct news {
 	struct imap *im;
 	struct arena *arena;
 	struct buffer *out;
-	struct texts names; /* of keywords */
-	bool uid;
-	uint64_t silent;
-	const struct runs *unknown; /* UIDs whose flags the client will ask itself */
+	struct texts names;	       /* of keywords */
+	const struct runs *unknown;    /* UIDs whose flags the client will ask itself */
+	const struct command *command; /* or NULL: IDLE */
 };
+
+/* The change is the command's own, and the client knows what it did. */
+static bool
+own_change(const struct command *c, const struct store_row *row)
+{
+	return c != NULL && c->own_modseq != 0 && row->modseq == c->own_modseq &&
+	       runs_has(c->own_uids, row->uid);
+}
 
 /* "* 3 FETCH (UID 9 FLAGS (\Seen))" */
 static void
@@ -26,10 +33,10 @@ tell_row(struct news *n, const struct store_row *row)
 	uint32_t seq = view_seq(v, row->uid);
 
 	if (seq == 0 || runs_has(n->unknown, row->uid) || runs_has(&v->gone, row->uid) ||
-	    (n->silent != 0 && row->modseq == n->silent))
+	    own_change(n->command, row))
 		return;
 	buffer_addf(n->out, "* %u FETCH (", seq);
-	if (n->uid)
+	if (n->command != NULL && n->command->uid)
 		buffer_addf(n->out, "UID %u ", row->uid);
 	buffer_add_string(n->out, "FLAGS ");
 	imap_write_flags(n->out, row->flags, runs_has(&v->recent, row->uid), row->keywords,
@@ -113,10 +120,10 @@ imap_need_keywords(struct imap *im, struct arena *a, uint64_t total, uint64_t mo
 		keywords_learn(im->keywords, known, r.keywords);
 }
 
-enum status
-imap_changes(
-    struct imap *im, struct arena *a, bool expunges, bool uid, uint64_t silent, struct buffer *out)
+static enum status
+ask(struct news *n, bool expunges)
 {
+	struct imap *im = n->im;
 	struct view *v = im->view;
 	uint32_t known = keywords_count(im->keywords);
 	const struct store_changes_request req = { .token = im->token,
@@ -125,27 +132,42 @@ imap_changes(
 		.keywords_from = known,
 		.claim = !v->read_only };
 	struct store_changes_reply r = { 0 };
-	enum status st = store_changes(im->server->calls, &req, a, &r, NULL);
-	struct news n = { .im = im, .arena = a, .out = out, .uid = uid, .silent = silent };
+	enum status st = store_changes(im->server->calls, &req, n->arena, &r, NULL);
 	struct runs unknown = RUNS_INIT;
 
 	if (st != STATUS_OK)
 		return st;
 	if (v->last_told < UINT32_MAX)
 		runs_add(&unknown, v->last_told + 1, UINT32_MAX);
-	n.unknown = &unknown;
+	n->unknown = &unknown;
 	view_learn(v, &r);
 	keywords_learn(im->keywords, known, r.keywords);
-	view_tell(v, expunges, out);
+	view_tell(v, expunges, n->out);
 	if (keywords_count(im->keywords) > v->keywords_told)
-		imap_write_mailbox_flags(im, a, false, out);
-	n.names = keywords_names(im->keywords, a);
+		imap_write_mailbox_flags(im, n->arena, false, n->out);
+	n->names = keywords_names(im->keywords, n->arena);
 	if (r.full)
-		st = tell_all_newer(&n, req.since);
+		st = tell_all_newer(n, req.since);
 	else
-		tell_rows(&n, r.rows);
+		tell_rows(n, r.rows);
 	runs_done(&unknown);
 	return st;
+}
+
+enum status
+imap_changes(struct imap *im, struct arena *a, bool expunges, struct buffer *out)
+{
+	struct news n = { .im = im, .arena = a, .out = out };
+
+	return ask(&n, expunges);
+}
+
+enum status
+imap_changes_after(struct command *c, bool expunges)
+{
+	struct news n = { .im = c->im, .arena = &c->arena, .out = &c->out, .command = c };
+
+	return ask(&n, expunges);
 }
 
 void

@@ -33,8 +33,7 @@ moved(struct command *c, const struct store_copy_reply *r)
 	imap_line(c, "] Moved");
 	c->code = TEXT_EMPTY;
 	view_lose(c->im->view, &r->from);
-	if (!view_own_change(c->im->view, r->modseq))
-		c->poll = true;
+	c->poll = true;
 	return imap_ok(c, NULL);
 }
 

@@ -26,7 +26,6 @@ imap_cmd_expunge(struct command *c)
 	if (st != STATUS_OK)
 		return imap_failed(c, st, &f);
 	view_lose(im->view, &r.gone);
-	if (!view_own_change(im->view, r.modseq))
-		c->poll = true;
+	c->poll = true;
 	return imap_ok(c, NULL);
 }

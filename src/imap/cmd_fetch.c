@@ -152,7 +152,7 @@ write_at_once(struct fetch *f, struct message *m, struct octets where)
 }
 
 struct flow {
-	struct stream *stream;
+	struct imap *im;
 	uint64_t left;
 };
 
@@ -161,15 +161,15 @@ to_stream(void *arg, struct text part)
 {
 	struct flow *flow = arg;
 
-	stream_write(flow->stream, part);
+	stream_write(&flow->im->session.stream, part);
 	flow->left -= part.len < flow->left ? part.len : flow->left;
-	return flow->stream->broken;
+	return imap_gone(flow->im) ? STATUS_CLOSED : STATUS_OK;
 }
 
 static void
 write_piecewise(struct fetch *f, struct message *m, struct octets where)
 {
-	struct flow flow = { &f->c->im->session.stream, where.len };
+	struct flow flow = { f->c->im, where.len };
 	enum status st;
 
 	imap_write_literal_head(&f->c->out, where.len);
@@ -255,7 +255,7 @@ write_rows(struct fetch *f, struct text rows)
 			continue;
 		write_message(f, &row, seq);
 		f->told++;
-		if (f->cut || f->c->im->session.stream.broken != STATUS_OK)
+		if (f->cut || imap_gone(f->c->im))
 			return STATUS_CLOSED;
 	}
 	return STATUS_OK;
@@ -335,10 +335,13 @@ set_seen(struct fetch *f, const struct runs *uids)
 	if (runs_empty(&f->newly_seen))
 		return;
 	req.uids = f->newly_seen;
-	if (store_flags(im->server->calls, &req, &f->batch, &r, NULL) != STATUS_OK)
+	if (store_flags(im->server->calls, &req, &f->batch, &r, NULL) == STATUS_OK) {
+		/* FLAGS of these messages are in the response anyway. */
+		f->c->own_modseq = r.modseq;
+		f->c->own_uids = &f->newly_seen;
+	} else {
 		runs_clear(&f->newly_seen);
-	else if (!view_own_change(im->view, r.modseq))
-		f->c->silent = r.modseq;
+	}
 	arena_reset(&f->batch);
 }
 
@@ -362,33 +365,43 @@ answer(struct fetch *f, const struct runs *uids, enum status st, const struct fa
 	return imap_ok(f->c, NULL);
 }
 
+/* With the command, whose end still looks at newly_seen. */
+static void
+free_fetch(void *arg)
+{
+	struct fetch *f = arg;
+
+	runs_done(&f->newly_seen);
+	arena_done(&f->message);
+	arena_done(&f->batch);
+}
+
 enum outcome
 imap_cmd_fetch(struct command *c)
 {
-	struct fetch f = { .c = c };
+	struct fetch *f = ARENA_NEW(&c->arena, struct fetch);
 	struct failure why = { 0 };
 	struct runs uids;
 	enum outcome what;
 	enum status st;
 
+	f->c = c;
+	arena_on_done(&c->arena, free_fetch, f);
 	if (!imap_arg_set(c, &uids))
 		return IMAP_DONE;
-	if (!imap_sp(&c->args) || !imap_fetch_items(&c->args, &c->arena, &f.items))
+	if (!imap_sp(&c->args) || !imap_fetch_items(&c->args, &c->arena, &f->items))
 		return imap_bad(c, "Expected items to fetch");
 	if (!imap_arg_end(c))
 		return IMAP_DONE;
 	if (c->uid)
-		imap_fetch_add_uid(&f.items);
-	f.names = keywords_names(c->im->keywords, &c->arena);
-	arena_init(&f.message, 16384, 0);
-	if (f.items.sets_seen && !c->im->view->read_only)
-		set_seen(&f, &uids);
+		imap_fetch_add_uid(&f->items);
+	f->names = keywords_names(c->im->keywords, &c->arena);
+	arena_init(&f->message, 16384, 0);
+	if (f->items.sets_seen && !c->im->view->read_only)
+		set_seen(f, &uids);
 	st = runs_empty(&uids)
 		 ? STATUS_OK
-		 : each_reply(&f, &uids, f.items.needs | FETCH_FLAGS, write_rows, &why);
-	what = answer(&f, &uids, st, &why);
-	runs_done(&f.newly_seen);
-	arena_done(&f.message);
-	arena_done(&f.batch);
+		 : each_reply(f, &uids, f->items.needs | FETCH_FLAGS, write_rows, &why);
+	what = answer(f, &uids, st, &why);
 	return what;
 }

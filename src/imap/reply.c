@@ -166,6 +166,12 @@ imap_expect(struct command *c, struct text prompt,
 	return IMAP_MORE;
 }
 
+bool
+imap_gone(const struct imap *im)
+{
+	return im->session.stream.broken != STATUS_OK && !im->session.stream.ended;
+}
+
 void
 imap_transfer_begins(struct imap *im)
 {

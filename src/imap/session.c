@@ -92,7 +92,7 @@ tell_changes(struct command *c)
 	if (im->view == NULL)
 		return STATUS_OK;
 	if (c->poll || (c->row != NULL && (c->row->flags & COMMAND_POLLS) != 0))
-		st = imap_changes(im, &c->arena, expunges, c->uid, c->silent, &c->out);
+		st = imap_changes_after(c, expunges);
 	else
 		view_tell(im->view, expunges, &c->out);
 	return st;
@@ -256,7 +256,7 @@ event(struct imap *im)
 	if (im->more_row != NULL && im->view != NULL && im->watching) {
 		st = imap_watch_enter(im, &a); /* the link may have been lost */
 		if (st == STATUS_OK)
-			st = imap_changes(im, &a, true, false, 0, &out);
+			st = imap_changes(im, &a, true, &out);
 	}
 	stream_write(&im->session.stream, buffer_text(&out));
 	buffer_done(&out);

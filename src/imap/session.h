@@ -110,8 +110,11 @@ struct command {
 	const char *word;
 	struct text code, words;
 	/* changes */
-	bool poll;	 /* ask the store for changes at the end */
-	uint64_t silent; /* modseq of a change of ours that the client need not hear of */
+	bool poll; /* ask the store for changes at the end */
+	/* A change of ours that the client need not hear of: these UIDs at this
+	 * modseq. */
+	uint64_t own_modseq;
+	const struct runs *own_uids;
 };
 
 /* ---- assemble.c: commands out of the stream ---- */
@@ -155,6 +158,8 @@ enum outcome imap_bye(struct imap *im, const char *words);
 /* Expects lines: im->more gets them; prompt is what stands behind "+ ". */
 enum outcome imap_expect(struct command *c, struct text prompt,
     enum outcome (*more)(struct command *c, struct text line));
+/* The client reads no more: what is written goes nowhere. */
+bool imap_gone(const struct imap *im);
 /* The rule of waiting for a slow client, renewed at each transfer. */
 void imap_transfer_begins(struct imap *im);
 
@@ -169,9 +174,11 @@ void imap_deselect(struct imap *im);
 /* ---- changes.c: news of the selected mailbox ---- */
 
 /* Asks the store what happened since, and writes it. NOT_FOUND: the mailbox is
- * gone. silent: as in struct command; 0 none. */
-enum status imap_changes(struct imap *im, struct arena *a, bool expunges, bool uid, uint64_t silent,
-    struct buffer *out) MUST_CHECK;
+ * gone. */
+enum status imap_changes(
+    struct imap *im, struct arena *a, bool expunges, struct buffer *out) MUST_CHECK;
+/* The same at the end of a command, with what it knows. */
+enum status imap_changes_after(struct command *c, bool expunges) MUST_CHECK;
 /* A reply told the account's modseq: is there news? */
 void imap_saw_modseq(struct command *c, uint64_t modseq);
 /* Keyword names that rows of a reply need. */
