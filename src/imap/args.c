@@ -33,18 +33,19 @@ free_runs(void *runs)
 bool
 imap_arg_set(struct command *c, struct runs *uids)
 {
+	struct runs *resolved = ARENA_NEW(&c->arena, struct runs);
 	struct sequence_set set;
 
-	*uids = (struct runs)RUNS_INIT;
 	if (!imap_sp(&c->args) || !imap_sequence_set(&c->args, &c->arena, &set)) {
 		(void)imap_bad(c, "Expected a set of messages");
 		return false;
 	}
-	arena_on_done(&c->arena, free_runs, uids);
-	if (!view_resolve(c->im->view, &set, c->uid, uids)) {
+	arena_on_done(&c->arena, free_runs, resolved);
+	if (!view_resolve(c->im->view, &set, c->uid, resolved)) {
 		(void)imap_bad(c, "The mailbox has no message of such a number");
 		return false;
 	}
+	*uids = *resolved;
 	return true;
 }
 

@@ -17,12 +17,18 @@ struct news {
 	const struct command *command; /* or NULL: IDLE */
 };
 
-/* The change is the command's own, and the client knows what it did. */
 static bool
-own_change(const struct command *c, const struct store_row *row)
+was_told(const struct command *c, const struct store_row *row)
 {
-	return c != NULL && c->own_modseq != 0 && row->modseq == c->own_modseq &&
-	       runs_has(c->own_uids, row->uid);
+	for (unsigned i = 0; c != NULL && i < c->told_count; i++) {
+		const struct told *t = &c->told[i];
+
+		if (t->exact ? row->modseq != t->modseq : row->modseq > t->modseq)
+			continue;
+		if (runs_has(t->uids, row->uid))
+			return true;
+	}
+	return false;
 }
 
 /* "* 3 FETCH (UID 9 FLAGS (\Seen))" */
@@ -33,7 +39,7 @@ tell_row(struct news *n, const struct store_row *row)
 	uint32_t seq = view_seq(v, row->uid);
 
 	if (seq == 0 || runs_has(n->unknown, row->uid) || runs_has(&v->gone, row->uid) ||
-	    own_change(n->command, row))
+	    was_told(n->command, row))
 		return;
 	buffer_addf(n->out, "* %u FETCH (", seq);
 	if (n->command != NULL && n->command->uid)

@@ -337,8 +337,8 @@ set_seen(struct fetch *f, const struct runs *uids)
 	req.uids = f->newly_seen;
 	if (store_flags(im->server->calls, &req, &f->batch, &r, NULL) == STATUS_OK) {
 		/* FLAGS of these messages are in the response anyway. */
-		f->c->own_modseq = r.modseq;
-		f->c->own_uids = &f->newly_seen;
+		f->c->told[f->c->told_count++] =
+		    (struct told){ .uids = &f->newly_seen, .modseq = r.modseq };
 	} else {
 		runs_clear(&f->newly_seen);
 	}

@@ -15,9 +15,10 @@ struct storing {
 	bool silent;
 	struct imap_flags flags;
 	struct runs uids;
-	struct texts names; /* of keywords */
-	uint32_t told;	    /* messages answered */
-	bool changed;	    /* some message has a modseq of this command */
+	struct runs fresh, stale; /* of these, unchanged and changed by others */
+	struct texts names;	  /* of keywords */
+	uint32_t told;		  /* messages answered */
+	bool changed;		  /* some message has a modseq of this command */
 };
 
 /* store-att-flags */
@@ -137,6 +138,12 @@ run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, bool q
 	return st == STATUS_OK && !quiet ? take_rest(s, uids, r->resume, f) : st;
 }
 
+static void
+remember(struct storing *s, const struct runs *uids, uint64_t modseq, bool exact)
+{
+	s->c->told[s->c->told_count++] = (struct told){ uids, modseq, exact };
+}
+
 static enum status
 store(struct storing *s, struct failure *f)
 {
@@ -151,11 +158,26 @@ store(struct storing *s, struct failure *f)
 	if (s->changed && runs_empty(&r.stale) && view_own_change(v, r.modseq))
 		return STATUS_OK;
 	c->poll = r.modseq > v->modseq;
-	if (s->changed) {
-		c->own_modseq = r.modseq;
-		c->own_uids = &s->uids;
-	}
-	return runs_empty(&r.stale) ? STATUS_OK : run(s, &r.stale, UINT64_MAX, false, &again, f);
+	runs_copy(&s->fresh, &s->uids);
+	runs_remove_all(&s->fresh, &r.stale);
+	if (s->changed || !s->silent)
+		remember(s, &s->fresh, r.modseq, s->silent);
+	if (runs_empty(&r.stale))
+		return STATUS_OK;
+	runs_copy(&s->stale, &r.stale);
+	st = run(s, &s->stale, UINT64_MAX, false, &again, f);
+	if (st == STATUS_OK)
+		remember(s, &s->stale, again.modseq, false);
+	return st;
+}
+
+static void
+free_storing(void *arg)
+{
+	struct storing *s = arg;
+
+	runs_done(&s->fresh);
+	runs_done(&s->stale);
 }
 
 static enum outcome
@@ -178,6 +200,7 @@ imap_cmd_store(struct command *c)
 	enum status st = STATUS_OK;
 
 	s->c = c;
+	arena_on_done(&c->arena, free_storing, s);
 	if (!imap_arg_set(c, &s->uids))
 		return IMAP_DONE;
 	if (!store_att_flags(c, s))

@@ -95,6 +95,14 @@ struct command_row {
 };
 const struct command_row *imap_command_find(struct text name);
 
+/* Flags of these messages were told as they were at the modseq; or (exact),
+ * the change of this modseq was the command's own and silent. */
+struct told {
+	const struct runs *uids; /* lives with the command's arena */
+	uint64_t modseq;
+	bool exact;
+};
+
 struct command {
 	struct imap *im;
 	const struct command_row *row; /* NULL: no such command */
@@ -111,10 +119,9 @@ struct command {
 	struct text code, words;
 	/* changes */
 	bool poll; /* ask the store for changes at the end */
-	/* A change of ours that the client need not hear of: these UIDs at this
-	 * modseq. */
-	uint64_t own_modseq;
-	const struct runs *own_uids;
+	/* Changes that the client need not hear of again. */
+	struct told told[2];
+	unsigned told_count;
 };
 
 /* ---- assemble.c: commands out of the stream ---- */
@@ -199,8 +206,8 @@ void imap_watch_forget(struct imap_watch *w);
 
 /* SP mailbox in the store's spelling; false with the reply made. */
 bool imap_arg_mailbox(struct command *c, struct text *name);
-/* SP sequence-set resolved to UIDs of the view (*whole: none was unknown);
- * false with the reply made. uids is freed with the arena. */
+/* SP sequence-set resolved to UIDs of the view; false with the reply made.
+ * uids is a view of what the arena frees, not to be changed. */
 bool imap_arg_set(struct command *c, struct runs *uids);
 /* The end of the command; false with the reply made. */
 bool imap_arg_end(struct command *c);
