@@ -160,6 +160,7 @@ def test_stopping_says_goodbye():
                     break
                 said += piece
             assert b"BYE" in said
+        house.process.wait(60)  # a second signal would be an order to stop at once
 
 
 def status_of(pid):
