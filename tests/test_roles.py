@@ -97,6 +97,9 @@ def test_idle_hears_after_the_store_was_away(house):
             assert line, "the session was closed"
             line = m.readline()
         m.send(b"DONE\r\n")
+        while not line.startswith(b"i1 OK"):
+            line = m.readline()
+            assert line, "the session was closed"
 
 
 def test_certificates_change_under_a_living_session(house):

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * TLS private keys: loaded from what the monitor read, never given out. A
- * certificate is told by number; numbers are never used twice in a process, so
- * that a front with yesterday's certificate gets an error, not a wrong
- * signature.
+ * certificate is told by a number made of its own octets, so that the fronts'
+ * certificates stay good when this process is a new one, and a front with
+ * yesterday's certificate gets an error, not a wrong signature.
  */
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
+#include <string.h>
 
 #include "auth/serve.h"
 #include "base/log.h"
@@ -32,7 +34,6 @@ struct keys {
 	struct key *old;
 	uint32_t old_count;
 	struct arena old_arena;
-	uint64_t next;
 	uint8_t ticket_key[TICKET_KEY];
 };
 
@@ -43,8 +44,6 @@ keys_new(void)
 
 	pthread_rwlock_init(&k->lock, NULL);
 	random_bytes(k->ticket_key, sizeof(k->ticket_key));
-	random_bytes(&k->next, sizeof(k->next));
-	k->next = k->next >> 16 << 8; /* another range in each process */
 	return k;
 }
 
@@ -95,10 +94,21 @@ leaf_names(struct text chain, struct arena *a)
 	return list;
 }
 
-static enum status
-load(struct key *out, const struct role_certificate *c, uint64_t number, struct arena *a,
-    struct failure *f)
+static uint64_t
+number_of(struct text chain)
 {
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+	uint64_t number;
+
+	SHA256((const uint8_t *)chain.ptr, chain.len, hash);
+	memcpy(&number, hash, sizeof(number));
+	return number;
+}
+
+static enum status
+load(struct key *out, const struct role_certificate *c, struct arena *a, struct failure *f)
+{
+	uint64_t number = number_of(c->chain);
 	struct tls_key *key;
 	enum status s = tls_key_load(c->key, &key, f);
 
@@ -126,7 +136,7 @@ keys_set(struct keys *k, const struct role_certificate *at, uint32_t count, stru
 		return fail(f, STATUS_LIMIT, "Too many certificates.", "%u certificates", count);
 	fresh = ARENA_ARRAY(&arena, struct key, count + 1);
 	for (i = 0; i < count && s == STATUS_OK; i++)
-		s = load(&fresh[i], &at[i], k->next + i, &arena, f);
+		s = load(&fresh[i], &at[i], &arena, f);
 	if (s != STATUS_OK) {
 		drop(fresh, i - 1, &arena);
 		return s;
@@ -139,7 +149,6 @@ keys_set(struct keys *k, const struct role_certificate *at, uint32_t count, stru
 	k->at = fresh;
 	k->count = count;
 	k->arena = arena;
-	k->next += count;
 	pthread_rwlock_unlock(&k->lock);
 	LOG_INFO("auth.certificates", FIELD_U64("count", count));
 	return STATUS_OK;
