@@ -217,15 +217,22 @@ from_utf8(struct text in, size_t max, struct buffer *out)
 	cut_at(out, start, max);
 }
 
+/* ASCII, nearly all of it, is copied in stretches. */
 static void
 from_western(struct text in, size_t max, struct buffer *out)
 {
-	size_t start = out->len;
+	size_t start = out->len, i = 0;
 
-	for (size_t i = 0; i < in.len && out->len - start < max && !out->overflow; i++) {
-		unsigned char c = (unsigned char)in.ptr[i];
+	while (i < in.len && out->len - start < max && !out->overflow) {
+		struct text ascii = utf8_ascii_start(text_part(in, i, in.len));
+		unsigned char c;
 
-		utf8_add(out, c >= 0x80 && c < 0xa0 ? western[c - 0x80] : c);
+		buffer_add_text(out, text_part(ascii, 0, max));
+		i += ascii.len;
+		if (i == in.len)
+			break;
+		c = (unsigned char)in.ptr[i++];
+		utf8_add(out, c < 0xa0 ? western[c - 0x80] : c);
 	}
 	cut_at(out, start, max);
 }

@@ -101,6 +101,14 @@ utf8_is_ascii(struct text t)
 	return skip_ascii(p, end) == end && (t.len == 0 || memchr(t.ptr, 0, t.len) == NULL);
 }
 
+struct text
+utf8_ascii_start(struct text t)
+{
+	const unsigned char *p = bytes_of(t);
+
+	return text_part(t, 0, (size_t)(skip_ascii(p, p + t.len) - p));
+}
+
 int32_t
 utf8_next(struct cursor *c)
 {

@@ -9,6 +9,8 @@
 bool utf8_valid(struct text t);
 /* True if all bytes are 1..127. */
 bool utf8_is_ascii(struct text t);
+/* The longest prefix of bytes 0..127. */
+struct text utf8_ascii_start(struct text t);
 /* The next character, or -1 at the end, or U+FFFD for one maximal bad
  * sequence (which is consumed). */
 int32_t utf8_next(struct cursor *c);

@@ -6,8 +6,6 @@
  */
 #include "mime/bodies.h"
 
-#include <string.h>
-
 #include "mime/params.h"
 
 /* text and html are NULL once an alternative has ruled that list out. */
@@ -23,8 +21,8 @@ add(struct sorting *s, struct mime_part_list *list, const struct mime_part *part
 		uint32_t cap = list->cap == 0 ? 4 : list->cap * 2;
 		const struct mime_part **at = ARENA_ARRAY(s->arena, const struct mime_part *, cap);
 
-		if (list->count > 0)
-			memcpy(at, list->at, list->count * sizeof(*at));
+		for (uint32_t i = 0; i < list->count; i++)
+			at[i] = list->at[i];
 		list->at = at;
 		list->cap = cap;
 	}

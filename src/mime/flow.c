@@ -38,14 +38,15 @@ void
 flow_add(struct flow *f, int32_t c)
 {
 	size_t used = f->out->len - f->start;
+	bool plain = c > 0x20 && c < 0x7f; /* nearly always */
 
 	if (f->full)
 		return;
-	if (white(c)) {
+	if (!plain && white(c)) {
 		f->blank = used > 0;
 		return;
 	}
-	if (invisible(c))
+	if (!plain && invisible(c))
 		return;
 	if (used + width(c) + f->blank > f->max) {
 		f->full = true;
@@ -54,7 +55,10 @@ flow_add(struct flow *f, int32_t c)
 	if (f->blank)
 		buffer_add_byte(f->out, ' ');
 	f->blank = false;
-	utf8_add(f->out, c);
+	if (plain)
+		buffer_add_byte(f->out, (char)c);
+	else
+		utf8_add(f->out, c);
 }
 
 void
@@ -63,5 +67,5 @@ flow_add_text(struct flow *f, struct text t)
 	struct cursor c = cursor_of(t);
 
 	while (!cursor_done(&c) && !f->full)
-		flow_add(f, utf8_next(&c));
+		flow_add(f, (unsigned char)*c.at < 0x80 ? cursor_next(&c) : utf8_next(&c));
 }

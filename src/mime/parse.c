@@ -230,7 +230,8 @@ is_token(struct text t)
 	for (size_t i = 0; i < t.len; i++) {
 		unsigned char c = (unsigned char)t.ptr[i];
 
-		if (c <= ' ' || c >= 0x7f || memchr("()<>@,;:\\\"/[]?=", c, 15) != NULL)
+		/* NUL, which strchr would find, is caught before. */
+		if (c <= ' ' || c >= 0x7f || strchr("()<>@,;:\\\"/[]?=", c) != NULL)
 			return false;
 	}
 	return t.len > 0;

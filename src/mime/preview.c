@@ -13,8 +13,10 @@
 #include "mime/params.h"
 #include "mime/parse.h"
 
-#define TEXT_OCTETS 4096  /* of a plain text that are looked at */
-#define HTML_OCTETS 32768 /* of an HTML text: styles stand before words */
+/* How much of a text is decoded: little at first, which nearly always will do,
+ * then more, for those that begin with quotes, or with styles. */
+static const size_t text_looks[] = { 1024, 8192 };
+static const size_t html_looks[] = { 2048, 32768 };
 
 /* The start of a text part in UTF-8. */
 static void
@@ -63,23 +65,37 @@ flow_plain(struct text text, struct flow *f)
 	}
 }
 
+/* The words in the first octets of a part. */
+static void
+words_of(
+    struct text message, const struct mime_part *part, bool html, size_t octets, struct buffer *out)
+{
+	struct flow f = flow_to(out, MIME_PREVIEW_MAX);
+	struct buffer text = BUFFER_INIT;
+
+	start_of(message, part, octets, &text);
+	if (html)
+		mime_html_text(buffer_text(&text), MIME_PREVIEW_MAX, out);
+	else
+		flow_plain(buffer_text(&text), &f);
+	if (!html && out->len == 0 && octets >= part->body_len)
+		flow_add_text(&f, buffer_text(&text));
+	buffer_done(&text);
+}
+
 static void
 preview_of(struct text message, const struct mime_part *part, struct buffer *out)
 {
-	struct buffer text = BUFFER_INIT;
+	bool html = mime_part_is(part, TEXT("text"), TEXT("html"));
+	const size_t *looks = html ? html_looks : text_looks;
 
-	if (mime_part_is(part, TEXT("text"), TEXT("html"))) {
-		start_of(message, part, HTML_OCTETS, &text);
-		mime_html_text(buffer_text(&text), MIME_PREVIEW_MAX, out);
-	} else {
-		struct flow f = flow_to(out, MIME_PREVIEW_MAX);
-
-		start_of(message, part, TEXT_OCTETS, &text);
-		flow_plain(buffer_text(&text), &f);
-		if (out->len == 0)
-			flow_add_text(&f, buffer_text(&text));
+	for (size_t i = 0; i < ARRAY_LEN(text_looks); i++) {
+		buffer_clear(out);
+		words_of(message, part, html, looks[i], out);
+		/* Full, but for a blank and a character that did not fit. */
+		if (out->len + 5 > MIME_PREVIEW_MAX || looks[i] >= part->body_len)
+			return;
 	}
-	buffer_done(&text);
 }
 
 void

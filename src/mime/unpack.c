@@ -88,6 +88,8 @@ unpack_envelope(struct unpack *u, struct arena *a, struct mime_envelope *out)
 	out->has_subject = (flags & PACKED_SUBJECT) != 0;
 	out->has_in_reply_to = (flags & PACKED_IN_REPLY_TO) != 0;
 	out->has_message_id = (flags & PACKED_MESSAGE_ID) != 0;
+	if (!out->has_message_id && out->message_id.len > 0)
+		u->bad = true;
 	if (out->has_date)
 		out->date = unpack_text(u);
 	if (out->has_subject)
