@@ -181,39 +181,65 @@ pool_new(const struct pool_config *config)
 	return p;
 }
 
+/* With the lock: to the worker that became idle last, or into the queue. */
 static void
-submit(struct pool *p, struct task *t, bool front)
+submit(struct pool *p, struct task *t, struct list *queue)
 {
-	struct list *node;
+	struct list *node = list_take_first(&p->idle);
+	struct worker *w;
 
-	MAGIC_CHECK(p, POOL_MAGIC);
-	pthread_mutex_lock(&p->lock);
-	node = list_take_first(&p->idle);
-	if (node != NULL) {
-		struct worker *w = LIST_OWNER(node, struct worker, node);
-
-		p->idlers--;
-		w->task = t;
-		pthread_cond_signal(&w->wake);
-	} else {
-		list_add_last(front ? &p->front : &p->back, &t->node);
+	if (node == NULL) {
+		list_add_last(queue, &t->node);
 		p->queued++;
-		join_gone(p);
-		start_if_needed(p);
+		return;
 	}
-	pthread_mutex_unlock(&p->lock);
+	w = LIST_OWNER(node, struct worker, node);
+	p->idlers--;
+	w->task = t;
+	pthread_cond_signal(&w->wake);
+}
+
+/* With the lock, after submitting. */
+static void
+care_for_queue(struct pool *p)
+{
+	if (p->queued == 0)
+		return;
+	join_gone(p);
+	start_if_needed(p);
 }
 
 void
 pool_run(struct pool *p, struct task *t)
 {
-	submit(p, t, false);
+	MAGIC_CHECK(p, POOL_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	submit(p, t, &p->back);
+	care_for_queue(p);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void
 pool_run_front(struct pool *p, struct task *t)
 {
-	submit(p, t, true);
+	MAGIC_CHECK(p, POOL_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	submit(p, t, &p->front);
+	care_for_queue(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+pool_run_front_all(struct pool *p, struct list *tasks)
+{
+	struct list *node;
+
+	MAGIC_CHECK(p, POOL_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	while ((node = list_take_first(tasks)) != NULL)
+		submit(p, LIST_OWNER(node, struct task, node), &p->front);
+	care_for_queue(p);
+	pthread_mutex_unlock(&p->lock);
 }
 
 bool

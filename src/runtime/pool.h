@@ -32,6 +32,8 @@ struct pool *pool_new(const struct pool_config *config);
  * those that were not; each kind keeps its order. */
 void pool_run(struct pool *p, struct task *t);
 void pool_run_front(struct pool *p, struct task *t);
+/* All tasks of the list (by their nodes), which is empty afterwards. */
+void pool_run_front_all(struct pool *p, struct list *tasks);
 /* Whether tasks wait for a thread: then nobody should keep one waiting. */
 bool pool_full(struct pool *p);
 /* Waits until all tasks are done and all threads ended. */

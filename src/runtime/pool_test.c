@@ -69,6 +69,7 @@ every_task_runs_once(void **state)
 	static struct work works[20000];
 	const struct pool_config config = { .name = "test", .min = 0, .max = 8 };
 	struct pool *p = pool_new(&config);
+	struct list rest = LIST_INIT(rest);
 	atomic_uint ran = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(works); i += 2) {
@@ -76,9 +77,13 @@ every_task_runs_once(void **state)
 		works[i + 1] = (struct work){ { .run = count }, 0, &ran, NULL, NULL };
 		if (i % 4 == 0)
 			pool_run_front(p, &works[i].task);
-		else
+		else if (i < ARRAY_LEN(works) / 2)
 			pool_run(p, &works[i].task);
+		else
+			list_add_last(&rest, &works[i].task.node);
 	}
+	pool_run_front_all(p, &rest);
+	assert_true(list_empty(&rest));
 	pool_free(p);
 	assert_int_equal(ran, ARRAY_LEN(works));
 }

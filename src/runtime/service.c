@@ -85,7 +85,6 @@ session_new(struct service *v, const struct listener *l, int fd)
 	s->listener = l;
 	s->service = v;
 	stream_init_fd(&s->stream, fd);
-	s->stream.patience = v->config.linger; /* inherited from the listener's socket */
 	s->id = atomic_fetch_add(&v->next_id, 1);
 	s->began = clock_wall();
 	s->task.run = session_work;
@@ -99,11 +98,11 @@ static void
 admit(struct service *v, const struct listener *l, int fd, const struct sockaddr_storage *peer)
 {
 	struct session *s = session_new(v, l, fd);
-	socklen_t len = sizeof(s->local);
 	bool full;
 
 	s->peer = *peer;
-	(void)getsockname(fd, (struct sockaddr *)&s->local, &len);
+	/* What prepare_listener set holds for TCP; Unix sockets inherit nothing. */
+	s->stream.patience = peer->ss_family == AF_UNIX ? 0 : v->config.linger;
 	session_begin(s);
 	full = s->phase != PHASE_PROXY && !service_admit(v, s);
 	if (full || !enlist(v, s)) {
@@ -283,15 +282,6 @@ claim_topic(struct service *v, struct topic *t, struct list *woken)
 	}
 }
 
-static void
-ready_all(struct service *v, struct list *woken)
-{
-	struct list *node;
-
-	while ((node = list_take_first(woken)) != NULL)
-		ready(v, LIST_OWNER(node, struct session, task.node));
-}
-
 void
 service_publish(struct service *v, uint64_t topic)
 {
@@ -304,7 +294,8 @@ service_publish(struct service *v, uint64_t topic)
 	if (t != NULL)
 		claim_topic(v, t, &woken);
 	pthread_mutex_unlock(&v->lock);
-	ready_all(v, &woken);
+	if (!list_empty(&woken))
+		pool_run_front_all(v->pool, &woken);
 }
 
 void
@@ -319,7 +310,8 @@ service_publish_all(struct service *v)
 	while (map_each(&v->topics, &at, NULL, NULL, &value))
 		claim_topic(v, value, &woken);
 	pthread_mutex_unlock(&v->lock);
-	ready_all(v, &woken);
+	if (!list_empty(&woken))
+		pool_run_front_all(v->pool, &woken);
 }
 
 bool
@@ -394,7 +386,8 @@ service_stop(struct service *v, int64_t deadline)
 			list_add_last(&woken, &s->task.node);
 	}
 	pthread_mutex_unlock(&v->lock);
-	ready_all(v, &woken);
+	if (!list_empty(&woken))
+		pool_run_front_all(v->pool, &woken);
 	pthread_mutex_lock(&v->lock);
 	left = deadline - clock_mono();
 	await_empty(v, left > 0 ? left : 0);

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -38,6 +39,7 @@ static atomic_uint done_count;
 static enum next
 obey(struct session *s, struct text line)
 {
+	struct sockaddr_storage local;
 	char peer[64], block[1000];
 
 	if (text_starts(line, TEXT("WATCH "))) {
@@ -65,8 +67,10 @@ obey(struct session *s, struct text line)
 										  : NEXT_CLOSE;
 	}
 	if (text_equal(line, TEXT("PEER"))) {
+		session_local(s, &local);
 		stream_write(&s->stream, session_peer_text(s, peer));
-		stream_print(&s->stream, " %d\r\n", session_peer_loopback(s));
+		stream_print(&s->stream, " %d %d\r\n", session_peer_loopback(s),
+		    local.ss_family == (s->listener->port == 0 ? AF_UNIX : AF_INET));
 		return NEXT_PARK;
 	}
 	stream_write(&s->stream, TEXT("bye\r\n"));
@@ -136,6 +140,18 @@ struct house {
 };
 
 static void
+house_start(struct house *h)
+{
+	h->listener.name = "toy";
+	h->listener.class = &toy_class;
+	h->config.listeners = &h->listener;
+	h->config.listener_count = 1;
+	h->config.workers_max = h->config.workers_max == 0 ? 4 : h->config.workers_max;
+	h->config.linger = h->config.linger == 0 ? 1000 : h->config.linger;
+	h->service = service_start(&h->config);
+}
+
+static void
 house_open(struct house *h)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -145,15 +161,9 @@ house_open(struct house *h)
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
 	assert_int_equal(listen(fd, 4096), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	h->listener.name = "toy";
-	h->listener.class = &toy_class;
 	h->listener.fd = fd;
 	h->listener.port = ntohs(a.sin_port);
-	h->config.listeners = &h->listener;
-	h->config.listener_count = 1;
-	h->config.workers_max = h->config.workers_max == 0 ? 4 : h->config.workers_max;
-	h->config.linger = h->config.linger == 0 ? 1000 : h->config.linger;
-	h->service = service_start(&h->config);
+	house_start(h);
 }
 
 static void
@@ -240,7 +250,7 @@ a_conversation(void **state)
 	say(fd, TEXT("HO c\r\n"));
 	assert_hears(fd, "c");
 	say(fd, TEXT("PEER\r\n"));
-	assert_hears(fd, "127.0.0.1 1");
+	assert_hears(fd, "127.0.0.1 1 1");
 	say(fd, TEXT("QUIT\r\n"));
 	assert_hears(fd, "bye");
 	assert_hears(fd, "");
@@ -264,6 +274,32 @@ a_client_that_only_sends_is_answered(void **state)
 	assert_hears(fd, "bye");
 	assert_hears(fd, "");
 	close(fd);
+	house_close(&h);
+}
+
+static void
+over_a_unix_socket(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX }; /* autobind: an abstract name */
+	struct house h = { .config = { .per_address_max = 1 } };
+	socklen_t len = sizeof(a);
+	int fds[2];
+
+	h.listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(h.listener.fd, (struct sockaddr *)&a, sizeof(a.sun_family)), 0);
+	assert_int_equal(listen(h.listener.fd, 10), 0);
+	assert_int_equal(getsockname(h.listener.fd, (struct sockaddr *)&a, &len), 0);
+	house_start(&h);
+	for (int i = 0; i < 2; i++) {
+		fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&a, len), 0);
+		assert_hears(fds[i], "hello");
+		say(fds[i], TEXT("PEER\r\n"));
+		assert_hears(fds[i], "local 1 1");
+	}
+	await_parked(&h, 2);
+	close(fds[0]);
+	close(fds[1]);
 	house_close(&h);
 }
 
@@ -499,7 +535,7 @@ proxied_clients_count_by_their_own_address(void **state)
 		fds[i] = dial(&h);
 	say(fds[0], TEXT("PROXY TCP4 192.0.2.1 192.0.2.9 1000 25\r\nPEER\r\n"));
 	assert_hears(fds[0], "hello");
-	assert_hears(fds[0], "192.0.2.1 0");
+	assert_hears(fds[0], "192.0.2.1 0 1");
 	say(fds[1], TEXT("PROXY TCP4 192.0.2.1 192.0.2"));
 	await_parked(&h, 5);
 	say(fds[1], TEXT(".9 1001 25\r\n"));
@@ -509,7 +545,7 @@ proxied_clients_count_by_their_own_address(void **state)
 	assert_hears(fds[2], "");
 	say(fds[3], TEXT("PROXY TCP6 2001:db8::1 2001:db8::2 1002 25\r\nPEER\r\n"));
 	assert_hears(fds[3], "hello");
-	assert_hears(fds[3], "2001:db8::1 0");
+	assert_hears(fds[3], "2001:db8::1 0 1");
 	say(fds[4], TEXT("EHLO there\r\n"));
 	assert_hears(fds[4], "");
 	for (int i = 0; i < 5; i++)
@@ -567,6 +603,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_conversation),
 		cmocka_unit_test(a_client_that_only_sends_is_answered),
+		cmocka_unit_test(over_a_unix_socket),
 		cmocka_unit_test(a_thousand_sessions_lose_no_event),
 		cmocka_unit_test(times),
 		cmocka_unit_test(a_full_house),

@@ -36,6 +36,15 @@ session_peer_loopback(const struct session *s)
 	return s->peer.ss_family == AF_UNIX || network_loopback(&s->peer);
 }
 
+void
+session_local(const struct session *s, struct sockaddr_storage *out)
+{
+	socklen_t len = sizeof(*out);
+
+	memset(out, 0, sizeof(*out));
+	(void)getsockname(s->stream.fd, (struct sockaddr *)out, &len); /* none if it failed */
+}
+
 static void
 log_failure(const struct session *s, const char *event, const char *why)
 {
@@ -80,10 +89,8 @@ refuse_header(struct session *s)
 static enum next
 accept_header(struct session *s, const struct proxy_header *h)
 {
-	if (!h->own) {
+	if (!h->own)
 		s->peer = h->peer;
-		s->local = h->local;
-	}
 	if (!service_admit(s->service, s)) {
 		stream_write(&s->stream, text_of(s->class->busy));
 		return NEXT_CLOSE;

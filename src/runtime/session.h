@@ -76,8 +76,7 @@ struct session {
 	struct service *service;
 	struct stream stream;
 	struct sockaddr_storage peer; /* after PROXY, the real client */
-	struct sockaddr_storage local;
-	bool tls;	    /* the stream is encrypted */
+	bool tls;		      /* the stream is encrypted */
 	int64_t park_until; /* 0 at each run; set before NEXT_PARK: monotonic; 0: service default */
 	uint64_t id;	    /* unique in this process; in logs */
 	int64_t began;	    /* wall clock */
@@ -100,6 +99,8 @@ struct session {
  * for a Unix socket. */
 struct text session_peer_text(const struct session *s, char out[64]);
 bool session_peer_loopback(const struct session *s);
+/* Our end of the connection; behind a balancer, its link to us. */
+void session_local(const struct session *s, struct sockaddr_storage *out);
 
 /* At most one topic (an account) a session: publishing it wakes the session
  * with WAKE_EVENT, at once if it is parked, else when it would park. 0: none. */

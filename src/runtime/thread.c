@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Starting a thread. Signals are blocked before it exists, since it inherits
- * the mask, and given back to the caller afterwards.
+ * the mask, and given back to the caller afterwards. A thread names itself:
+ * naming another one opens a file, which no sandboxed role may.
  */
 #include "runtime/thread.h"
 
 #include <signal.h>
 #include <stdio.h>
+
+#include "base/arena.h"
+
+struct start {
+	void *(*run)(void *arg);
+	void *arg;
+	char name[16];
+};
+
+static void *
+begin(void *arg)
+{
+	struct start s = *(struct start *)arg;
+
+	mem_free(arg);
+	(void)pthread_setname_np(pthread_self(), s.name);
+	return s.run(s.arg);
+}
 
 static size_t
 stack_size(size_t wanted)
@@ -22,23 +41,26 @@ stack_size(size_t wanted)
 enum status
 thread_start(const char *name, size_t stack, void *(*run)(void *arg), void *arg, pthread_t *out)
 {
+	struct start *s = MEM_NEW(struct start);
 	pthread_attr_t attr;
 	pthread_t thread;
 	sigset_t all, before;
-	char word[16];
 	int error;
 
+	s->run = run;
+	s->arg = arg;
+	(void)snprintf(s->name, sizeof(s->name), "%.15s", name);
 	CHECK(pthread_attr_init(&attr) == 0);
 	CHECK(pthread_attr_setstacksize(&attr, stack_size(stack)) == 0);
 	(void)sigfillset(&all);
 	CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-	error = pthread_create(&thread, &attr, run, arg);
+	error = pthread_create(&thread, &attr, begin, s);
 	CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 	(void)pthread_attr_destroy(&attr);
-	if (error != 0)
+	if (error != 0) {
+		mem_free(s);
 		return STATUS_LIMIT;
-	(void)snprintf(word, sizeof(word), "%.15s", name);
-	(void)pthread_setname_np(thread, word);
+	}
 	*out = thread;
 	return STATUS_OK;
 }
