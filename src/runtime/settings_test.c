@@ -137,14 +137,14 @@ the_document_is_of_this_table(void **state)
 	char path[4096];
 	FILE *file;
 
-	settings_document(&want);
-	for (unsigned s = 0; s < SETTING_COUNT; s++)
-		assert_true(text_find(buffer_text(&want),
-				text_of(setting_row((enum setting)s)->prose), 0) < want.len);
 	if (source == NULL) {
 		print_message("MAILSTEAD_SOURCE is not set: docs/settings.md is not compared\n");
 		skip();
 	}
+	settings_document(&want);
+	for (unsigned s = 0; s < SETTING_COUNT; s++)
+		assert_true(text_find(buffer_text(&want),
+				text_of(setting_row((enum setting)s)->prose), 0) < want.len);
 	(void)snprintf(path, sizeof(path), "%s/docs/settings.md", source);
 	if (getenv("MAILSTEAD_WRITE_DOCS") != NULL) {
 		file = fopen(path, "w");
