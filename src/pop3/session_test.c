@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Whole POP3 sessions over memory streams with a real store behind them; the
+ * dialogue is that of RFC 1939 10 in our words.
+ */
+#include <stdio.h>
+
+#include "base/testing.h"
+#include "intake/testing_house.h"
+#include "pop3/session.h"
+
+static struct house house;
+static struct pop3_server *server;
+static const struct listener plain = { .name = "pop3", .plain_auth = true };
+
+#define MAIL_A "Subject: one\r\n\r\nfirst line\r\n.\r\n..two dots\r\nlast line\r\n"
+#define MAIL_B "Subject: two\r\n\r\nno line end"
+
+static int
+open_house(void **state)
+{
+	house_open(&house);
+	server = pop3_server_new(house.calls, TEXT("mail.demo.test"));
+	return 0;
+}
+
+static int
+close_house(void **state)
+{
+	pop3_server_free(server);
+	house_close(&house);
+	return 0;
+}
+
+static const char *
+begin(struct talk *t, const struct listener *l)
+{
+	((struct pop3 *)talk_begin(t, &pop3_session_class, l))->server = server;
+	return talk_run(t, TEXT_EMPTY, WAKE_START);
+}
+
+/* The answer is exactly this. */
+static void
+says(struct talk *t, const char *words, const char *want)
+{
+	const char *got = talk_say(t, words);
+
+	if (strcmp(got, want) != 0)
+		fail_msg("%s\ngot:\n%s\nwant:\n%s", words, got, want);
+}
+
+static void
+sign_in(struct talk *t)
+{
+	(void)begin(t, &plain);
+	says(t, "USER alice@demo.test\r\n", "+OK And the password\r\n");
+	assert_true(text_starts(text_of(talk_say(t, "PASS demo\r\n")), TEXT("+OK ")));
+}
+
+static void
+before_signing_in(void **state)
+{
+	struct talk t;
+
+	assert_string_equal(begin(&t, &plain), "+OK mail.demo.test ready\r\n");
+	says(&t, "CAPA\r\n",
+	    "+OK Capabilities follow\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+	    "PIPELINING\r\nUSER\r\nSASL X-TALK PLAIN\r\nEXPIRE NEVER\r\n"
+	    "IMPLEMENTATION Mailstead\r\n.\r\n");
+	says(&t, "STAT\r\n", "-ERR Sign in first\r\n");
+	says(&t, "PASS x\r\n", "-ERR USER comes first\r\n");
+	says(&t, "XYZZY\r\n", "-ERR No such command\r\n");
+	says(&t, "USER alice@demo.test\r\nPASS wrong\r\n",
+	    "+OK And the password\r\n-ERR [AUTH] Wrong name or password\r\n");
+	says(&t, "STLS\r\n", "-ERR TLS is not possible here\r\n");
+	says(&t, "QUIT\r\n", "+OK Goodbye\r\n");
+	assert_int_equal(t.next, NEXT_CLOSE);
+	talk_end(&t);
+}
+
+static void
+no_password_in_clear(void **state)
+{
+	static const struct listener strict = { .name = "pop3", .tls = TLS_STARTTLS };
+	struct talk t;
+
+	(void)begin(&t, &strict);
+	says(&t, "USER alice@demo.test\r\n", "-ERR Passwords are taken only over TLS\r\n");
+	says(&t, "STLS\r\n", "+OK Begin TLS now\r\n");
+	assert_int_equal(t.next, NEXT_START_TLS);
+	talk_end(&t);
+	(void)begin(&t, &strict);
+	says(&t, "STLS\r\nUSER x\r\n", "-ERR Data was sent behind STLS\r\n");
+	assert_int_equal(t.next, NEXT_CLOSE);
+	talk_end(&t);
+}
+
+static void
+sasl(void **state)
+{
+	struct talk t;
+
+	(void)begin(&t, &plain);
+	says(&t, "AUTH X-TALK\r\n", "+ bmFtZT8=\r\n");
+	says(&t, "YWxpY2VAZGVtby50ZXN0\r\n", "+ d2VsY29tZQ==\r\n");
+	says(&t, "\r\n", "+OK 0 messages (0 octets)\r\n");
+	talk_end(&t);
+	(void)begin(&t, &plain);
+	says(&t, "AUTH PLAIN AGFsaWNlQGRlbW8udGVzdABkZW1v\r\n", "+OK 0 messages (0 octets)\r\n");
+	talk_end(&t);
+	(void)begin(&t, &plain);
+	says(&t, "AUTH X-TALK\r\n*\r\n", "+ bmFtZT8=\r\n-ERR Cancelled\r\n");
+	says(&t, "AUTH PLAIN =\r\n", "-ERR [AUTH] Wrong name or password\r\n");
+	says(&t, "AUTH PLAIN !\r\n", "-ERR Expected base64\r\n");
+	says(&t, "AUTH\r\n", "-ERR Expected the name of a mechanism\r\n");
+	talk_end(&t);
+}
+
+/* Prefix included: what the store says of the message. */
+static unsigned long long
+size_of(struct talk *t, int number)
+{
+	char say[32];
+	unsigned long long size;
+	int n;
+
+	(void)snprintf(say, sizeof(say), "LIST %d\r\n", number);
+	assert_int_equal(sscanf(talk_say(t, say), "+OK %d %llu", &n, &size), 2);
+	return size;
+}
+
+static void
+a_session(void **state)
+{
+	struct talk t;
+	const char *got;
+	char want[300];
+	unsigned long long one, two;
+
+	house_deliver(&house, TEXT(MAIL_A));
+	house_deliver(&house, TEXT(MAIL_B));
+	sign_in(&t);
+	one = size_of(&t, 1);
+	two = size_of(&t, 2);
+	assert_true(one > strlen(MAIL_A));
+	(void)snprintf(want, sizeof(want), "+OK 2 %llu\r\n", one + two);
+	says(&t, "STAT\r\n", want);
+	(void)snprintf(want, sizeof(want), "+OK 2 messages\r\n1 %llu\r\n2 %llu\r\n.\r\n", one, two);
+	says(&t, "LIST\r\n", want);
+	says(&t, "LIST 3\r\n", "-ERR There is no such message\r\n");
+	says(&t, "LIST x\r\n", "-ERR Expected the number of a message\r\n");
+
+	/* Every line that begins with a dot has one more. */
+	got = talk_say(&t, "RETR 1\r\n");
+	(void)snprintf(want, sizeof(want), "+OK %llu octets\r\nReturn-Path: <", one);
+	assert_true(text_starts(text_of(got), text_of(want)));
+	assert_true(text_ends(text_of(got),
+	    TEXT("\r\nSubject: one\r\n\r\nfirst line\r\n..\r\n...two dots\r\nlast line\r\n.\r\n")));
+	got = talk_say(&t, "RETR 2\r\n");
+	assert_true(text_ends(text_of(got), TEXT("\r\n\r\nno line end\r\n.\r\n")));
+	got = talk_say(&t, "TOP 1 2\r\n");
+	assert_true(
+	    text_ends(text_of(got), TEXT("\r\nSubject: one\r\n\r\nfirst line\r\n..\r\n.\r\n")));
+	got = talk_say(&t, "TOP 1 0\r\n");
+	assert_true(text_ends(text_of(got), TEXT("\r\nSubject: one\r\n\r\n.\r\n")));
+	got = talk_say(&t, "TOP 1 99\r\n");
+	assert_true(text_ends(text_of(got), TEXT("\r\nlast line\r\n.\r\n")));
+	says(&t, "TOP 1\r\n", "-ERR Expected a number of lines\r\n");
+
+	says(&t, "DELE 1\r\n", "+OK Message 1 will be deleted\r\n");
+	says(&t, "DELE 1\r\n", "-ERR There is no such message\r\n");
+	says(&t, "RETR 1\r\n", "-ERR There is no such message\r\n");
+	(void)snprintf(want, sizeof(want), "+OK 1 %llu\r\n", two);
+	says(&t, "STAT\r\n", want);
+	says(&t, "RSET\r\n", "+OK Nothing will be deleted\r\n");
+	says(&t, "NOOP\r\n", "+OK Here\r\n");
+	(void)snprintf(want, sizeof(want), "+OK 2 %llu\r\n", one + two);
+	says(&t, "STAT\r\n", want);
+	/* A session that ends without QUIT deletes nothing. */
+	says(&t, "DELE 2\r\n", "+OK Message 2 will be deleted\r\n");
+	talk_end(&t);
+	sign_in(&t);
+	says(&t, "STAT\r\n", want);
+	says(&t, "DELE 1\r\nQUIT\r\n", "+OK Message 1 will be deleted\r\n+OK Goodbye\r\n");
+	assert_int_equal(t.next, NEXT_CLOSE);
+	talk_end(&t);
+	sign_in(&t);
+	(void)snprintf(want, sizeof(want), "+OK 1 %llu\r\n", two);
+	says(&t, "STAT\r\n", want);
+	talk_end(&t);
+}
+
+static void
+unique_ids_stay(void **state)
+{
+	struct talk t;
+	char *all, *one;
+
+	house_deliver(&house, TEXT(MAIL_A));
+	sign_in(&t);
+	all = mem_string(text_of(talk_say(&t, "UIDL\r\n")));
+	one = mem_string(text_of(talk_say(&t, "UIDL 2\r\n")));
+	assert_non_null(strstr(all, "\r\n1 "));
+	assert_true(text_starts(text_of(one), TEXT("+OK 2 ")));
+	assert_non_null(strstr(all, strchr(one, '2'))); /* the same line */
+	talk_end(&t);
+	sign_in(&t);
+	assert_string_equal(talk_say(&t, "UIDL\r\n"), all);
+	mem_free(all);
+	mem_free(one);
+	talk_end(&t);
+}
+
+static void
+one_session_at_a_time(void **state)
+{
+	struct talk t, other;
+
+	sign_in(&t);
+	(void)begin(&other, &plain);
+	(void)talk_say(&other, "USER alice@demo.test\r\n");
+	says(&other, "PASS demo\r\n", "-ERR [IN-USE] Another session has the mailbox open\r\n");
+	talk_end(&t);
+	(void)talk_say(&other, "USER alice@demo.test\r\n");
+	assert_true(text_starts(text_of(talk_say(&other, "PASS demo\r\n")), TEXT("+OK ")));
+	talk_end(&other);
+}
+
+static void
+long_lines(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct talk t;
+
+	(void)begin(&t, &plain);
+	for (int i = 0; i < 5000; i++)
+		buffer_add_byte(&b, 'x');
+	says(&t, buffer_string(&b), "");
+	says(&t, buffer_string(&b), "");
+	says(&t, "x\r\nSTAT\r\n", "-ERR Line too long\r\n-ERR Sign in first\r\n");
+	for (int i = 0; i < 17; i++)
+		says(&t, "STAT\r\n", "-ERR Sign in first\r\n");
+	says(&t, "STAT\r\n", "-ERR Sign in first\r\n");
+	assert_int_equal(t.next, NEXT_CLOSE);
+	assert_string_equal(talk_run(&t, TEXT_EMPTY, WAKE_TIMER),
+	    "-ERR [SYS/TEMP] You were silent for too long\r\n");
+	buffer_done(&b);
+	talk_end(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(before_signing_in),
+		cmocka_unit_test(no_password_in_clear),
+		cmocka_unit_test(sasl),
+		cmocka_unit_test(a_session),
+		cmocka_unit_test(unique_ids_stay),
+		cmocka_unit_test(one_session_at_a_time),
+		cmocka_unit_test(long_lines),
+	};
+
+	return cmocka_run_group_tests(tests, open_house, close_house);
+}
