@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages for several accounts: each gets one, once, whatever happens on the
+ * way; small content is copied and large content shared. */
+#include <stdio.h>
+
+#include "store/store_test_helper.h"
+
+#define PEOPLE 20
+
+struct site {
+	struct world *w;
+	uint64_t account[PEOPLE];
+	struct text everybody;
+};
+
+static int
+setup(void **state)
+{
+	struct site *s = MEM_NEW(struct site);
+	struct buffer all = BUFFER_INIT;
+
+	s->w = world_new(engine_memory_new());
+	world_domain(s->w, "example.com");
+	for (int i = 0; i < PEOPLE; i++) {
+		char name[40];
+
+		(void)snprintf(name, sizeof(name), "p%d@example.com", i);
+		s->account[i] = world_account(s->w, name);
+		buffer_addf(&all, "%s%s", i > 0 ? " " : "", name);
+	}
+	s->everybody = arena_copy(&s->w->arena, (struct text){ buffer_string(&all), all.len });
+	buffer_done(&all);
+	*state = s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct site *s = *state;
+
+	world_free(s->w);
+	mem_free(s);
+	return 0;
+}
+
+static struct parcel
+large(struct world *w)
+{
+	struct buffer raw = BUFFER_INIT;
+	struct parcel p;
+
+	buffer_add_string(&raw, "Subject: large\r\nMessage-ID: <large@example.org>\r\n\r\n");
+	while (raw.len < 400000)
+		buffer_addf(&raw, "%016llx%016llx\r\n", (unsigned long long)random_u64(),
+		    (unsigned long long)random_u64());
+	p = world_parcel(w, arena_copy(&w->arena, buffer_text(&raw)));
+	buffer_done(&raw);
+	assert_true(p.content.len > 65536);
+	return p;
+}
+
+static void
+everybody_has(struct site *s, uint32_t count)
+{
+	store_settle(s->w->store);
+	for (int i = 0; i < PEOPLE; i++) {
+		struct text token = world_token(s->w, s->account[i]);
+		struct store_open_reply open = world_open_mailbox(s->w, token, "INBOX");
+
+		assert_int_equal(runs_total(&open.uids), count);
+		world_check(s->w, s->account[i]);
+	}
+	world_check(s->w, 0);
+}
+
+static unsigned
+blobs(struct world *w)
+{
+	struct blob_id id = { { 0 } };
+	uint32_t pieces;
+	unsigned n = 0;
+
+	while (engine_next_blob(w->engine, id, &id, &pieces) == STATUS_OK)
+		n++;
+	return n;
+}
+
+static void
+small_content_is_copied(void **state)
+{
+	struct site *s = *state;
+	struct parcel p = world_message(s->w, "1", "all", "");
+
+	assert_ok(world_deliver_op(s->w, s->everybody.ptr, &p, 5));
+	assert_ok(world_deliver_op(s->w, s->everybody.ptr, &p, 5));
+	everybody_has(s, 1);
+	assert_int_equal(blobs(s->w), PEOPLE);
+}
+
+static void
+expunge_all(struct site *s, int i)
+{
+	struct text token = world_token(s->w, s->account[i]);
+	struct store_open_reply open = world_open_mailbox(s->w, token, "INBOX");
+	struct store_expunge_reply gone;
+
+	assert_ok(ASK(s->w, access, store_expunge, &gone, .token = token, .op = random_u64(),
+	    .mailbox = open.mailbox, .all = 1, .force = 1));
+}
+
+static void
+large_content_is_shared(void **state)
+{
+	struct site *s = *state;
+	struct parcel p = large(s->w);
+	struct store_setting_set_reply none;
+
+	assert_ok(world_deliver_op(s->w, s->everybody.ptr, &p, 6));
+	assert_ok(world_deliver_op(s->w, s->everybody.ptr, &p, 6));
+	everybody_has(s, 1);
+	assert_int_equal(blobs(s->w), 1);
+	assert_ok(ASK(s->w, admin, store_setting_set, &none, .name = TEXT("store.blob_keep"),
+	    .value = TEXT("0")));
+	for (int i = 0; i < PEOPLE; i++) {
+		assert_int_equal(blobs(s->w), 1);
+		expunge_all(s, i);
+		store_tend(s->w->store);
+	}
+	assert_int_equal(blobs(s->w), 0);
+	world_check(s->w, 0);
+	assert_ok(ASK(s->w, admin, store_setting_set, &none, .name = TEXT("store.blob_keep"),
+	    .value = TEXT("")));
+}
+
+/* Fails every commit after the record's own, and goes on after a restart. */
+static void
+goes_on_after_a_crash(void **state)
+{
+	struct site *s = *state;
+
+	for (unsigned i = 0; i < 12; i++) {
+		struct parcel p = i % 2 ? large(s->w) : world_message(s->w, "c", "crash", "");
+
+		assert_ok(world_deliver(s->w, s->everybody.ptr, &p));
+		if (i % 3 == 0)
+			engine_memory_fail(s->w->engine, 1 + i * 2, STATUS_IO);
+		world_crash(s->w);
+	}
+	everybody_has(s, 12);
+}
+
+static void
+failures_are_tried_again(void **state)
+{
+	struct site *s = *state;
+	struct parcel p = world_message(s->w, "f", "full", "");
+
+	/* The accounts are in memory: the record is the first commit. */
+	assert_ok(world_deliver(s->w, s->everybody.ptr, &p));
+	store_settle(s->w->store);
+	assert_ok(world_deliver(s->w, s->everybody.ptr, &p));
+	engine_memory_fail(s->w->engine, 5, STATUS_FULL);
+	store_settle(s->w->store);
+	engine_memory_fail(s->w->engine, 0, STATUS_OK);
+	store_tend(s->w->store);
+	everybody_has(s, 2);
+}
+
+static void
+the_full_are_refused_and_the_removed_left_out(void **state)
+{
+	struct site *s = *state;
+	struct parcel p = large(s->w);
+	struct store_account_set_reply none;
+	struct store_account_remove_reply removed;
+	struct store_deliver_reply reply;
+	struct text to[3] = { TEXT("p0@example.com"), TEXT("p1@example.com"),
+		TEXT("p2@example.com") };
+
+	assert_ok(ASK(s->w, admin, store_account_set, &none, .address = to[0],
+	    .change = ACCOUNT_QUOTA, .value = 1000));
+	assert_ok(ASK(s->w, intake, store_deliver, &reply, .op = 1, .recipients = { to, 3 },
+	    .summary = p.summary, .content = PAYLOAD_OF(p.content), .size = p.raw.len));
+	assert_int_equal(reply.verdicts.at[0], STATUS_QUOTA);
+	assert_int_equal(reply.verdicts.at[1], STATUS_OK);
+	assert_int_equal(reply.verdicts.at[2], STATUS_OK);
+	assert_ok(ASK(s->w, admin, store_account_remove, &removed, .address = to[1]));
+	store_settle(s->w->store);
+	store_tend(s->w->store);
+	store_tend(s->w->store);
+	assert_ok(ASK(s->w, admin, store_account_remove, &removed, .address = to[2]));
+	store_settle(s->w->store);
+	store_tend(s->w->store);
+	store_tend(s->w->store);
+	assert_int_equal(blobs(s->w), 0);
+	world_check(s->w, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(small_content_is_copied),
+		CASE(large_content_is_shared),
+		CASE(goes_on_after_a_crash),
+		CASE(failures_are_tried_again),
+		CASE(the_full_are_refused_and_the_removed_left_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
