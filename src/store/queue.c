@@ -200,6 +200,20 @@ queue_has(struct store *s, uint64_t record)
 	return has;
 }
 
+bool
+queue_has_blob(struct store *s, struct blob_id blob)
+{
+	bool has = false;
+	size_t at = 0;
+	void *p;
+
+	pthread_mutex_lock(&s->queue.lock);
+	while (!has && map_each(&s->queue.records, &at, NULL, NULL, &p))
+		has = memcmp(&((struct record *)p)->blob, &blob, sizeof(blob)) == 0;
+	pthread_mutex_unlock(&s->queue.lock);
+	return has;
+}
+
 size_t
 queue_count(struct store *s)
 {

@@ -72,6 +72,7 @@ void queue_done(struct store *s);
 void queue_retry(struct store *s);
 /* Whether the record is not done yet. */
 bool queue_has(struct store *s, uint64_t record);
+bool queue_has_blob(struct store *s, struct blob_id blob);
 size_t queue_count(struct store *s);
 
 /* Applies a record if nobody is at it. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "runtime/thread.h"
 #include "store/core.h"
+#include "store/reference.h"
 #include "store/serve.h"
 
 #define WALK_STEP 200u /* accounts a round */
@@ -139,24 +140,34 @@ has_rows(struct store *s, uint64_t account, enum key_kind kind)
 }
 
 static void
-walk_accounts(struct store *s)
+walk_one(struct store *s, enum tend_walk walk, uint64_t id)
 {
+	if (walk == WALK_REFERENCES)
+		reference_walk_one(s, id);
+	else if (has_rows(s, id, KEY_DYING))
+		tend_account(s, id, true);
+	else if (has_rows(s, id, KEY_GARBAGE))
+		tend_account(s, id, false);
+}
+
+static void
+walk(struct store *s)
+{
+	static const enum entity_kind kinds[] = { ENTITY_ACCOUNT, ENTITY_REFERENCE };
 	struct tender *t = &s->tender;
 
-	for (unsigned i = 0; i < WALK_STEP && !t->walk_over && !atomic_load(&s->closing); i++) {
+	for (unsigned i = 0; i < WALK_STEP && t->walk != WALK_OVER; i++) {
 		uint64_t id;
 		enum status how =
-		    engine_next_entity(s->engine, ENTITY_ACCOUNT, t->walked, t->walked == 0, &id);
+		    engine_next_entity(s->engine, kinds[t->walk], t->walked, !t->walking, &id);
 
-		if (how != STATUS_OK) {
-			t->walk_over = how == STATUS_NOT_FOUND;
+		if (atomic_load(&s->closing) || (how != STATUS_OK && how != STATUS_NOT_FOUND))
 			return;
-		}
-		t->walked = id;
-		if (has_rows(s, id, KEY_DYING))
-			tend_account(s, id, true);
-		else if (has_rows(s, id, KEY_GARBAGE))
-			tend_account(s, id, false);
+		t->walking = how == STATUS_OK;
+		if (t->walking)
+			walk_one(s, t->walk, t->walked = id);
+		else
+			t->walk = (enum tend_walk)(t->walk + 1);
 	}
 }
 
@@ -177,7 +188,7 @@ compact(struct store *s)
 void
 store_tend(struct store *s)
 {
-	walk_accounts(s);
+	walk(s);
 	queue_retry(s);
 	tend_removals(s);
 	tend_accounts(s);
@@ -193,7 +204,7 @@ rest(struct tender *t)
 
 	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
 	until.tv_sec += ROUND_SECONDS;
-	while (!t->stop && !t->urgent && t->walk_over)
+	while (!t->stop && !t->urgent && t->walk == WALK_OVER)
 		if (pthread_cond_timedwait(&t->wake, &t->lock, &until) != 0)
 			return;
 }

@@ -21,8 +21,10 @@ struct tender {
 	bool running, stop, urgent;
 	struct map accounts; /* id -> TEND_*: have garbage or dying mailboxes */
 	struct map left;     /* id -> address: accounts whose removal failed */
-	uint64_t walked;     /* accounts up to this id were looked at since the start */
-	bool walk_over;
+	/* What was looked at since the start: up to this entity of this kind. */
+	uint64_t walked;
+	bool walking;
+	enum tend_walk { WALK_ACCOUNTS, WALK_REFERENCES, WALK_OVER } walk;
 	uint64_t collected; /* blobs since the last compaction */
 	int64_t compacted;  /* monotonic */
 };
