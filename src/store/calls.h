@@ -208,7 +208,7 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 
 /* Into another (or the same) mailbox, new UIDs in order of the old ones. from:
  * the UIDs that were there; the new ones are first .. first + count - 1.
- * NOT_FOUND: no mailbox `to`. */
+ * NOT_FOUND: no mailbox `to`; INVALID: the one they are in is gone. */
 #define store_copy_REQUEST(F, S) \
 	F(S, TEXT, token)        \
 	F(S, U64, op) F(S, U64, mailbox) F(S, RUNS, uids) F(S, TEXT, to) F(S, U64, move)

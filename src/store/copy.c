@@ -202,7 +202,7 @@ copy_run(struct account_txn *t, struct op *op)
 	if (s != STATUS_OK)
 		return s;
 	if (src == NULL || !src->exists)
-		return op_refuse(op, STATUS_CLOSED, "This mailbox was deleted.", "no source");
+		return op_refuse(op, STATUS_INVALID, "This mailbox was deleted.", "no source");
 	dst = account_find(t, to);
 	if (dst == NULL || !dst->exists)
 		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
