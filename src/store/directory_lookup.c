@@ -6,6 +6,7 @@
  * before the change does not get in any more.
  */
 #include "mime/address.h"
+#include "runtime/settings.h"
 #include "store/core.h"
 
 struct cached_address {
@@ -207,6 +208,17 @@ follow_targets(struct resolving *r, const struct address *d, unsigned depth)
 	return end;
 }
 
+/* Who gets the mail for the postmaster of a domain that has none: it must be
+ * taken all the same (RFC 5321 4.5.1). Empty: nobody was named. */
+static struct text
+postmaster(struct arena *a)
+{
+	char address[512];
+
+	setting_text(SET_STORE_POSTMASTER, address, sizeof(address));
+	return arena_copy(a, text_of(address));
+}
+
 static enum status
 follow(struct resolving *r, struct text address, unsigned depth, struct text *canonical)
 {
@@ -225,6 +237,8 @@ follow(struct resolving *r, struct text address, unsigned depth, struct text *ca
 	if (s != STATUS_OK)
 		return s == STATUS_NOT_FOUND ? STATUS_DENIED : s;
 	s = lookup_any(r, &k, &d);
+	if (s == STATUS_NOT_FOUND && catch_all.len == 0 && text_equal(k.local, TEXT("postmaster")))
+		catch_all = postmaster(r->arena);
 	if (s == STATUS_NOT_FOUND && catch_all.len > 0)
 		return follow(r, catch_all, depth + 1, NULL);
 	if (s != STATUS_OK)
@@ -244,6 +258,8 @@ directory_resolve(struct store *s, struct text address, struct arena *a, struct 
 	enum status how;
 
 	*out = (struct targets){ .canonical = TEXT_EMPTY };
+	if (text_equal_ci(address, TEXT("postmaster"))) /* of this host: without a domain */
+		address = postmaster(a);
 	how = follow(&r, address, 0, &out->canonical);
 	map_done(&r.seen);
 	return how;
