@@ -33,6 +33,8 @@ child_run(int (*fn)(void *arg), void *arg)
 	assert_int_equal(waitpid(child, &ended, 0), child);
 	if (WIFEXITED(ended) && WEXITSTATUS(ended) == CHILD_SKIP)
 		skip();
+	if (WIFSIGNALED(ended))
+		print_error("the child was ended by signal %d\n", WTERMSIG(ended));
 	assert_true(WIFEXITED(ended));
 	assert_int_equal(WEXITSTATUS(ended), 0);
 }
