@@ -3,7 +3,7 @@
  * Random operations against a model that is too simple to be wrong, by several
  * threads at once, each on an account of its own; on the memory engine, on one
  * that is as unkind as a cluster, and on RocksDB; with crashes in between. A
- * call that fails for now is made again with its op, as a front does, and must
+ * call that fails this time is made again with its op, as a front does, and must
  * have its effect exactly once. Beside it a client follows each mailbox by
  * store_changes alone, and must see what is there.
  */
