@@ -270,8 +270,7 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 #define store_catch_all_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, address)
 #define store_catch_all_REPLY(F, S)
 
-/* Makes the account with INBOX, Drafts, Sent, Archive, Junk and Trash. The first
- * admin of a domain becomes its postmaster, by an alias. */
+/* Makes the account with INBOX, Drafts, Sent, Archive, Junk and Trash. */
 #define store_account_add_REQUEST(F, S) \
 	F(S, TEXT, address)             \
 	F(S, TEXT, verifier) F(S, U64, has_scram) F(S, U64, admin) F(S, U64, quota)

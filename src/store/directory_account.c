@@ -160,27 +160,6 @@ add_account(struct account_txn *t, struct op *op)
 	return STATUS_OK;
 }
 
-/* Every domain must take mail for its postmaster (RFC 5321 4.5.1): the first
- * admin's account is it, by an ordinary alias that the operator may change. */
-static enum status
-add_postmaster(struct shard_txn *t, struct op *op, struct domain *domain, struct text address)
-{
-	struct text name = arena_join(op->arena, TEXT("postmaster@"), domain->name);
-	struct address d = { .kind = ADDRESS_ALIAS, .targets = { &address, 1 } };
-	struct address_key key;
-	struct address was;
-	enum status s;
-
-	if (address_key(name, op->arena, &key) != STATUS_OK)
-		return STATUS_OK; /* too long a domain for it to be an address */
-	s = shard_address(t, &key, op->arena, &was);
-	if (s != STATUS_NOT_FOUND)
-		return s;
-	shard_address_put(t, &key, &d);
-	domain->aliases++;
-	return STATUS_OK;
-}
-
 static enum status
 add_publish(struct txn *txn, struct op *op)
 {
@@ -209,7 +188,7 @@ add_publish(struct txn *txn, struct op *op)
 	domain->accounts++;
 	t->counts.accounts++;
 	t->counts.without_scram += r->has_scram == 0;
-	return r->admin ? add_postmaster(t, op, domain, w->d.key.whole) : STATUS_OK;
+	return STATUS_OK;
 }
 
 static void
