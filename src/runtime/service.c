@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -98,11 +97,12 @@ static void
 admit(struct service *v, const struct listener *l, int fd, const struct sockaddr_storage *peer)
 {
 	struct session *s = session_new(v, l, fd);
+	const int one = 1;
 	bool full;
 
 	s->peer = *peer;
-	/* What prepare_listener set holds for TCP; Unix sockets inherit nothing. */
-	s->stream.patience = peer->ss_family == AF_UNIX ? 0 : v->config.linger;
+	if (peer->ss_family != AF_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	session_begin(s);
 	full = s->phase != PHASE_PROXY && !service_admit(v, s);
 	if (full || !enlist(v, s)) {
@@ -146,21 +146,6 @@ accept_some(void *arg, const struct listener *l)
 	}
 }
 
-/* Set on the listening socket, these hold for what it accepts, which saves
- * the calls for each connection. */
-static void
-prepare_listener(const struct service *v, const struct listener *l)
-{
-	const struct timeval tv = { .tv_sec = v->config.linger / CLOCK_SECOND,
-		.tv_usec = v->config.linger % CLOCK_SECOND };
-	const int one = 1;
-
-	(void)setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* not on Unix ones */
-	if (setsockopt(l->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) != 0)
-		die("listener %s: %s", l->name, strerror(errno));
-	waiter_listen(v->waiter, l);
-}
-
 struct service *
 service_start(const struct service_config *config)
 {
@@ -183,7 +168,7 @@ service_start(const struct service_config *config)
 	v->pool = pool_new(&pool);
 	v->waiter = waiter_new(&waiter);
 	for (size_t i = 0; i < config->listener_count; i++)
-		prepare_listener(v, &config->listeners[i]);
+		waiter_listen(v->waiter, &config->listeners[i]);
 	return v;
 }
 

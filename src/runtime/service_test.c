@@ -151,8 +151,9 @@ house_start(struct house *h)
 	h->service = service_start(&h->config);
 }
 
+/* Without starting the service. */
 static void
-house_open(struct house *h)
+house_bind(struct house *h)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
@@ -163,6 +164,12 @@ house_open(struct house *h)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
 	h->listener.fd = fd;
 	h->listener.port = ntohs(a.sin_port);
+}
+
+static void
+house_open(struct house *h)
+{
+	house_bind(h);
 	house_start(h);
 }
 
@@ -274,6 +281,25 @@ a_client_that_only_sends_is_answered(void **state)
 	assert_hears(fd, "bye");
 	assert_hears(fd, "");
 	close(fd);
+	house_close(&h);
+}
+
+/* Whoever waits at the door when it opens is a client like any other. */
+static void
+who_came_early(void **state)
+{
+	struct house h = { 0 };
+	int fds[5];
+
+	house_bind(&h);
+	for (int i = 0; i < 5; i++)
+		fds[i] = dial(&h);
+	house_start(&h);
+	for (int i = 0; i < 5; i++)
+		assert_hears(fds[i], "hello");
+	await_parked(&h, 5);
+	for (int i = 0; i < 5; i++)
+		close(fds[i]);
 	house_close(&h);
 }
 
@@ -603,6 +629,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_conversation),
 		cmocka_unit_test(a_client_that_only_sends_is_answered),
+		cmocka_unit_test(who_came_early),
 		cmocka_unit_test(over_a_unix_socket),
 		cmocka_unit_test(a_thousand_sessions_lose_no_event),
 		cmocka_unit_test(times),

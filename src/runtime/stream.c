@@ -316,7 +316,9 @@ stream_fill_now(struct stream *s)
 	return pull(s, false, &events);
 }
 
-/* Blocking reads from now on give up after so long. */
+/* Blocking reads from now on give up after so long. (A listening socket hands
+ * this on only to connections that come after it was set there, so it is set
+ * on each.) */
 static enum status
 set_patience(struct stream *s, int64_t microseconds)
 {

@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/map.h"
 #include "runtime/tls_private.h"
@@ -54,6 +55,7 @@ prepare(void)
 				 OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 		NULL) != 1)
 		die("OpenSSL cannot be used");
+	tzset(); /* OpenSSL compares dates; the C library reads a file for that, once */
 	if (RAND_bytes(some, sizeof(some)) != 1)
 		die("OpenSSL has no random numbers");
 	ssl = SSL_CTX_new(TLS_server_method()); /* fetches what a handshake needs */
