@@ -14,6 +14,7 @@ import contextlib
 import glob
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -97,6 +98,18 @@ class Mailstead:
     def log(self):
         with open(self.output, encoding="utf-8", errors="replace") as f:
             return f.read()
+
+    def role_pids(self, role):
+        """The processes of a role now, by instance, as the monitor logged them."""
+        found = re.findall(rf"event=monitor\.started what={role} instance=(\d+) pid=(\d+)", self.log())
+        return {int(instance): int(pid) for instance, pid in found}
+
+    def await_log(self, pattern, count=1, seconds=120):
+        """Waits until the log has so many lines that match."""
+        deadline = time.monotonic() + seconds
+        while len(re.findall(pattern, self.log())) < count:
+            assert time.monotonic() < deadline, f"no {pattern} in\n{self.log()[-4000:]}"
+            time.sleep(0.05)
 
     def sanitizer_reports(self):
         said = []

@@ -5,8 +5,10 @@ do what no good client does."""
 
 import contextlib
 import imaplib
+import os
 import re
 import shutil
+import signal
 import smtplib
 import socket
 import ssl
@@ -387,3 +389,32 @@ def test_a_load_arrives_once(house):
     with mailbox(house, house.bob) as box:
         _, found = box.uid("SEARCH", "SUBJECT", subject)
         assert len(found[0].split()) == 320
+
+
+# ---- a role dies ----
+
+@needs("smtp-source")
+@pytest.mark.parametrize("role", ["intake", "store"])
+def test_a_role_that_dies_loses_and_doubles_nothing(role):
+    subject = uuid.uuid4().hex
+    with Mailstead() as house:
+        load = subprocess.Popen(["smtp-source", "-s", "8", "-m", "400", "-l", "2048", "-S", subject, "-d",
+                                 "-f", "sender@elsewhere.test", "-t", house.bob,
+                                 f"{house.host}:{house.port('smtp')}"])
+        for life in range(1, 4):
+            house.await_log(r"event=smtp\.message ", life * 80)
+            os.kill(house.role_pids(role)[0], signal.SIGKILL)
+            house.await_log(rf"event=monitor\.started what={role} ", life + 1)
+        assert load.wait(300) == 0
+        assert len(find(house, subject, house.bob, 400)) == 400
+
+
+def test_mx_comes_back():
+    with Mailstead() as house:
+        with Wire(house) as w:
+            os.kill(house.role_pids("mx")[0], signal.SIGKILL)
+            assert w.closed()
+        subject, text = message()
+        with smtplib.SMTP(house.host, house.port("smtp"), timeout=60) as s:  # the port stayed open
+            s.sendmail("sender@elsewhere.test", [house.alice], text)
+        assert len(find(house, subject)) == 1
