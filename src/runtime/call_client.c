@@ -243,9 +243,9 @@ do_call(struct calls *c, enum role to, unsigned instance, const struct call *cal
 {
 	enum status st;
 
-	calls_enter(c);
+	(void)calls_ref(c);
 	st = try_call(c, to, instance, call, request, a, reply, f);
-	calls_leave(c);
+	calls_unref(c);
 	return st;
 }
 
@@ -300,9 +300,9 @@ call_stream(
 	enum status st;
 
 	CHECK((call->flags & CALL_STREAM) != 0);
-	calls_enter(c);
+	(void)calls_ref(c);
 	st = open_stream(c, call, request, fn, arg);
-	calls_leave(c);
+	calls_unref(c);
 	return st;
 }
 

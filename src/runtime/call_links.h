@@ -26,6 +26,7 @@ struct calls_config {
 
 struct calls {
 	unsigned magic;
+	_Atomic unsigned refs;
 	struct calls_config config;
 	struct call_server_config server;
 	struct map rows; /* number -> struct served */
@@ -44,7 +45,6 @@ struct calls {
 	bool open;
 	bool quiet; /* no new requests, no callbacks */
 	bool closing;
-	unsigned users; /* threads between calls_enter and calls_leave */
 };
 
 /* The rows of server and its context must live as long as the calls. Requests
@@ -64,9 +64,9 @@ void calls_quiesce(struct calls *c, int64_t deadline);
 
 /* ---- between the halves ---- */
 
-/* Around every use of calls by a caller: calls_free waits for them. */
-void calls_enter(struct calls *c);
-void calls_leave(struct calls *c);
+/* A caller holds the memory while it calls: calls_free may come meanwhile. */
+struct calls *calls_ref(struct calls *c);
+void calls_unref(struct calls *c);
 /* A link to this role, referenced. Waits for one until then. UNAVAILABLE: none
  * came. */
 enum status calls_take(

@@ -5,6 +5,7 @@
  * its reader says that it is lost, then in `ended` until its threads are
  * joined; at[][] holds those that calls may choose.
  */
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -22,6 +23,7 @@ calls_new(const struct calls_config *config)
 	struct calls *c = MEM_NEW(struct calls);
 
 	c->magic = CALLS_MAGIC;
+	c->refs = 1;
 	c->config = *config;
 	c->started = clock_wall();
 	c->timeout = TIMEOUT;
@@ -172,22 +174,24 @@ calls_take(struct calls *c, enum role to, unsigned instance, int64_t until, stru
 	return STATUS_OK;
 }
 
-void
-calls_enter(struct calls *c)
+struct calls *
+calls_ref(struct calls *c)
 {
 	MAGIC_CHECK(c, CALLS_MAGIC);
-	pthread_mutex_lock(&c->lock);
-	c->users++;
-	pthread_mutex_unlock(&c->lock);
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
 }
 
 void
-calls_leave(struct calls *c)
+calls_unref(struct calls *c)
 {
-	pthread_mutex_lock(&c->lock);
-	if (--c->users == 0 && c->closing)
-		pthread_cond_broadcast(&c->changed);
-	pthread_mutex_unlock(&c->lock);
+	if (atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->lock);
+	pthread_mutex_destroy(&c->callback);
+	c->magic = 0;
+	mem_free(c);
 }
 
 unsigned
@@ -265,15 +269,11 @@ calls_free(struct calls *c)
 	LIST_EACH(&c->running, node)
 	link_close(LIST_OWNER(node, struct link, node));
 	pthread_cond_broadcast(&c->changed);
-	while (!list_empty(&c->running) || c->users > 0)
+	while (!list_empty(&c->running))
 		pthread_cond_wait(&c->changed, &c->lock);
 	pthread_mutex_unlock(&c->lock);
 	join_ended(c);
 	if (c->config.server != NULL)
 		server_done(c);
-	pthread_cond_destroy(&c->changed);
-	pthread_mutex_destroy(&c->lock);
-	pthread_mutex_destroy(&c->callback);
-	c->magic = 0;
-	mem_free(c);
+	calls_unref(c);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The pool: one lock, two queues and a stack of idle workers. A task goes
- * straight to the worker that became idle last; only when none is idle does it
- * wait in a queue. New threads are started one at a time, each starting the
- * next while work waits, so that a burst of short tasks does not make a
- * thousand threads. Threads that ended are joined by whoever comes next.
+ * The pool: one lock, two queues and a stack of idle workers. While tasks
+ * wait, one worker at a time is called or started, the one that became idle
+ * last, and it calls the next while work waits: a burst of short tasks is done
+ * by few threads that stay awake, and does not make a thousand threads.
+ * Threads that ended are joined by whoever comes next.
  */
 #include "runtime/pool.h"
 
@@ -25,7 +25,7 @@
 struct worker {
 	struct list node; /* in idle or gone */
 	struct pool *pool;
-	struct task *task; /* handed over while idle */
+	bool called; /* taken from idle, to look into the queues */
 	pthread_cond_t wake;
 	pthread_t thread;
 };
@@ -40,7 +40,9 @@ struct pool {
 	struct list gone; /* ended, not joined */
 	pthread_cond_t ended;
 	_Atomic size_t queued; /* changed with the lock, read without by pool_full */
-	unsigned threads, idlers, turn;
+	_Atomic unsigned idlers;
+	unsigned threads, turn;
+	bool waking;   /* a worker was called and does not run yet */
 	bool starting; /* a thread is on its way */
 	bool closing;
 };
@@ -59,9 +61,9 @@ take_queued(struct pool *p)
 	return LIST_OWNER(node, struct task, node);
 }
 
-/* Waits for a task, or until the worker should go: NULL. */
-static struct task *
-sleep_until_handed(struct pool *p, struct worker *w)
+/* Waits until called: true; false when the worker should go. */
+static bool
+sleep_until_called(struct pool *p, struct worker *w)
 {
 	int64_t patience = p->config.idle == 0 ? CLOCK_MINUTE : p->config.idle;
 	struct timespec until;
@@ -71,30 +73,47 @@ sleep_until_handed(struct pool *p, struct worker *w)
 	patience += until.tv_nsec / 1000;
 	until.tv_sec += patience / CLOCK_SECOND;
 	until.tv_nsec = patience % CLOCK_SECOND * 1000;
-	w->task = NULL;
+	w->called = false;
 	list_add_first(&p->idle, &w->node);
 	p->idlers++;
-	while (w->task == NULL && !p->closing) {
+	while (!w->called && !p->closing) {
 		if (error == ETIMEDOUT && p->threads > p->config.min)
 			break;
 		error = error == ETIMEDOUT
 			    ? pthread_cond_wait(&w->wake, &p->lock)
 			    : pthread_cond_clockwait(&w->wake, &p->lock, CLOCK_MONOTONIC, &until);
 	}
-	if (w->task == NULL) {
-		list_remove(&w->node);
-		p->idlers--;
+	if (w->called) {
+		p->waking = false;
+		return true;
 	}
-	return w->task;
+	list_remove(&w->node);
+	p->idlers--;
+	return false;
 }
 
 static void start_worker(struct pool *p);
 
+/* While tasks wait, one worker is on its way to them, and calls the next when
+ * it has taken its own: short tasks are done by few threads that stay awake,
+ * and long ones get a thread each all the same. */
 static void
-start_if_needed(struct pool *p)
+call_worker(struct pool *p)
 {
-	if (p->queued > 0 && !p->starting && p->threads < p->config.max)
+	struct list *node;
+
+	if (p->queued == 0 || p->waking || p->starting)
+		return;
+	node = list_take_first(&p->idle);
+	if (node != NULL) {
+		struct worker *w = LIST_OWNER(node, struct worker, node);
+
+		p->idlers--;
+		p->waking = w->called = true;
+		pthread_cond_signal(&w->wake);
+	} else if (p->threads < p->config.max) {
 		start_worker(p);
+	}
 }
 
 static void *
@@ -108,11 +127,11 @@ worker_main(void *arg)
 	p->starting = false;
 	for (;;) {
 		t = take_queued(p);
-		if (t == NULL)
-			t = sleep_until_handed(p, w);
-		if (t == NULL)
+		if (t == NULL && !sleep_until_called(p, w))
 			break;
-		start_if_needed(p);
+		if (t == NULL)
+			continue;
+		call_worker(p);
 		pthread_mutex_unlock(&p->lock);
 		t->run(t);
 		pthread_mutex_lock(&p->lock);
@@ -181,32 +200,20 @@ pool_new(const struct pool_config *config)
 	return p;
 }
 
-/* With the lock: to the worker that became idle last, or into the queue. */
+/* With the lock. */
 static void
 submit(struct pool *p, struct task *t, struct list *queue)
 {
-	struct list *node = list_take_first(&p->idle);
-	struct worker *w;
-
-	if (node == NULL) {
-		list_add_last(queue, &t->node);
-		p->queued++;
-		return;
-	}
-	w = LIST_OWNER(node, struct worker, node);
-	p->idlers--;
-	w->task = t;
-	pthread_cond_signal(&w->wake);
+	list_add_last(queue, &t->node);
+	p->queued++;
 }
 
 /* With the lock, after submitting. */
 static void
 care_for_queue(struct pool *p)
 {
-	if (p->queued == 0)
-		return;
 	join_gone(p);
-	start_if_needed(p);
+	call_worker(p);
 }
 
 void
@@ -245,7 +252,8 @@ pool_run_front_all(struct pool *p, struct list *tasks)
 bool
 pool_full(struct pool *p)
 {
-	return atomic_load_explicit(&p->queued, memory_order_relaxed) != 0;
+	return atomic_load_explicit(&p->queued, memory_order_relaxed) != 0 &&
+	       atomic_load_explicit(&p->idlers, memory_order_relaxed) == 0;
 }
 
 void

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/landlock.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -219,7 +220,6 @@ thread_main(void *arg)
 static int
 ordinary_work(void)
 {
-	struct timespec moment = { 0, 1 };
 	struct arena a = ARENA_INIT;
 	pthread_t thread[4];
 	struct payload p;
@@ -241,7 +241,7 @@ ordinary_work(void)
 		return errno;
 	random_bytes(great, 64);
 	arena_done(&a);
-	return (int)syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &moment, NULL);
+	return poll(NULL, 0, 0);
 }
 
 #define ALL (~0u)
