@@ -6,19 +6,15 @@
  * or the caller that waited too long. A caller sleeps on a futex in its own
  * frame of the stack; the reader touches it last with the exchange of state.
  */
-#include <errno.h>
-#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "runtime/call_links.h"
 #include "runtime/metrics.h"
 #include "runtime/runtime_calls.h"
+#include "runtime/thread.h"
 
 /* A request that ends its server each time is not sent for ever. */
 #define SENDS_MOST 3
@@ -50,24 +46,20 @@ wake(struct pending *p, uint32_t state)
 	_Atomic uint32_t *word = &p->state;
 
 	if (atomic_exchange_explicit(word, state, memory_order_acq_rel) == SLEEPING)
-		(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+		thread_wake(word);
 }
 
 /* RUNNING when the deadline passed. */
 static uint32_t
 sleep_until(struct pending *p, int64_t deadline)
 {
-	struct timespec until = link_timespec(deadline);
 	uint32_t state = RUNNING;
 
 	if (atomic_compare_exchange_strong_explicit(
 		&p->state, &state, SLEEPING, memory_order_acq_rel, memory_order_acquire))
 		state = SLEEPING;
 	while (state == SLEEPING) {
-		long r = syscall(SYS_futex, &p->state, FUTEX_WAIT_BITSET_PRIVATE, SLEEPING,
-		    deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
-
-		if (r != 0 && errno == ETIMEDOUT)
+		if (!thread_sleep(&p->state, SLEEPING, deadline))
 			return RUNNING;
 		state = atomic_load_explicit(&p->state, memory_order_acquire);
 	}
@@ -211,7 +203,7 @@ static enum status
 try_call(struct calls *c, enum role to, unsigned instance, const struct call *call,
     const void *request, struct arena *a, void *reply, struct failure *f)
 {
-	int64_t deadline = link_now() + c->timeout;
+	int64_t deadline = thread_time() + c->timeout;
 
 	CHECK((call->flags & CALL_STREAM) == 0);
 	for (unsigned sends = 0;;) {
@@ -219,7 +211,7 @@ try_call(struct calls *c, enum role to, unsigned instance, const struct call *ca
 		struct link *l;
 		enum status st;
 
-		st = calls_take(c, to, instance, sooner(deadline, link_now() + c->patience), &l);
+		st = calls_take(c, to, instance, sooner(deadline, thread_time() + c->patience), &l);
 		if (st != STATUS_OK)
 			return fail(f, st, AWAY, "%s: role %s is away", call->name, role_word(to));
 		st = attempt(l, call, request, a, reply, f, deadline, &sent);
@@ -279,7 +271,7 @@ open_stream(
 	struct link *l;
 	enum status st;
 
-	st = calls_take(c, call->server, CALLS_ANY_INSTANCE, link_now() + c->patience, &l);
+	st = calls_take(c, call->server, CALLS_ANY_INSTANCE, thread_time() + c->patience, &l);
 	if (st != STATUS_OK)
 		return st;
 	p = MEM_NEW(struct pending);

@@ -419,15 +419,6 @@ link_timespec(int64_t mono)
 	return (struct timespec){ mono / CLOCK_SECOND, mono % CLOCK_SECOND * 1000 };
 }
 
-int64_t
-link_now(void)
-{
-	struct timespec now;
-
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-	return now.tv_sec * CLOCK_SECOND + now.tv_nsec / 1000;
-}
-
 void
 link_hand_drain(struct link *l, int64_t deadline)
 {

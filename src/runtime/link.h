@@ -114,8 +114,4 @@ void link_hand_drain(struct link *l, int64_t deadline);
 
 /* A moment as pthread_cond_clockwait wants it. */
 struct timespec link_timespec(int64_t mono);
-/* CLOCK_MONOTONIC as the system has it, whatever clock a test has set: what
- * waits for another process cannot wait on a clock that stands. */
-int64_t link_now(void);
-
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The pool: one lock, two queues and a stack of idle workers. While tasks
- * wait, one worker at a time is called or started, the one that became idle
- * last, and it calls the next while work waits: a burst of short tasks is done
- * by few threads that stay awake, and does not make a thousand threads.
- * Threads that ended are joined by whoever comes next.
+ * The pool: one lock, two queues and a stack of idle workers. Whoever submits
+ * puts the task into a queue and wakes the worker that became idle last, but
+ * only if no other is on its way: a worker that took a task and left others
+ * wakes the next before it runs. So a burst of short tasks is done by the few
+ * threads that are awake, and a task that blocks holds up nobody; new threads
+ * come in the same chain. Workers sleep on a word of their own and are woken
+ * without the lock. Threads that ended are joined by whoever comes next.
  */
 #include "runtime/pool.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -22,11 +22,12 @@
  * some: newcomers wait longer, but never for ever. */
 #define BACK_TURN 16
 
+enum { ASLEEP, WOKEN };
+
 struct worker {
 	struct list node; /* in idle or gone */
 	struct pool *pool;
-	bool called; /* taken from idle, to look into the queues */
-	pthread_cond_t wake;
+	_Atomic uint32_t state; /* WOKEN is set with the lock, and out of idle */
 	pthread_t thread;
 };
 
@@ -39,11 +40,10 @@ struct pool {
 	struct list idle; /* most recent first */
 	struct list gone; /* ended, not joined */
 	pthread_cond_t ended;
-	_Atomic size_t queued; /* changed with the lock, read without by pool_full */
-	_Atomic unsigned idlers;
+	/* Changed with the lock, read without by pool_full. */
+	_Atomic size_t queued, idlers;
 	unsigned threads, turn;
-	bool waking;   /* a worker was called and does not run yet */
-	bool starting; /* a thread is on its way */
+	_Atomic bool coming; /* a thread was woken or started and is on its way */
 	bool closing;
 };
 
@@ -61,78 +61,89 @@ take_queued(struct pool *p)
 	return LIST_OWNER(node, struct task, node);
 }
 
-/* Waits until called: true; false when the worker should go. */
+/* With the lock: takes a worker out of idle, to be woken without it. */
+static struct worker *
+rouse(struct pool *p, struct list *node)
+{
+	struct worker *w = LIST_OWNER(node, struct worker, node);
+
+	list_remove(node);
+	p->idlers--;
+	atomic_store(&w->state, WOKEN);
+	return w;
+}
+
+/* Sleeps until roused, with the lock taken off; false: the worker should go. */
 static bool
-sleep_until_called(struct pool *p, struct worker *w)
+sleep_until_roused(struct pool *p, struct worker *w)
 {
 	int64_t patience = p->config.idle == 0 ? CLOCK_MINUTE : p->config.idle;
-	struct timespec until;
-	int error = 0;
+	int64_t until = thread_time() + patience;
 
-	CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-	patience += until.tv_nsec / 1000;
-	until.tv_sec += patience / CLOCK_SECOND;
-	until.tv_nsec = patience % CLOCK_SECOND * 1000;
-	w->called = false;
+	atomic_store(&w->state, ASLEEP);
 	list_add_first(&p->idle, &w->node);
 	p->idlers++;
-	while (!w->called && !p->closing) {
-		if (error == ETIMEDOUT && p->threads > p->config.min)
-			break;
-		error = error == ETIMEDOUT
-			    ? pthread_cond_wait(&w->wake, &p->lock)
-			    : pthread_cond_clockwait(&w->wake, &p->lock, CLOCK_MONOTONIC, &until);
+	while (atomic_load(&w->state) == ASLEEP) {
+		bool late;
+
+		pthread_mutex_unlock(&p->lock);
+		late = !thread_sleep(&w->state, ASLEEP, until);
+		pthread_mutex_lock(&p->lock);
+		if (!late || atomic_load(&w->state) != ASLEEP)
+			continue;
+		if (p->threads > p->config.min) {
+			(void)rouse(p, &w->node);
+			return false;
+		}
+		until = INT64_MAX;
 	}
-	if (w->called) {
-		p->waking = false;
-		return true;
-	}
-	list_remove(&w->node);
-	p->idlers--;
-	return false;
+	p->coming = false;
+	return true;
 }
 
 static void start_worker(struct pool *p);
 
-/* While tasks wait, one worker is on its way to them, and calls the next when
- * it has taken its own: short tasks are done by few threads that stay awake,
- * and long ones get a thread each all the same. */
-static void
-call_worker(struct pool *p)
+/* With the lock: whom to wake for what is queued, or NULL; starts a thread if
+ * all are at work. */
+static struct worker *
+next_worker(struct pool *p)
 {
-	struct list *node;
-
-	if (p->queued == 0 || p->waking || p->starting)
-		return;
-	node = list_take_first(&p->idle);
-	if (node != NULL) {
-		struct worker *w = LIST_OWNER(node, struct worker, node);
-
-		p->idlers--;
-		p->waking = w->called = true;
-		pthread_cond_signal(&w->wake);
-	} else if (p->threads < p->config.max) {
-		start_worker(p);
+	if (p->queued == 0 || p->coming)
+		return NULL;
+	if (!list_empty(&p->idle)) {
+		p->coming = true;
+		return rouse(p, p->idle.next);
 	}
+	if (p->threads < p->config.max)
+		start_worker(p);
+	return NULL;
+}
+
+static void
+wake(struct worker *w)
+{
+	if (w != NULL)
+		thread_wake(&w->state);
 }
 
 static void *
 worker_main(void *arg)
 {
-	struct worker *w = arg;
+	struct worker *w = arg, *next;
 	struct pool *p = w->pool;
 	struct task *t;
 
 	pthread_mutex_lock(&p->lock);
-	p->starting = false;
+	p->coming = false;
 	for (;;) {
 		t = take_queued(p);
-		if (t == NULL && !sleep_until_called(p, w))
+		if (t == NULL && (p->closing || !sleep_until_roused(p, w)))
 			break;
 		if (t == NULL)
 			continue;
-		call_worker(p);
+		next = next_worker(p);
 		pthread_mutex_unlock(&p->lock);
+		wake(next);
 		t->run(t);
 		pthread_mutex_lock(&p->lock);
 	}
@@ -152,7 +163,6 @@ join_gone(struct pool *p)
 		struct worker *w = LIST_OWNER(node, struct worker, node);
 
 		pthread_join(w->thread, NULL); /* it has left the lock, or will at once */
-		pthread_cond_destroy(&w->wake);
 		mem_free(w);
 	}
 }
@@ -165,16 +175,14 @@ start_worker(struct pool *p)
 
 	w->pool = p;
 	list_init(&w->node);
-	CHECK(pthread_cond_init(&w->wake, NULL) == 0);
 	if (thread_start(p->name, p->config.stack, worker_main, w, &w->thread) != STATUS_OK) {
 		if (p->threads == 0)
 			die("pool %s: no thread can be started", p->name);
-		pthread_cond_destroy(&w->wake);
 		mem_free(w);
 		return;
 	}
 	p->threads++;
-	p->starting = true;
+	p->coming = true;
 }
 
 struct pool *
@@ -200,60 +208,64 @@ pool_new(const struct pool_config *config)
 	return p;
 }
 
-/* With the lock. */
-static void
+/* With the lock: whom to wake without it, or NULL. */
+static struct worker *
 submit(struct pool *p, struct task *t, struct list *queue)
 {
 	list_add_last(queue, &t->node);
 	p->queued++;
+	join_gone(p);
+	return next_worker(p);
 }
 
-/* With the lock, after submitting. */
 static void
-care_for_queue(struct pool *p)
+submit_one(struct pool *p, struct task *t, struct list *queue)
 {
-	join_gone(p);
-	call_worker(p);
+	struct worker *w;
+
+	MAGIC_CHECK(p, POOL_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	w = submit(p, t, queue);
+	pthread_mutex_unlock(&p->lock);
+	wake(w);
 }
 
 void
 pool_run(struct pool *p, struct task *t)
 {
-	MAGIC_CHECK(p, POOL_MAGIC);
-	pthread_mutex_lock(&p->lock);
-	submit(p, t, &p->back);
-	care_for_queue(p);
-	pthread_mutex_unlock(&p->lock);
+	submit_one(p, t, &p->back);
 }
 
 void
 pool_run_front(struct pool *p, struct task *t)
 {
-	MAGIC_CHECK(p, POOL_MAGIC);
-	pthread_mutex_lock(&p->lock);
-	submit(p, t, &p->front);
-	care_for_queue(p);
-	pthread_mutex_unlock(&p->lock);
+	submit_one(p, t, &p->front);
 }
 
 void
 pool_run_front_all(struct pool *p, struct list *tasks)
 {
+	struct worker *w;
 	struct list *node;
 
 	MAGIC_CHECK(p, POOL_MAGIC);
 	pthread_mutex_lock(&p->lock);
-	while ((node = list_take_first(tasks)) != NULL)
-		submit(p, LIST_OWNER(node, struct task, node), &p->front);
-	care_for_queue(p);
+	while ((node = list_take_first(tasks)) != NULL) {
+		list_add_last(&p->front, node);
+		p->queued++;
+	}
+	join_gone(p);
+	w = next_worker(p);
 	pthread_mutex_unlock(&p->lock);
+	wake(w);
 }
 
 bool
 pool_full(struct pool *p)
 {
-	return atomic_load_explicit(&p->queued, memory_order_relaxed) != 0 &&
-	       atomic_load_explicit(&p->idlers, memory_order_relaxed) == 0;
+	size_t queued = atomic_load_explicit(&p->queued, memory_order_relaxed);
+
+	return queued > atomic_load_explicit(&p->idlers, memory_order_relaxed) + p->coming;
 }
 
 void
@@ -262,8 +274,8 @@ pool_free(struct pool *p)
 	MAGIC_CHECK(p, POOL_MAGIC);
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
-	LIST_EACH(&p->idle, node)
-	pthread_cond_signal(&LIST_OWNER(node, struct worker, node)->wake);
+	while (!list_empty(&p->idle))
+		thread_wake(&rouse(p, p->idle.next)->state);
 	while (p->threads > 0)
 		pthread_cond_wait(&p->ended, &p->lock);
 	pthread_mutex_unlock(&p->lock);
@@ -280,7 +292,7 @@ pool_facts_of(struct pool *p, struct pool_facts *out)
 {
 	pthread_mutex_lock(&p->lock);
 	out->threads = p->threads;
-	out->busy = p->threads - p->idlers;
+	out->busy = p->threads - (unsigned)p->idlers;
 	out->queued = p->queued;
 	pthread_mutex_unlock(&p->lock);
 }

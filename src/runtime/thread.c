@@ -6,8 +6,15 @@
  */
 #include "runtime/thread.h"
 
+#include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 
 #include "base/arena.h"
 
@@ -63,4 +70,29 @@ thread_start(const char *name, size_t stack, void *(*run)(void *arg), void *arg,
 	}
 	*out = thread;
 	return STATUS_OK;
+}
+
+int64_t
+thread_time(void)
+{
+	struct timespec now;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+	return now.tv_sec * CLOCK_SECOND + now.tv_nsec / 1000;
+}
+
+bool
+thread_sleep(_Atomic uint32_t *word, uint32_t value, int64_t until)
+{
+	const struct timespec at = { until / CLOCK_SECOND, until % CLOCK_SECOND * 1000 };
+	long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+	    until == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+
+	return r == 0 || errno != ETIMEDOUT;
+}
+
+void
+thread_wake(_Atomic uint32_t *word)
+{
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }

@@ -7,7 +7,10 @@
 #define RUNTIME_THREAD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -17,5 +20,14 @@
  * is cut to 15 bytes. LIMIT when the system has no room for another. */
 enum status thread_start(
     const char *name, size_t stack, void *(*run)(void *arg), void *arg, pthread_t *out) MUST_CHECK;
+
+/* CLOCK_MONOTONIC as the system has it, whatever clock a test has set: what
+ * waits for another process cannot wait on a clock that stands. */
+int64_t thread_time(void);
+/* A bed for one thread, without a lock: sleeps while *word is value, until the
+ * monotonic time (INT64_MAX: for ever); false when that has passed. May return
+ * early. thread_wake() is called after *word was changed. */
+bool thread_sleep(_Atomic uint32_t *word, uint32_t value, int64_t until);
+void thread_wake(_Atomic uint32_t *word);
 
 #endif
