@@ -289,14 +289,33 @@ acknowledge(struct stream *s)
 		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 }
 
+/* What is on its way is awaited by the read itself, for the short time that
+ * SO_RCVTIMEO holds, unless the rules say that the peer had its time. */
+static bool
+may_block(const struct stream *s)
+{
+	int64_t now;
+
+	if (s->patience == 0 || s->fd < 0)
+		return false;
+	now = clock_mono();
+	return patience_ends(s, now) > now + s->patience;
+}
+
 enum status
 stream_fill(struct stream *s)
 {
 	enum status st;
 	short events;
+	bool block = may_block(s);
 
-	while ((st = pull(s, false, &events)) == STATUS_AGAIN) {
+	/* What was received is acknowledged before the read blocks for more. */
+	if (block)
 		acknowledge(s);
+	while ((st = pull(s, block, &events)) == STATUS_AGAIN) {
+		if (!block)
+			acknowledge(s);
+		block = false;
 		st = stream_poll(s, events);
 		if (st != STATUS_OK)
 			return stream_break(s, st);
