@@ -32,11 +32,20 @@ ready(void *arg, struct session *s)
 
 /* ---- the door ---- */
 
+/* On the waiter's thread. A flood of connections makes one line a second. */
 static void
-refuse(const struct listener *l, int fd, const char *why)
+refuse(struct service *v, const struct listener *l, int fd, const char *why)
 {
+	int64_t now = clock_mono();
+
 	metric_add(METRIC_SESSIONS_REFUSED, 1);
-	LOG_INFO("session.refused", FIELD_STRING("listener", l->name), FIELD_STRING("why", why));
+	v->refused++;
+	if (now - v->refused_logged >= CLOCK_SECOND) {
+		LOG_INFO("session.refused", FIELD_STRING("listener", l->name),
+		    FIELD_STRING("why", why), FIELD_U64("times", v->refused));
+		v->refused = 0;
+		v->refused_logged = now;
+	}
 	if (l->class->busy != NULL && l->tls != TLS_IMPLICIT)
 		(void)send(fd, l->class->busy, strlen(l->class->busy), MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)close(fd);
@@ -108,7 +117,7 @@ admit(struct service *v, const struct listener *l, int fd, const struct sockaddr
 	if (full || !enlist(v, s)) {
 		if (s->limit_key != 0)
 			limits_leave(v->limits, s->limit_key);
-		refuse(l, fd, full ? "address" : "sessions");
+		refuse(v, l, fd, full ? "address" : "sessions");
 		mem_free(s);
 		return;
 	}
@@ -406,6 +415,9 @@ service_facts_of(struct service *v, struct service_facts *out)
 	struct pool_facts pool;
 
 	MAGIC_CHECK(v, SERVICE_MAGIC);
+	*out = (struct service_facts){ 0 };
+	if (v->pool == NULL)
+		return;
 	pool_facts_of(v->pool, &pool);
 	pthread_mutex_lock(&v->lock);
 	out->sessions = v->count;
