@@ -33,6 +33,7 @@ struct toy {
 static _Atomic uint64_t versions[TOPICS + 1];
 static atomic_uint runs_by[WAKE_STOP + 1];
 static atomic_uint done_count;
+static atomic_uint visits_over;
 
 /* WATCH n, ECHO text, SLEEP (a time comes), TAKE (waits for a thousand octets
  * that never come), PEER, QUIT. */
@@ -476,6 +477,68 @@ a_thousand_sessions_lose_no_event(void **state)
 	close(h.listener.fd);
 }
 
+/* Clients that come, watch, and go in one of four ways. */
+static void *
+visitors_main(void *arg)
+{
+	struct crowd *c = arg;
+	struct dice d = { c->seed };
+	uint64_t version;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		int fd = dial(c->house);
+
+		say_in_pieces(&d, fd, TEXT("WATCH 1\r\n"));
+		switch (roll(&d, 4)) {
+		case 0: /* in the middle of a line */
+			say(fd, TEXT("ECH"));
+			break;
+		case 1: /* properly */
+			say(fd, TEXT("QUIT\r\n"));
+			hear_past_notices(fd, "hello", &version);
+			hear_past_notices(fd, "watching 1", &version);
+			hear_past_notices(fd, "bye", &version);
+			break;
+		case 2: /* with unread answers */
+			hear_past_notices(fd, "hello", &version);
+			break;
+		default: /* at once */
+			break;
+		}
+		close(fd);
+	}
+	atomic_fetch_add(&visits_over, 1);
+	return NULL;
+}
+
+static void
+sessions_end_while_events_come(void **state)
+{
+	static struct crowd crowds[3];
+	struct house h = { .config = { .workers_max = 6, .idle = CLOCK_HOUR } };
+	pthread_t threads[3];
+	struct service_facts facts;
+
+	atomic_store(&done_count, 0);
+	atomic_store(&visits_over, 0);
+	house_open(&h);
+	for (unsigned i = 0; i < 3; i++) {
+		crowds[i] = (struct crowd){ .house = &h, .count = 200, .seed = i + 10 };
+		assert_int_equal(pthread_create(&threads[i], NULL, visitors_main, &crowds[i]), 0);
+	}
+	do {
+		atomic_fetch_add(&versions[1], 1);
+		service_publish(h.service, 1);
+		service_facts_of(h.service, &facts);
+		sched_yield();
+	} while (atomic_load(&visits_over) < 3 || facts.sessions > 0);
+	for (unsigned i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(done_count, 600);
+	assert_false(service_watched(h.service, 1));
+	house_close(&h);
+}
+
 static void
 times(void **state)
 {
@@ -632,6 +695,7 @@ main(void)
 		cmocka_unit_test(who_came_early),
 		cmocka_unit_test(over_a_unix_socket),
 		cmocka_unit_test(a_thousand_sessions_lose_no_event),
+		cmocka_unit_test(sessions_end_while_events_come),
 		cmocka_unit_test(times),
 		cmocka_unit_test(a_full_house),
 		cmocka_unit_test(proxied_clients_count_by_their_own_address),
