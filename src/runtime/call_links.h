@@ -32,7 +32,7 @@ struct calls {
 	struct map rows; /* number -> struct served */
 	struct pool *pool;
 	int64_t started; /* wall clock */
-	int64_t timeout, patience;
+	_Atomic int64_t timeout, patience;
 
 	pthread_mutex_t callback; /* held around functions of the role */
 	bool muted;		  /* with callback: they are not called */
@@ -57,6 +57,8 @@ enum status calls_link(struct calls *c, int fd, enum role peer, unsigned instanc
 enum status calls_link_tagged(
     struct calls *c, int fd, enum role peer, unsigned instance, uint64_t tag) MUST_CHECK;
 void calls_open(struct calls *c);
+/* How long calls wait for a peer and its answer; 0: as usual. */
+void calls_be_patient(struct calls *c, int64_t microseconds);
 /* Refuses new requests and waits for those in hand, streams excepted. Then no
  * handler, no `lost` and no function of a stream is called any more; calls to
  * others can still be made. */

@@ -17,6 +17,13 @@
 #define PATIENCE (10 * CLOCK_SECOND)
 #define IN_FLIGHT_MAX 4096
 
+void
+calls_be_patient(struct calls *c, int64_t microseconds)
+{
+	c->timeout = microseconds != 0 ? microseconds : TIMEOUT;
+	c->patience = microseconds != 0 ? microseconds : c->config.no_patience ? 0 : PATIENCE;
+}
+
 struct calls *
 calls_new(const struct calls_config *config)
 {
@@ -26,8 +33,7 @@ calls_new(const struct calls_config *config)
 	c->refs = 1;
 	c->config = *config;
 	c->started = clock_wall();
-	c->timeout = TIMEOUT;
-	c->patience = config->no_patience ? 0 : PATIENCE;
+	calls_be_patient(c, 0);
 	CHECK(pthread_mutex_init(&c->callback, NULL) == 0);
 	CHECK(pthread_mutex_init(&c->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&c->changed, NULL) == 0);

@@ -62,6 +62,8 @@ send_packet(int fd, struct text packet, const int *fds, unsigned fd_count)
 	while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return STATUS_OK;
+	if (errno == EAGAIN)
+		return STATUS_AGAIN;
 	return errno == EMSGSIZE ? STATUS_LIMIT : STATUS_CLOSED;
 }
 

@@ -92,8 +92,8 @@ struct control_message {
 	char *packet;
 };
 
-/* Never waits: a peer whose socket is full is not listening any more. The
- * descriptors stay the caller's. */
+/* Never waits: a peer whose socket is full (AGAIN) is not listening any more.
+ * LIMIT: too large. CLOSED: the peer has gone. The descriptors stay the caller's. */
 enum status control_send(int fd, enum control_type type, const void *record, const int *fds,
     unsigned fd_count) MUST_CHECK;
 /* Waits for the next message unless the descriptor is non-blocking (AGAIN).

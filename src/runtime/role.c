@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,6 +20,9 @@
 #include "runtime/control.h"
 #include "runtime/sandbox.h"
 #include "runtime/thread.h"
+
+/* For peers that start at the same time: a store may have to replay its log. */
+#define BEGIN_PATIENCE (10 * CLOCK_MINUTE)
 
 /* What the main thread is to do. */
 struct order {
@@ -248,6 +252,7 @@ set_up(struct role_process *p)
 	const struct role_start *s = &p->start;
 
 	leave_signals();
+	(void)prctl(PR_SET_NAME, "mailstead"); /* not "exe", as it was executed */
 	log_set_role(role_word(s->role));
 	log_set_format((enum log_format)s->log_format);
 	log_set_level((enum log_level)s->log_level);
@@ -308,8 +313,10 @@ start(struct role_process *p, struct failure *f)
 	if (make_calls(p, f) != STATUS_OK)
 		return "serve";
 	tell(CONTROL_READY, &(struct control_READY){ 0 });
+	calls_be_patient(p->calls, BEGIN_PATIENCE);
 	if (p->ops->begin(p->context, p->calls, f) != STATUS_OK)
 		return "begin";
+	calls_be_patient(p->calls, 0);
 	calls_open(p->calls);
 	tell(CONTROL_SERVING, &(struct control_SERVING){ 0 });
 	LOG_INFO("role.serving", FIELD_U64("instance", p->start.instance));

@@ -111,10 +111,9 @@ add_all(scmp_filter_ctx filter, unsigned sets)
 	for (size_t i = 0; i < ARRAY_LEN(whole); i++)
 		if ((whole[i].set & sets) != 0)
 			error |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, whole[i].number, 0);
-	/* All threads at once; a tree instead of a list; refusals are logged. */
+	/* All threads at once; a tree instead of a list. */
 	error |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	error |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	error |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
 	return error;
 }
 

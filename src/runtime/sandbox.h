@@ -5,10 +5,10 @@
  * One table says for each role what it may: see sandbox.c. Applied once, when
  * start-up has opened what the role needs.
  *
- * What is not allowed fails with EPERM (from Landlock: EACCES) and goes to the
- * kernel's audit log; it does not end the process. A refused call gives an
- * intruder nothing, while killing would make each harmless call that a library
- * adds one day into an outage. Refused to every role: executing, making
+ * What is not allowed fails with EPERM (from Landlock: EACCES); it does not end
+ * the process. A refused call gives an intruder nothing, while killing would
+ * make each harmless call that a library adds one day into an outage; "strace
+ * -f -e status=failed" shows what is refused. Refused to every role: executing, making
  * executable memory, new processes, ptrace, mounts, and making sockets except
  * where the row of the role says so.
  */

@@ -121,6 +121,36 @@ applying(void **state)
 }
 
 static void
+texts(void **state)
+{
+	const struct setting_row *row = setting_row(SET_STORE_POSTMASTER);
+	struct buffer b = BUFFER_INIT;
+	char value[64], cut[4], huge[1000];
+
+	assert_int_equal(row->type, SETTING_TEXT);
+	memset(huge, 'x', sizeof(huge));
+	assert_true((int64_t)sizeof(huge) > row->high);
+	assert_ok(setting_apply(SET_STORE_POSTMASTER, TEXT(" me@example.org ")));
+	setting_text(SET_STORE_POSTMASTER, value, sizeof(value));
+	assert_string_equal(value, "me@example.org");
+	setting_text(SET_STORE_POSTMASTER, cut, sizeof(cut));
+	assert_string_equal(cut, "me@");
+	setting_print(SET_STORE_POSTMASTER, setting(SET_STORE_POSTMASTER), &b);
+	assert_string_equal(buffer_string(&b), "me@example.org");
+	log_set_fd(-1);
+	assert_int_equal(setting_apply(SET_STORE_POSTMASTER, TEXT("two\nlines")), STATUS_INVALID);
+	assert_int_equal(
+	    setting_apply(SET_STORE_POSTMASTER, (struct text){ huge, sizeof(huge) }), STATUS_LIMIT);
+	log_set_fd(STDERR_FILENO);
+	setting_text(SET_STORE_POSTMASTER, value, sizeof(value));
+	assert_string_equal(value, "me@example.org");
+	assert_ok(setting_apply(SET_STORE_POSTMASTER, TEXT_EMPTY));
+	setting_text(SET_STORE_POSTMASTER, value, sizeof(value));
+	assert_string_equal(value, "");
+	buffer_done(&b);
+}
+
+static void
 the_log_follows_its_level(void **state)
 {
 	assert_ok(setting_apply(SET_LOG_LEVEL, TEXT("3")));
@@ -172,6 +202,7 @@ main(void)
 		cmocka_unit_test(sizes_and_times),
 		cmocka_unit_test(refusals_say_what_is_wanted),
 		cmocka_unit_test(applying),
+		cmocka_unit_test(texts),
 		cmocka_unit_test(the_log_follows_its_level),
 		cmocka_unit_test(the_document_is_of_this_table),
 	};
