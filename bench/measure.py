@@ -179,8 +179,8 @@ def pss_of(pid):
 
 
 def disk(folder):
-    """Bytes that the blocks of all files and folders below take."""
-    seen, total = set(), 0
+    """Bytes that the blocks of a file take, or of all below a folder."""
+    seen, total = set(), os.stat(folder).st_blocks * 512 if os.path.isfile(folder) else 0
     for where, _, names in os.walk(folder):
         for path in [where] + [os.path.join(where, n) for n in names]:
             with contextlib.suppress(FileNotFoundError):
