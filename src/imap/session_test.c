@@ -681,6 +681,56 @@ large_messages(void **state)
 	talk_end(&t);
 }
 
+/* The sample connection of RFC 3501 8, with our words behind the OKs. */
+static void
+the_dialogue_of_the_rfc(void **state)
+{
+	static const char header[] =
+	    "Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\r\n"
+	    "From: Terry Gray <gray@cac.washington.edu>\r\n"
+	    "Subject: IMAP4rev1 WG mtg summary and minutes\r\n"
+	    "To: imap@cac.washington.edu\r\n"
+	    "cc: minutes@CNRI.Reston.VA.US, John Klensin <KLENSIN@MIT.EDU>\r\n"
+	    "Message-Id: <B27397-0100000@cac.washington.edu>\r\n"
+	    "MIME-Version: 1.0\r\n"
+	    "Content-Type: TEXT/PLAIN; CHARSET=US-ASCII\r\n\r\n";
+	struct buffer mail = BUFFER_INIT;
+	struct talk t;
+
+	sign_in(&t);
+	HAS(&t, "a001 CREATE Minutes\r\n", "a001 OK");
+	for (int i = 0; i < 11; i++)
+		append_to(&t, "Minutes", "(\\Seen) ", MAIL_A);
+	buffer_add_string(&mail, header);
+	for (int i = 0; i < 92; i++)
+		buffer_addf(&mail, "line %0*d\r\n", i < 88 ? 26 : 24, i);
+	append_to(&t, "Minutes", "(\\Seen) \"17-Jul-1996 02:44:25 -0700\" ", buffer_string(&mail));
+	HAS(&t, "a002 select minutes\r\n", "a002 NO [NONEXISTENT]");
+	HAS(&t, "a002 select \"Minutes\"\r\n", "a002 OK [READ-WRITE]");
+	SAYS(&t, "a003 fetch 12 full\r\n",
+	    "* 12 FETCH (FLAGS (\\Seen \\Recent) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" "
+	    "RFC822.SIZE 3370 ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" "
+	    "\"IMAP4rev1 WG mtg summary and minutes\" "
+	    "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
+	    "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
+	    "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
+	    "((NIL NIL \"imap\" \"cac.washington.edu\")) "
+	    "((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")"
+	    "(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL "
+	    "\"<B27397-0100000@cac.washington.edu>\") "
+	    "BODY (\"text\" \"plain\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 3028 92))\r\n"
+	    "a003 OK FETCH done\r\n");
+	buffer_clear(&mail);
+	buffer_addf(&mail, "* 12 FETCH (BODY[HEADER] {%zu}\r\n%s)\r\na004 OK FETCH done\r\n",
+	    sizeof(header) - 1, header);
+	SAYS(&t, "a004 fetch 12 body[header]\r\n", buffer_string(&mail));
+	SAYS(&t, "a005 store 12 +flags \\deleted\r\n",
+	    "* 12 FETCH (FLAGS (\\Deleted \\Seen \\Recent))\r\na005 OK STORE done\r\n");
+	SAYS(&t, "a006 logout\r\n", "* BYE Goodbye\r\na006 OK LOGOUT done\r\n");
+	buffer_done(&mail);
+	talk_end(&t);
+}
+
 static void
 too_many_sessions(void **state)
 {
@@ -725,6 +775,7 @@ main(void)
 		cmocka_unit_test(the_store_forgets_and_is_asked_again),
 		cmocka_unit_test(a_mailbox_that_is_deleted),
 		cmocka_unit_test(large_messages),
+		cmocka_unit_test(the_dialogue_of_the_rfc),
 		cmocka_unit_test(too_many_sessions),
 	};
 
