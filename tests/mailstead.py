@@ -109,7 +109,7 @@ class Mailstead:
         deadline = time.monotonic() + seconds
         while len(re.findall(pattern, self.log())) < count:
             assert time.monotonic() < deadline, f"no {pattern} in\n{self.log()[-4000:]}"
-            time.sleep(0.05)
+            time.sleep(0.05)  # polls: the log
 
     def sanitizer_reports(self):
         said = []
