@@ -28,10 +28,7 @@ imap_cmd_idle(struct command *c)
 		return IMAP_MORE;
 	/* First the watch, then the look: nothing falls between them. Where the
 	 * store is away the client idles on, and relinking wakes the session. */
-	if (imap_watch_enter(im, &c->arena) == STATUS_OK &&
-	    imap_changes_after(c, true) == STATUS_NOT_FOUND) {
-		imap_push(c);
-		return imap_bye(im, "The selected mailbox was deleted");
-	}
+	if (imap_watch_enter(im, &c->arena) == STATUS_OK)
+		c->poll = true;
 	return IMAP_MORE;
 }

@@ -76,6 +76,7 @@ imap_failed(struct command *c, enum status st, const struct failure *f)
 	}
 	if (f != NULL && f->client[0] != '\0')
 		words = f->client;
+	c->denied = st == STATUS_DENIED;
 	return imap_no(c, code, words);
 }
 

@@ -98,14 +98,38 @@ tell_changes(struct command *c)
 	return st;
 }
 
+/* Why a session whose news cannot be told any more must end; NULL: it goes on. */
+static const char *
+no_more_news(enum status st)
+{
+	if (st == STATUS_NOT_FOUND)
+		return "The selected mailbox was deleted";
+	if (st == STATUS_DENIED)
+		return "Your sign-in is not valid any more, sign in again";
+	return NULL;
+}
+
+/* Whether the store takes the token at all. */
+static bool
+token_lives(struct command *c)
+{
+	const struct store_quota_request req = { .token = c->im->token };
+	struct store_quota_reply r;
+
+	return store_quota(c->im->server->calls, &req, &c->arena, &r, NULL) != STATUS_DENIED;
+}
+
 static enum outcome
 finish(struct command *c)
 {
 	struct imap *im = c->im;
+	const char *over = no_more_news(tell_changes(c));
 
-	if (tell_changes(c) == STATUS_NOT_FOUND) {
+	if (over == NULL && c->denied && !token_lives(c))
+		over = no_more_news(STATUS_DENIED);
+	if (over != NULL) {
 		imap_push(c);
-		return imap_bye(im, "The selected mailbox was deleted");
+		return imap_bye(im, over);
 	}
 	im->errors = c->word[0] == 'B' ? im->errors + 1 : 0;
 	imap_finish(c);
@@ -133,12 +157,16 @@ run_row(struct command *c)
 static enum outcome
 conclude(struct command *c, enum outcome what)
 {
+	const char *over = NULL;
+
 	if (what == IMAP_DONE) {
 		end_more(c->im);
 		return finish(c);
 	}
+	if (what == IMAP_MORE && c->poll) /* IDLE begins with the news */
+		over = no_more_news(tell_changes(c));
 	imap_push(c);
-	return what;
+	return over == NULL ? what : imap_bye(c->im, over);
 }
 
 static enum outcome
@@ -278,6 +306,7 @@ imap_run(struct session *s, enum wake why)
 {
 	struct imap *im = (struct imap *)s;
 	enum next next = NEXT_CLOSE;
+	const char *over;
 
 	switch (why) {
 	case WAKE_START:
@@ -287,8 +316,9 @@ imap_run(struct session *s, enum wake why)
 	case WAKE_INPUT:
 		break;
 	case WAKE_EVENT:
-		if (event(im) == STATUS_NOT_FOUND) {
-			(void)imap_bye(im, "The selected mailbox was deleted");
+		over = no_more_news(event(im));
+		if (over != NULL) {
+			(void)imap_bye(im, over);
 			return NEXT_CLOSE;
 		}
 		break;

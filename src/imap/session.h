@@ -117,6 +117,7 @@ struct command {
 	/* the tagged reply */
 	const char *word;
 	struct text code, words;
+	bool denied; /* the store said no: perhaps to the token */
 	/* changes */
 	bool poll; /* ask the store for changes at the end */
 	/* Changes that the client need not hear of again. */

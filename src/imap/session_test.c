@@ -651,6 +651,34 @@ a_mailbox_that_is_deleted(void **state)
 	talk_end(&t);
 }
 
+/* A sign-in that ended, by time or because the account was suspended, ends
+ * what rests on it: a session in IDLE would otherwise never hear again. */
+static void
+a_token_that_died(void **state)
+{
+	struct arena a = ARENA_INIT;
+	const struct store_account_set_request req = {
+		.address = TEXT("carol@demo.test"), .change = ACCOUNT_SUSPENDED, .value = 1
+	};
+	struct store_account_set_reply r;
+	struct talk t, other;
+
+	house_add_account(&house, "carol@demo.test");
+	(void)begin(&t, &plain);
+	HAS(&t, "a1 LOGIN carol@demo.test demo\r\n", "a1 OK");
+	(void)begin(&other, &plain);
+	HAS(&other, "b1 LOGIN carol@demo.test demo\r\nb2 SELECT INBOX\r\nb3 IDLE\r\n", "+ idling");
+	HAS(&t, "a2 DELETE INBOX\r\n", "a2 NO [CANNOT]");
+	assert_ok(store_account_set(house.admin, &req, &a, &r, NULL));
+	arena_done(&a);
+	HAS(&t, "a3 LIST \"\" *\r\n", "* BYE Your sign-in is not valid any more");
+	assert_int_equal(t.next, NEXT_CLOSE);
+	assert_string_equal(talk_run(&other, TEXT_EMPTY, WAKE_EVENT),
+	    "* BYE Your sign-in is not valid any more, sign in again\r\n");
+	talk_end(&t);
+	talk_end(&other);
+}
+
 /* A message larger than a piece, byte for byte. */
 static void
 large_messages(void **state)
@@ -774,6 +802,7 @@ main(void)
 		cmocka_unit_test(idle),
 		cmocka_unit_test(the_store_forgets_and_is_asked_again),
 		cmocka_unit_test(a_mailbox_that_is_deleted),
+		cmocka_unit_test(a_token_that_died),
 		cmocka_unit_test(large_messages),
 		cmocka_unit_test(the_dialogue_of_the_rfc),
 		cmocka_unit_test(too_many_sessions),

@@ -6,33 +6,54 @@
  */
 #include "imap/write.h"
 
+#include <string.h>
+
 #include "codec/date.h"
 #include "imap/grammar.h"
 #include "imap/names.h"
 
 #define QUOTED_MAX 1000 /* longer strings are literals: some clients' line buffers */
 
-static bool
+/* QUOTED_PLAIN: goes between quotes as it is; QUOTED_ESCAPED: with escapes. */
+enum quoted { QUOTED_PLAIN, QUOTED_ESCAPED, QUOTED_NOT };
+
+static enum quoted
 fits_quotes(struct text t)
 {
+	enum quoted fits = QUOTED_PLAIN;
+
 	if (t.len > QUOTED_MAX)
-		return false;
-	for (size_t i = 0; i < t.len; i++)
+		return QUOTED_NOT;
+	for (size_t i = 0; i < t.len; i++) {
 		if (t.ptr[i] < 0x20 || t.ptr[i] > 0x7e)
-			return false;
-	return true;
+			return QUOTED_NOT;
+		if (t.ptr[i] == '"' || t.ptr[i] == '\\')
+			fits = QUOTED_ESCAPED;
+	}
+	return fits;
 }
 
+/* At most two octets for each, and the quotes: one reservation. */
 static void
-write_quoted(struct buffer *out, struct text t)
+write_quoted(struct buffer *out, struct text t, bool escaped)
 {
-	buffer_add_byte(out, '"');
-	for (size_t i = 0; i < t.len; i++) {
+	char *to = buffer_room(out, 2 * t.len + 2);
+	size_t n = 0;
+
+	if (to == NULL)
+		return;
+	to[n++] = '"';
+	if (!escaped && t.len > 0)
+		memcpy(to + n, t.ptr, t.len);
+	if (!escaped)
+		n += t.len;
+	for (size_t i = 0; escaped && i < t.len; i++) {
 		if (t.ptr[i] == '"' || t.ptr[i] == '\\')
-			buffer_add_byte(out, '\\');
-		buffer_add_byte(out, t.ptr[i]);
+			to[n++] = '\\';
+		to[n++] = t.ptr[i];
 	}
-	buffer_add_byte(out, '"');
+	to[n++] = '"';
+	buffer_added(out, n);
 }
 
 void
@@ -46,8 +67,10 @@ imap_write_literal_head(struct buffer *out, uint64_t octets)
 void
 imap_write_string(struct buffer *out, struct text t)
 {
-	if (fits_quotes(t)) {
-		write_quoted(out, t);
+	enum quoted fits = fits_quotes(t);
+
+	if (fits != QUOTED_NOT) {
+		write_quoted(out, t, fits == QUOTED_ESCAPED);
 		return;
 	}
 	imap_write_literal_head(out, t.len);
