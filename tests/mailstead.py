@@ -177,8 +177,14 @@ class Mailstead:
         """Ends it and all its roles at once, as a loss of power would."""
         if self.process is None:
             return
+        group = self.process.pid
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(group, signal.SIGKILL)
+            self.process.wait()
+            deadline = time.monotonic() + STOP_SECONDS
+            while time.monotonic() < deadline:  # the roles hold ports and locks until they are gone
+                os.killpg(group, 0)
+                time.sleep(0.01)  # polls: the process group
         self.process.wait()
         self.process.stdout.close()
         self.process = None
