@@ -592,7 +592,7 @@ def check_parts(wire, name, number, items):
         one = wire.fetch(number, f"BODY.PEEK[{section}] BODY.PEEK[{section}.MIME]")[number]
         octets = one[f"BODY[{section}]".encode()]
         assert octets is not None and len(octets) == int(body[6]), (name, section, body[:7])
-        if body[0].upper() == b"MESSAGE" and len(body) > 8 and isinstance(body[8], list):
+        if [w.upper() for w in body[:2]] == [b"MESSAGE", b"RFC822"]:
             inner = wire.fetch(number, f"BODY.PEEK[{section}.HEADER] BODY.PEEK[{section}.TEXT]")[number]
             assert inner[f"BODY[{section}.HEADER]".encode()] + inner[f"BODY[{section}.TEXT]".encode()] == octets, name
 
