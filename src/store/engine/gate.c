@@ -14,15 +14,10 @@
 void
 gate_init(struct gate *g)
 {
-	pthread_condattr_t attr;
-
 	*g = (struct gate){ .users = 0 };
 	CHECK(pthread_mutex_init(&g->lock, NULL) == 0);
-	CHECK(pthread_condattr_init(&attr) == 0);
-	CHECK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	CHECK(pthread_cond_init(&g->opened, &attr) == 0);
-	CHECK(pthread_cond_init(&g->left, &attr) == 0);
-	(void)pthread_condattr_destroy(&attr);
+	CHECK(pthread_cond_init(&g->opened, NULL) == 0);
+	CHECK(pthread_cond_init(&g->left, NULL) == 0);
 }
 
 void
@@ -64,15 +59,18 @@ gate_close(struct gate *g, int64_t microseconds)
 {
 	int64_t until = inbox_now() + microseconds;
 	struct timespec t = { (time_t)(until / 1000000), (long)(until % 1000000) * 1000 };
+	bool alone;
 	int e = 0;
 
 	pthread_mutex_lock(&g->lock);
 	atomic_store(&g->closed, true);
-	while (atomic_load(&g->users) > 0 && e == 0)
-		e = pthread_cond_timedwait(&g->left, &g->lock, &t);
+	/* Once is enough: who comes after that counts for a moment, sees that it
+	 * is closed, and goes. */
+	while (!(alone = atomic_load(&g->users) == 0) && e == 0)
+		e = pthread_cond_clockwait(&g->left, &g->lock, CLOCK_MONOTONIC, &t);
 	pthread_mutex_unlock(&g->lock);
 	CHECK(e == 0 || e == ETIMEDOUT);
-	if (atomic_load(&g->users) == 0)
+	if (alone)
 		return true;
 	gate_open(g);
 	return false;
