@@ -68,7 +68,6 @@ instance_join(const struct options *o, struct instance *out)
 	struct instance i = { .calls = NULL };
 	const char *dir;
 	char path[108];
-	enum status s;
 	int code = find_dir(o, &i.arena, &dir);
 
 	if (code != EXIT_DONE) {
@@ -77,7 +76,7 @@ instance_join(const struct options *o, struct instance *out)
 	}
 	if ((size_t)snprintf(path, sizeof(path), "%s/operator.sock", dir) >= sizeof(path))
 		code = refused("the name of the data folder is too long: %s", dir);
-	else if ((s = role_join_as_admin(path, &i.calls, &i.failure)) != STATUS_OK)
+	else if (role_join_as_admin(path, &i.calls, &i.failure) != STATUS_OK)
 		code = refused("%s: %s", dir,
 		    i.failure.client[0] != '\0' ? i.failure.client : "no instance runs here");
 	if (code != EXIT_DONE)

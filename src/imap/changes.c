@@ -156,6 +156,7 @@ ask(struct news *n, bool expunges)
 		st = tell_all_newer(n, req.since);
 	else
 		tell_rows(n, r.rows);
+	n->unknown = NULL;
 	runs_done(&unknown);
 	return st;
 }
