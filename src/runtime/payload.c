@@ -9,10 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
+#define SEAL_TRIES 20
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 static enum status
@@ -110,6 +114,21 @@ spool_add(struct spool *s, struct text bytes)
 	return STATUS_OK;
 }
 
+/* The kernel says EBUSY while it holds a page of the file itself for a moment
+ * (on its way to a list, being moved); it waits a little, and so do we. */
+static enum status
+seal(int fd)
+{
+	for (int i = 0; i < SEAL_TRIES; i++) {
+		if (fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+			return STATUS_OK;
+		if (errno != EBUSY)
+			break;
+	}
+	LOG_WARN("payload.not-sealed", FIELD_STRING("why", strerror(errno)));
+	return STATUS_UNAVAILABLE;
+}
+
 enum status
 spool_payload(struct spool *s, struct payload *out)
 {
@@ -125,8 +144,9 @@ spool_payload(struct spool *s, struct payload *out)
 		st = spill(s);
 		if (st != STATUS_OK)
 			return st;
-		if (fcntl(s->fd, F_ADD_SEALS, SEALS) != 0)
-			return STATUS_UNAVAILABLE;
+		st = seal(s->fd);
+		if (st != STATUS_OK)
+			return st;
 		s->map = map_bytes(s->fd, s->len);
 		if (s->map == NULL)
 			return STATUS_UNAVAILABLE;
@@ -196,8 +216,8 @@ payload_seal(struct text bytes, int *fd)
 	if (st != STATUS_OK)
 		return st;
 	st = write_all(made, bytes);
-	if (st == STATUS_OK && fcntl(made, F_ADD_SEALS, SEALS) != 0)
-		st = STATUS_UNAVAILABLE;
+	if (st == STATUS_OK)
+		st = seal(made);
 	if (st != STATUS_OK) {
 		(void)close(made);
 		return st;
