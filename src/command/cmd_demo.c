@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -127,22 +129,13 @@ print_table(const struct demo *d)
 	fflush(stdout);
 }
 
-/* In a child: the monitor itself makes no calls and reads no answers. */
-static void
-furnish(void *arg)
+_Noreturn static void
+furnish_and_leave(const struct demo *d, int monitor)
 {
-	const struct demo *d = arg;
 	struct options o = { .dir = d->dir };
 	struct instance i;
-	int code;
-	pid_t child = fork();
+	int code = instance_join(&o, &i);
 
-	if (child != 0) {
-		if (child < 0)
-			LOG_ALARM("demo.fork", FIELD_STRING("why", strerror(errno)));
-		return;
-	}
-	code = instance_join(&o, &i);
 	if (code == EXIT_DONE) {
 		code = populate(&i, d);
 		instance_leave(&i);
@@ -150,8 +143,30 @@ furnish(void *arg)
 	if (code == EXIT_DONE)
 		print_table(d);
 	else
-		kill(getppid(), SIGTERM);
+		(void)pidfd_send_signal(monitor, SIGTERM, NULL, 0);
 	_exit(code);
+}
+
+/* In a process of its own: the monitor itself makes no calls and reads no
+ * answers. It is a grandchild, so that not the monitor has to wait for its
+ * end: that knows roles only. */
+static void
+furnish(void *arg)
+{
+	int monitor = pidfd_open(getpid(), 0);
+	pid_t child = fork(), grandchild;
+
+	if (child == 0) {
+		grandchild = fork();
+		if (grandchild == 0)
+			furnish_and_leave(arg, monitor);
+		_exit(grandchild < 0);
+	}
+	if (child < 0)
+		LOG_ALARM("demo.fork", FIELD_STRING("why", strerror(errno)));
+	else
+		(void)waitpid(child, NULL, 0);
+	close(monitor);
 }
 
 /* ---- the folder ---- */
