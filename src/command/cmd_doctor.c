@@ -8,6 +8,7 @@
 #include "runtime/metrics.h"
 #include "runtime/runtime_calls.h"
 #include "runtime/sandbox.h"
+#include "runtime/settings.h"
 #include "store/calls.h"
 
 #define NOTES_MAX 100
@@ -133,6 +134,27 @@ look_at_domains(struct checkup *c)
 		note(c, "no domain yet: mailstead domain add NAME");
 }
 
+/* Mail for "postmaster" must have somebody to read it (RFC 5321 4.5.1). */
+static void
+look_at_postmaster(struct checkup *c)
+{
+	struct text name = text_of(setting_row(SET_STORE_POSTMASTER)->name);
+	struct store_settings_request q = { 0 };
+	struct store_settings_reply r;
+	enum status s = store_settings(c->i->calls, &q, &c->i->arena, &r, &c->i->failure);
+	bool named = false;
+
+	if (s != STATUS_OK) {
+		note(c, "the store does not tell its settings: %s", status_word(s));
+		return;
+	}
+	for (uint32_t k = 0; k < r.names.count && k < r.values.count; k++)
+		named = named || (text_equal(r.names.at[k], name) && r.values.at[k].len > 0);
+	if (!named)
+		note(c, "mail for postmaster reaches nobody: mailstead set %.*s ADDRESS",
+		    TEXT_ARG(name));
+}
+
 static void
 print_notes(struct checkup *c)
 {
@@ -165,6 +187,7 @@ command_doctor(const struct command *c, const struct options *o)
 	}
 	look_at_roles(&k);
 	look_at_domains(&k);
+	look_at_postmaster(&k);
 	if (out.as_json) {
 		json_array_end(&out.json);
 		json_key(&out.json, "notes");
