@@ -2,10 +2,12 @@
 """The operator's commands against a running demo: each verb, its JSON, its exit
 codes, and that what it changed is so for mail apps at once."""
 
+import ctypes
 import hashlib
 import imaplib
 import json
 import os
+import re
 import smtplib
 import subprocess
 import tempfile
@@ -42,6 +44,74 @@ def test_help_and_usage():
         done = subprocess.run([binary(), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == code, (arguments, done)
         assert done.stdout + done.stderr
+
+
+def commands():
+    """Every command that --help names."""
+    said = subprocess.run([binary(), "--help"], capture_output=True, text=True, check=True).stdout
+    return re.findall(r"^  (\S+)", said, re.M)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_helps_and_refuses(command, tmp_path):
+    """--help is 0, a wrong use 2 before anything is asked of an instance, and no instance 1."""
+    def said(*arguments):
+        return subprocess.run([binary(), command, *arguments], capture_output=True, text=True, check=False)
+
+    told = said("--help")
+    assert told.returncode == 0 and f"usage: mailstead {command}" in told.stdout and not told.stderr
+    for wrong in (["--nonsense"], ["a", "b", "c", "d", "e"], ["--dir"]):
+        done = said(*wrong)
+        assert done.returncode == 2 and f"usage: mailstead {command}" in done.stderr and not done.stdout, (wrong, done)
+    if command in ("demo", "run"):
+        return
+    use = {"domain": ["list"], "account": ["list"], "alias": ["list"], "set": ["store.quota", "0"]}.get(command, [])
+    where = ["--config", str(tmp_path / "absent")] if command == "check" else ["--dir", str(tmp_path)]
+    for form in ([], ["--json"]):
+        done = said(*use, *where, *form)
+        assert done.returncode == 1 and done.stderr.startswith("mailstead: "), done
+
+
+def test_every_answer_as_json(house):
+    """--json wherever a command prints, also where it only says what it did."""
+    def told(*arguments, stdin=None, code=0):
+        done = call(house, *arguments, "--json", stdin=stdin)
+        assert done.returncode == code, done
+        return json.loads(done.stdout)
+
+    assert told("domain", "add", "json.test") == {"done": "added", "name": "json.test"}
+    assert told("account", "add", "a@json.test", "--password-stdin", stdin="x\n")["done"] == "added"
+    for verb, more in (("suspend", []), ("resume", []), ("quota", ["1 GiB"])):
+        assert told("account", verb, "a@json.test", *more)["name"] == "a@json.test"
+    assert told("account", "passwd", "a@json.test", "--password-stdin", stdin="y\n")["name"] == "a@json.test"
+    assert told("account", "show", "a@json.test")["quota"] == 1 << 30
+    assert told("account", "list", "json.test") == [{"address": "a@json.test", "suspended": False}]
+    assert told("alias", "add", "b@json.test", "a@json.test")["name"] == "b@json.test"
+    assert told("alias", "list", "json.test") == {"b@json.test": "a@json.test"}
+    assert told("domain", "catch-all", "json.test", "a@json.test")["name"] == "json.test"
+    assert told("domain", "show", "json.test")["catchAll"] == "a@json.test"
+    assert told("set", "pop3.idle_timeout", "20 min")["value"] == told("get", "pop3.idle_timeout")["value"]
+    assert told("check-store", "a@json.test")["problems"] == []
+    assert told("alias", "remove", "b@json.test")["done"] == "removed"
+    assert told("account", "remove", "a@json.test")["done"] == "removed"
+    assert told("domain", "catch-all", "json.test")["name"] == "json.test"
+    assert told("domain", "remove", "json.test")["done"] == "removed"
+    told("set", "pop3.idle_timeout", "")
+
+
+def test_demo_leaves_no_dead_child(house):
+    """What furnished the demo is not kept as a zombie."""
+    with open(f"/proc/{house.process.pid}/task/{house.process.pid}/children", encoding="ascii") as f:
+        children = {int(pid) for pid in f.read().split()}
+    roles = {r["pid"] for r in json.loads(call(house, "doctor", "--json").stdout)["roles"]}
+    assert children == roles
+
+
+def test_doctor_asks_for_a_postmaster(house):
+    house.run("set", "store.postmaster", "")
+    assert any("postmaster" in n for n in json.loads(call(house, "doctor", "--json").stdout)["notes"])
+    house.run("set", "store.postmaster", house.admin)
+    assert not any("postmaster" in n for n in json.loads(call(house, "doctor", "--json").stdout)["notes"])
 
 
 def test_no_instance():
@@ -122,25 +192,71 @@ def scram_verifier(password, salt, iterations):
     return f"SCRAM-SHA-256${iterations}:{word[0]}${word[1]}:{word[2]}"
 
 
-def test_batch_with_ready_hashes(house):
+def crypt_hash(password, salt):
+    """As crypt(5) of the system makes it: $y$, $6$, $2b$ by the salt."""
+    library = ctypes.CDLL("libcrypt.so.1")
+    library.crypt.restype = ctypes.c_char_p
+    made = library.crypt(password.encode(), salt.encode())
+    assert made and made.startswith(salt[:3].encode()), (salt, made)
+    return made.decode()
+
+
+def argon2_hash(password):
+    """With less memory than this server asks for, so that it is made anew."""
+    said, size, word = ctypes.create_string_buffer(256), ctypes.c_size_t, password.encode()
+    code = ctypes.CDLL("libargon2.so.1").argon2id_hash_encoded(
+        2, 4096, 1, word, size(len(word)), b"0123456789abcdef", size(16), size(32), said, size(len(said)))
+    assert code == 0
+    return said.value.decode()
+
+
+def ready_hashes(password):
+    return {
+        "argon2": argon2_hash(password),
+        "yescrypt": crypt_hash(password, "$y$j75$0123456789abcdef"),
+        "sha512": crypt_hash(password, "$6$rounds=5000$0123456789abcdef"),
+        "bcrypt": crypt_hash(password, "$2b$05$abcdefghijklmnopqrstuu"),
+        "scram": scram_verifier(password, b"0123456789abcdef", 4096),
+    }
+
+
+def test_batch_with_ready_hashes(house, tmp_path):
     """Verifiers of other systems sign in, and are made new by it."""
-    crypt6 = subprocess.run(["openssl", "passwd", "-6", "-salt", "saltsalt", "brought"], capture_output=True, text=True,
-                            check=True).stdout.strip()
-    with tempfile.NamedTemporaryFile("w") as f:
-        f.write(f"six@demo.test\t{crypt6}\nscram@demo.test\t{scram_verifier('brought', b'0123456789abcdef', 4096)}\n"
-                "plain@demo.test\tplain password\n")
-        f.flush()
-        assert "added 3, failed 0" in house.run("account", "add", "--batch", f.name)
-        f.write("no tab in this line\nsix@demo.test\tx\nodd@demo.test\t$6$broken\n")
-        f.flush()
-        bad = call(house, "account", "add", "--batch", f.name)
-        assert bad.returncode == 1 and "added 0, failed 6" in bad.stdout and "line 4:" in bad.stderr
-    for address, password in (("six", "brought"), ("scram", "brought"), ("plain", "plain password")):
-        assert not signs_in(house, f"{address}@demo.test", "wrong")
-        assert signs_in(house, f"{address}@demo.test", password)
-    assert json.loads(house.run("account", "show", "six@demo.test", "--json"))["scram"] is True
-    for address in ("six", "scram", "plain"):
-        house.run("account", "remove", f"{address}@demo.test")
+    hashes = ready_hashes("brought")
+    path = tmp_path / "batch"
+    path.write_text("".join(f"{name}@demo.test\t{word}\n" for name, word in hashes.items()))
+    assert f"added {len(hashes)}, failed 0" in house.run("account", "add", "--batch", str(path))
+    for name in hashes:
+        address = f"{name}@demo.test"
+        assert json.loads(house.run("account", "show", address, "--json"))["scram"] is (name == "scram")
+        assert not signs_in(house, address, "wrong")
+        assert signs_in(house, address, "brought"), name
+        house.await_log(rf"event=auth\.verifier-upgraded account={address} status=ok")
+        assert json.loads(house.run("account", "show", address, "--json"))["scram"] is True
+        assert not signs_in(house, address, "wrong")
+        assert signs_in(house, address, "brought"), name
+        assert len(re.findall(rf"auth\.verifier-upgraded account={address}", house.log())) == 1
+        house.run("account", "remove", address)
+
+
+def test_batch_of_many(house, tmp_path):
+    """Passwords and hashes side by side; what cannot be is told by its line, and the rest stands."""
+    house.run("domain", "add", "many.test")
+    word = ready_hashes("brought")["sha512"]
+    lines = [f"p{i}@many.test\t{word if i % 10 else f'password {i}'}" for i in range(200)]
+    path = tmp_path / "batch"
+    path.write_text("# people of the old server\n\n" + "\r\n".join(lines) + "\n")
+    assert json.loads(house.run("account", "add", "--batch", str(path), "--json")) == {"added": 200, "failed": 0}
+    listed = {a["address"] for a in json.loads(house.run("account", "list", "many.test", "--json"))}
+    assert {f"p{i}@many.test" for i in range(200)} == listed
+    assert signs_in(house, "p0@many.test", "password 0") and signs_in(house, "p199@many.test", "brought")
+    path.write_text(lines[5] + "\nno tab in this line\nodd@many.test\t$6$broken\nelse@absent.test\tx\n"
+                    "late@many.test\tpassword\n")
+    bad = call(house, "account", "add", "--batch", str(path))
+    assert bad.returncode == 1 and "added 1, failed 4" in bad.stdout
+    for line in range(1, 5):
+        assert f"line {line}: " in bad.stderr
+    assert call(house, "account", "add", "--batch", str(tmp_path / "absent")).returncode == 1
 
 
 def test_aliases_and_catch_all(house):

@@ -71,9 +71,9 @@ quota_of(const char *word, uint64_t *out)
 }
 
 static int
-add(struct instance *i, const struct options *o, const char *address)
+add(struct instance *i, const struct options *o)
 {
-	struct store_account_add_request q = { .address = text_of(address),
+	struct store_account_add_request q = { .address = text_of(o->args[1]),
 		.admin = o->admin != NULL };
 	struct store_account_add_reply r;
 	struct auth_verifier_reply v;
@@ -89,27 +89,25 @@ add(struct instance *i, const struct options *o, const char *address)
 	s = store_account_add(i->calls, &q, &i->arena, &r, &i->failure);
 	if (s != STATUS_OK)
 		return refused_by(s, &i->failure);
-	printf("added %s\n", address);
-	return EXIT_DONE;
+	return output_done(o, "added", o->args[1]);
 }
 
 static int
-change(
-    struct instance *i, const char *address, struct store_account_set_request *q, const char *done)
+change(struct instance *i, const struct options *o, struct store_account_set_request *q,
+    const char *done)
 {
 	struct store_account_set_reply r;
 	enum status s;
 
-	q->address = text_of(address);
+	q->address = text_of(o->args[1]);
 	s = store_account_set(i->calls, q, &i->arena, &r, &i->failure);
 	if (s != STATUS_OK)
 		return refused_by(s, &i->failure);
-	printf("%s %s\n", done, address);
-	return EXIT_DONE;
+	return output_done(o, done, o->args[1]);
 }
 
 static int
-passwd(struct instance *i, const struct options *o, const char *address)
+passwd(struct instance *i, const struct options *o)
 {
 	struct store_account_set_request q = { .change = ACCOUNT_VERIFIER };
 	struct auth_verifier_reply v;
@@ -119,20 +117,44 @@ passwd(struct instance *i, const struct options *o, const char *address)
 		return code;
 	q.verifier = v.verifier;
 	q.has_scram = v.has_scram;
-	return change(i, address, &q, "password changed for");
+	return change(i, o, &q, "password changed for");
 }
 
 static int
-drop(struct instance *i, const char *address)
+suspend(struct instance *i, const struct options *o)
 {
-	struct store_account_remove_request q = { .address = text_of(address) };
+	struct store_account_set_request q = { .change = ACCOUNT_SUSPENDED, .value = 1 };
+
+	return change(i, o, &q, "suspended");
+}
+
+static int
+resume(struct instance *i, const struct options *o)
+{
+	struct store_account_set_request q = { .change = ACCOUNT_SUSPENDED, .value = 0 };
+
+	return change(i, o, &q, "resumed");
+}
+
+static int
+quota(struct instance *i, const struct options *o)
+{
+	struct store_account_set_request q = { .change = ACCOUNT_QUOTA };
+	int code = quota_of(o->args[2], &q.value);
+
+	return code == EXIT_DONE ? change(i, o, &q, "quota set for") : code;
+}
+
+static int
+drop(struct instance *i, const struct options *o)
+{
+	struct store_account_remove_request q = { .address = text_of(o->args[1]) };
 	struct store_account_remove_reply r;
 	enum status s = store_account_remove(i->calls, &q, &i->arena, &r, &i->failure);
 
 	if (s != STATUS_OK)
 		return refused_by(s, &i->failure);
-	printf("removed %s\n", address);
-	return EXIT_DONE;
+	return output_done(o, "removed", o->args[1]);
 }
 
 static void
@@ -187,9 +209,9 @@ show_json(struct output *out, const struct store_account_reply *r)
 }
 
 static int
-show(struct instance *i, const struct options *o, const char *address)
+show(struct instance *i, const struct options *o)
 {
-	struct store_account_request q = { .address = text_of(address) };
+	struct store_account_request q = { .address = text_of(o->args[1]) };
 	struct output out = output_of(o);
 	struct store_account_reply r;
 	enum status s = store_account(i->calls, &q, &i->arena, &r, &i->failure);
@@ -205,9 +227,9 @@ show(struct instance *i, const struct options *o, const char *address)
 }
 
 static int
-list(struct instance *i, const struct options *o, const char *domain)
+list(struct instance *i, const struct options *o)
 {
-	struct store_accounts_request q = { .domain = text_of(domain) };
+	struct store_accounts_request q = { .domain = text_of(o->args[1]) };
 	struct output out = output_of(o);
 	struct store_accounts_reply r;
 	enum status s;
@@ -241,50 +263,22 @@ list(struct instance *i, const struct options *o, const char *domain)
 	return output_write(&out);
 }
 
-static int
-act(const struct command *c, const struct options *o, struct instance *i)
-{
-	const char *verb = o->arg_count > 0 ? o->args[0] : "";
-	const char *address = o->arg_count > 1 ? o->args[1] : NULL;
-	struct store_account_set_request q = { .change = ACCOUNT_SUSPENDED };
-	bool one = o->arg_count == 2, secret = o->password_stdin != NULL || o->hash != NULL;
-	int code;
+#define SECRET (OPT(PASSWORD_STDIN) | OPT(HASH))
 
-	if (strcmp(verb, "list") == 0 && o->arg_count <= 2)
-		return list(i, o, address);
-	if (strcmp(verb, "add") == 0 && o->batch != NULL && o->arg_count == 1)
-		return account_add_batch(i, o);
-	if (strcmp(verb, "add") == 0 && one && secret)
-		return add(i, o, address);
-	if (strcmp(verb, "show") == 0 && one)
-		return show(i, o, address);
-	if (strcmp(verb, "passwd") == 0 && one && secret)
-		return passwd(i, o, address);
-	if (strcmp(verb, "remove") == 0 && one)
-		return drop(i, address);
-	if (strcmp(verb, "suspend") == 0 && one) {
-		q.value = 1;
-		return change(i, address, &q, "suspended");
-	}
-	if (strcmp(verb, "resume") == 0 && one)
-		return change(i, address, &q, "resumed");
-	if (strcmp(verb, "quota") == 0 && o->arg_count == 3) {
-		q.change = ACCOUNT_QUOTA;
-		code = quota_of(o->args[2], &q.value);
-		return code == EXIT_DONE ? change(i, address, &q, "quota set for") : code;
-	}
-	return usage(c);
-}
+static const struct verb verbs[] = {
+	{ "add", 0, 0, OPT(BATCH), account_add_batch },
+	{ "add", 1, 1, SECRET, add },
+	{ "list", 0, 1, 0, list },
+	{ "show", 1, 1, 0, show },
+	{ "passwd", 1, 1, SECRET, passwd },
+	{ "suspend", 1, 1, 0, suspend },
+	{ "resume", 1, 1, 0, resume },
+	{ "quota", 2, 2, 0, quota },
+	{ "remove", 1, 1, 0, drop },
+};
 
 int
 command_account(const struct command *c, const struct options *o)
 {
-	struct instance i;
-	int code = instance_join(o, &i);
-
-	if (code != EXIT_DONE)
-		return code;
-	code = act(c, o, &i);
-	instance_leave(&i);
-	return code;
+	return verb_run(c, o, verbs, ARRAY_LEN(verbs));
 }

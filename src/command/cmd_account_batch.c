@@ -97,11 +97,32 @@ work(void *arg)
 	return NULL;
 }
 
+static int
+say_counts(const struct options *o, const struct batch *b)
+{
+	struct output out = output_of(o);
+
+	out.json = json_to(&out.text);
+	if (out.as_json) {
+		json_object(&out.json);
+		json_key(&out.json, "added");
+		json_u64(&out.json, b->added);
+		json_key(&out.json, "failed");
+		json_u64(&out.json, b->failed);
+		json_object_end(&out.json);
+	} else {
+		buffer_addf(&out.text, "added %llu, failed %llu\n", (unsigned long long)b->added,
+		    (unsigned long long)b->failed);
+	}
+	return output_write(&out);
+}
+
 int
 account_add_batch(struct instance *i, const struct options *o)
 {
 	struct batch b = { .calls = i->calls };
 	pthread_t threads[WORKERS];
+	int code;
 
 	if (file_read(o->batch, BATCH_FILE_MAX, &i->arena, &b.rest, &i->failure) != STATUS_OK)
 		return refused("%s", i->failure.client);
@@ -111,7 +132,6 @@ account_add_batch(struct instance *i, const struct options *o)
 	for (size_t k = 0; k < WORKERS; k++)
 		pthread_join(threads[k], NULL);
 	pthread_mutex_destroy(&b.lock);
-	printf(
-	    "added %llu, failed %llu\n", (unsigned long long)b.added, (unsigned long long)b.failed);
-	return b.failed == 0 ? EXIT_DONE : EXIT_REFUSED;
+	code = say_counts(o, &b);
+	return code == EXIT_DONE && b.failed > 0 ? EXIT_REFUSED : code;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* mailstead alias: add, list, remove. */
-#include <stdio.h>
-#include <string.h>
+#include <limits.h>
 
 #include "command/command.h"
 #include "store/calls.h"
@@ -20,28 +19,26 @@ add(struct instance *i, const struct options *o)
 	s = store_alias_add(i->calls, &q, &i->arena, &r, &i->failure);
 	if (s != STATUS_OK)
 		return refused_by(s, &i->failure);
-	printf("added %s\n", o->args[1]);
-	return EXIT_DONE;
+	return output_done(o, "added", o->args[1]);
 }
 
 static int
-drop(struct instance *i, const char *address)
+drop(struct instance *i, const struct options *o)
 {
-	struct store_alias_remove_request q = { .address = text_of(address) };
+	struct store_alias_remove_request q = { .address = text_of(o->args[1]) };
 	struct store_alias_remove_reply r;
 	enum status s = store_alias_remove(i->calls, &q, &i->arena, &r, &i->failure);
 
 	if (s != STATUS_OK)
 		return refused_by(s, &i->failure);
-	printf("removed %s\n", address);
-	return EXIT_DONE;
+	return output_done(o, "removed", o->args[1]);
 }
 
 static int
-list(struct instance *i, const struct options *o, const char *domain)
+list(struct instance *i, const struct options *o)
 {
 	struct output out = output_of(o);
-	struct store_aliases_request q = { .domain = text_of(domain) };
+	struct store_aliases_request q = { .domain = text_of(o->args[1]) };
 	struct store_aliases_reply r;
 	enum status s;
 
@@ -70,24 +67,14 @@ list(struct instance *i, const struct options *o, const char *domain)
 	return output_write(&out);
 }
 
+static const struct verb verbs[] = {
+	{ "add", 2, INT_MAX, 0, add },
+	{ "remove", 1, 1, 0, drop },
+	{ "list", 0, 1, 0, list },
+};
+
 int
 command_alias(const struct command *c, const struct options *o)
 {
-	const char *verb = o->arg_count > 0 ? o->args[0] : "";
-	struct instance i;
-	int code;
-
-	code = instance_join(o, &i);
-	if (code != EXIT_DONE)
-		return code;
-	if (strcmp(verb, "add") == 0 && o->arg_count >= 3)
-		code = add(&i, o);
-	else if (strcmp(verb, "remove") == 0 && o->arg_count == 2)
-		code = drop(&i, o->args[1]);
-	else if (strcmp(verb, "list") == 0 && o->arg_count <= 2)
-		code = list(&i, o, o->arg_count == 2 ? o->args[1] : NULL);
-	else
-		code = usage(c);
-	instance_leave(&i);
-	return code;
+	return verb_run(c, o, verbs, ARRAY_LEN(verbs));
 }

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* mailstead domain: add, list, show, remove, catch-all. */
-#include <stdio.h>
-#include <string.h>
-
 #include "command/command.h"
 #include "store/calls.h"
-
-static int
-simple(struct instance *i, enum status s, const char *done, const char *name)
-{
-	if (s != STATUS_OK)
-		return refused_by(s, &i->failure);
-	fprintf(stdout, "%s %s\n", done, name);
-	return EXIT_DONE;
-}
 
 static void
 print_row(struct output *out, const struct store_domains_reply *r, uint32_t i)
@@ -44,7 +32,7 @@ print_row(struct output *out, const struct store_domains_reply *r, uint32_t i)
 
 /* All domains, or only this one. */
 static int
-list(struct instance *i, const struct options *o, const char *only)
+print(struct instance *i, const struct options *o, const char *only)
 {
 	struct output out = output_of(o);
 	struct store_domains_request q = { .after = TEXT_EMPTY };
@@ -78,52 +66,64 @@ list(struct instance *i, const struct options *o, const char *only)
 }
 
 static int
-act(const struct command *c, const struct options *o, struct instance *i)
+list(struct instance *i, const struct options *o)
 {
-	const char *verb = o->args[0], *name = o->arg_count > 1 ? o->args[1] : NULL;
-	struct text text = text_of(name);
-	struct store_catch_all_request all = { .domain = text };
-
-	if (strcmp(verb, "list") == 0 && o->arg_count == 1)
-		return list(i, o, NULL);
-	if (name == NULL)
-		return usage(c);
-	if (strcmp(verb, "show") == 0 && o->arg_count == 2)
-		return list(i, o, name);
-	if (strcmp(verb, "add") == 0 && o->arg_count == 2)
-		return simple(i,
-		    store_domain_add(i->calls, &(struct store_domain_add_request){ .name = text },
-			&i->arena, &(struct store_domain_add_reply){ 0 }, &i->failure),
-		    "added", name);
-	if (strcmp(verb, "remove") == 0 && o->arg_count == 2)
-		return simple(i,
-		    store_domain_remove(i->calls,
-			&(struct store_domain_remove_request){ .name = text }, &i->arena,
-			&(struct store_domain_remove_reply){ 0 }, &i->failure),
-		    "removed", name);
-	if (strcmp(verb, "catch-all") == 0 && o->arg_count <= 3) {
-		if (o->arg_count == 3)
-			all.address = text_of(o->args[2]);
-		return simple(i,
-		    store_catch_all(i->calls, &all, &i->arena, &(struct store_catch_all_reply){ 0 },
-			&i->failure),
-		    "catch-all set for", name);
-	}
-	return usage(c);
+	return print(i, o, NULL);
 }
+
+static int
+show(struct instance *i, const struct options *o)
+{
+	return print(i, o, o->args[1]);
+}
+
+static int
+simple(struct instance *i, const struct options *o, enum status s, const char *done)
+{
+	return s == STATUS_OK ? output_done(o, done, o->args[1]) : refused_by(s, &i->failure);
+}
+
+static int
+add(struct instance *i, const struct options *o)
+{
+	struct store_domain_add_request q = { .name = text_of(o->args[1]) };
+	struct store_domain_add_reply r;
+
+	return simple(i, o, store_domain_add(i->calls, &q, &i->arena, &r, &i->failure), "added");
+}
+
+static int
+drop(struct instance *i, const struct options *o)
+{
+	struct store_domain_remove_request q = { .name = text_of(o->args[1]) };
+	struct store_domain_remove_reply r;
+
+	return simple(
+	    i, o, store_domain_remove(i->calls, &q, &i->arena, &r, &i->failure), "removed");
+}
+
+/* Without an address: none any more. */
+static int
+catch_all(struct instance *i, const struct options *o)
+{
+	struct store_catch_all_request q = { .domain = text_of(o->args[1]),
+		.address = text_of(o->args[2]) };
+	struct store_catch_all_reply r;
+
+	return simple(
+	    i, o, store_catch_all(i->calls, &q, &i->arena, &r, &i->failure), "catch-all set for");
+}
+
+static const struct verb verbs[] = {
+	{ "add", 1, 1, 0, add },
+	{ "remove", 1, 1, 0, drop },
+	{ "show", 1, 1, 0, show },
+	{ "list", 0, 0, 0, list },
+	{ "catch-all", 1, 2, 0, catch_all },
+};
 
 int
 command_domain(const struct command *c, const struct options *o)
 {
-	struct instance i;
-	int code;
-
-	if (o->arg_count == 0)
-		return usage(c);
-	code = instance_join(o, &i);
-	if (code != EXIT_DONE)
-		return code;
-	code = act(c, o, &i);
-	instance_leave(&i);
-	return code;
+	return verb_run(c, o, verbs, ARRAY_LEN(verbs));
 }

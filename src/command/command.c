@@ -93,6 +93,38 @@ instance_leave(struct instance *i)
 	arena_done(&i->arena);
 }
 
+static bool
+has_any(const struct options *o, unsigned wanted)
+{
+	unsigned there = 0;
+
+#define X(id, name, field, takes, help) there |= o->field != NULL ? OPT(id) : 0;
+	OPTION_TABLE(X)
+#undef X
+	return wanted == 0 || (there & wanted) != 0;
+}
+
+int
+verb_run(const struct command *c, const struct options *o, const struct verb *rows, size_t count)
+{
+	const char *name = o->arg_count > 0 ? o->args[0] : "";
+	struct instance i;
+	size_t k = 0;
+	int code;
+
+	while (k < count && (strcmp(rows[k].name, name) != 0 || o->arg_count - 1 < rows[k].least ||
+				o->arg_count - 1 > rows[k].most || !has_any(o, rows[k].wants_any)))
+		k++;
+	if (k == count)
+		return usage(c);
+	code = instance_join(o, &i);
+	if (code != EXIT_DONE)
+		return code;
+	code = rows[k].run(&i, o);
+	instance_leave(&i);
+	return code;
+}
+
 struct output
 output_of(const struct options *o)
 {
@@ -116,4 +148,23 @@ output_write(struct output *out)
 	}
 	buffer_done(&out->text);
 	return n < 0 ? refused("cannot write the answer: %s", strerror(errno)) : EXIT_DONE;
+}
+
+int
+output_done(const struct options *o, const char *done, const char *name)
+{
+	struct output out = output_of(o);
+
+	out.json = json_to(&out.text);
+	if (out.as_json) {
+		json_object(&out.json);
+		json_key(&out.json, "done");
+		json_text(&out.json, text_of(done));
+		json_key(&out.json, "name");
+		json_text(&out.json, text_of(name));
+		json_object_end(&out.json);
+	} else {
+		buffer_addf(&out.text, "%s %s\n", done, name);
+	}
+	return output_write(&out);
 }

@@ -75,6 +75,19 @@ struct instance {
 int instance_join(const struct options *o, struct instance *out);
 void instance_leave(struct instance *i);
 
+/* A command of several verbs: a row each, found by the first argument, by how
+ * many follow it, and by an option that the row wants. */
+struct verb {
+	const char *name;
+	int least, most;    /* arguments behind the verb */
+	unsigned wants_any; /* OPT(...) of which one must be there; 0: none */
+	int (*run)(struct instance *i, const struct options *o);
+};
+/* Joins the instance and runs the row; usage, before anything else, if no row
+ * fits. */
+int verb_run(const struct command *c, const struct options *o, const struct verb *rows,
+    size_t count) MUST_CHECK;
+
 /* What a command prints: built in a buffer, written at the end. */
 struct output {
 	struct buffer text;
@@ -84,6 +97,8 @@ struct output {
 struct output output_of(const struct options *o);
 /* Writes and frees; EXIT_DONE, or EXIT_REFUSED if writing fails. */
 int output_write(struct output *out);
+/* "added NAME", or {"done":"added","name":"NAME"}: what a change says. */
+int output_done(const struct options *o, const char *done, const char *name);
 
 int command_demo(const struct command *c, const struct options *o);
 int command_run(const struct command *c, const struct options *o);
