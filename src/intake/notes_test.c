@@ -100,11 +100,13 @@ old_notes_give_way(void **state)
 	struct notes *n = notes_new(fd);
 	struct notes_hold hold;
 
-	for (uint64_t op = 1; op <= 1000; op++) /* never ended */
+	for (uint64_t op = 1; op <= 1000; op++) {
 		assert_int_equal(notes_begin(n, op, &hold), NOTES_CLEAN);
-	assert_true(hold.slot >= 0);
-	for (uint64_t op = 1; op <= 1000; op++)
+		assert_true(hold.slot >= 0);
+		assert_false(hold.alone);
+		/* The note stays, as if it had never ended. */
 		notes_end(n, &(struct notes_hold){ .slot = -1 });
+	}
 	notes_free(n);
 	assert_int_equal(close(fd), 0);
 }
