@@ -6,6 +6,7 @@ thing as root with a user for every role."""
 import imaplib
 import json
 import os
+import re
 import select
 import signal
 import smtplib
@@ -179,6 +180,63 @@ def test_every_role_is_confined(house):
             assert facts["NoNewPrivs"] == "1" and facts["Seccomp"] == "2", (role, facts)
 
 
+def has_given_up_root(pid, user):
+    """One user, one group and no others, no privilege and no way to one."""
+    facts = status_of(pid)
+    assert set(facts["Uid"].split()) == {str(user)} and set(facts["Gid"].split()) == {str(user)}, facts
+    assert facts["Groups"].strip() == "" and facts["NoNewPrivs"] == "1", facts
+    for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+        assert int(facts[kind], 16) == 0, facts
+    if release_build():
+        assert facts["Seccomp"] == "2", facts
+
+
+def inodes(*tables):
+    """inode -> (local port, state) of the sockets in /proc/net; no port for those of the machine itself."""
+    found = {}
+    for table in tables:
+        with open(f"/proc/net/{table}", encoding="ascii", errors="replace") as f:
+            next(f)
+            for line in f:
+                words = line.split()
+                if table == "unix":
+                    found[words[6]] = None
+                else:
+                    found[words[9]] = (int(words[1].rpartition(":")[2], 16), words[3])
+    return found
+
+
+# What docs/threat-model.md lists: beside the log, the control socket and the links of a role.
+OPEN_BESIDE = {
+    "store": [r"{store}(/.*)?"],
+    "intake": [r"/memfd:notes \(deleted\)"],
+    "mx": [r"anon_inode:\[eventpoll\]", r"anon_inode:\[eventfd\]"],
+    "access": [r"anon_inode:\[eventpoll\]", r"anon_inode:\[eventfd\]"],
+}
+LISTENS = {"mx": {25}, "access": {143}}
+LISTENING = "0A"
+
+
+def holds_only_what_it_may(role, pid, store, base):
+    local, remote = inodes("unix"), inodes("tcp", "tcp6")
+    ports, folder = set(), f"/proc/{pid}/fd"
+    for number in os.listdir(folder):
+        target = os.readlink(f"{folder}/{number}")
+        if target.startswith("socket:["):
+            inode = target[8:-1]
+            if inode not in local:
+                assert inode in remote, (role, number, "a socket of another family")
+                if remote[inode][1] == LISTENING:
+                    ports.add(remote[inode][0] - base)
+                else:
+                    assert role in LISTENS, (role, number, "a connection")
+        elif int(number) > 2:
+            allowed = [f"/proc/{pid}/statm", *(w.replace("{store}", re.escape(store)) for w in
+                                               OPEN_BESIDE.get(role, []))]
+            assert any(re.fullmatch(w, target) for w in allowed), (role, number, target)
+    assert ports == LISTENS.get(role, set()), role
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_run_as_root_with_a_user_for_every_role(tmp_path):
     os.chmod(tmp_path, 0o755)
@@ -216,7 +274,9 @@ def test_run_as_root_with_a_user_for_every_role(tmp_path):
         told = subprocess.run([binary(), "doctor", "--json", "--config", str(config)], capture_output=True, text=True,
                               check=False)
         for row in json.loads(told.stdout)["roles"]:
-            assert set(status_of(row["pid"])["Uid"].split()) == {str(users[row["role"]])}, row
+            has_given_up_root(row["pid"], users[row["role"]])
+            if release_build():
+                holds_only_what_it_may(row["role"], row["pid"], str(data / "store"), base)
         assert os.stat(data / "keys").st_mode & 0o777 == 0o700 and os.stat(data / "store").st_uid == users["store"]
     finally:
         process.send_signal(signal.SIGTERM)
