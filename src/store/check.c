@@ -289,6 +289,18 @@ audit_garbage(void *arg, struct text key, struct text value)
 	return STATUS_OK;
 }
 
+static enum status
+audit_staged(void *arg, struct text key, struct text value)
+{
+	struct audit *x = arg;
+	struct staged g;
+
+	if (staged_unpack(key, value, &g) != STATUS_OK)
+		return STATUS_CORRUPT;
+	check_blob(x->store, g.blob, g.written, "staged row", x->f->rows, x->f);
+	return STATUS_OK;
+}
+
 static void
 compare(struct audit *x, const char *what, uint32_t mailbox, uint64_t counted, uint64_t written)
 {
@@ -376,6 +388,7 @@ check_account(struct account *a, struct findings *f)
 	check_rows(s, e, KEY_MESSAGE_ID, count_message_id, &x, f);
 	check_rows(s, e, KEY_CHANGE, audit_change, &x, f);
 	check_rows(s, e, KEY_GARBAGE, audit_garbage, &x, f);
+	check_rows(s, e, KEY_STAGED, audit_staged, &x, f);
 	audit_totals(&x);
 	while (map_each(&x.sums, &at, NULL, NULL, &p))
 		runs_done(&((struct sums *)p)->uids);

@@ -134,7 +134,7 @@ static void
 name_blob(struct survey *v, struct blob_id id)
 {
 	v->named++;
-	v->named_xor ^= text_hash_stable((struct text){ (const char *)id.byte, sizeof(id.byte) });
+	v->named_xor ^= text_hash_stable(blob_id_text(&id));
 }
 
 static enum status
@@ -166,6 +166,17 @@ name_garbage(void *arg, struct text key, struct text value)
 }
 
 static enum status
+name_staged(void *arg, struct text key, struct text value)
+{
+	struct staged g;
+	enum status s = staged_unpack(key, value, &g);
+
+	if (s == STATUS_OK)
+		name_blob(arg, g.blob);
+	return s;
+}
+
+static enum status
 name_record(void *arg, struct text key, struct text value)
 {
 	struct survey *v = arg;
@@ -191,7 +202,8 @@ name_reference(void *arg, struct text key, struct text value)
 	if (!unpack_end(&k) || !unpack_end(&u) || pieces == 0)
 		return STATUS_CORRUPT;
 	name_blob(v, id);
-	check_blob(v->store, id, (uint32_t)pieces, "reference", v->f->rows, v->f);
+	if (!queue_has_blob(v->store, id)) /* else it may be on its way */
+		check_blob(v->store, id, (uint32_t)pieces, "reference", v->f->rows, v->f);
 	return STATUS_OK;
 }
 
@@ -224,6 +236,7 @@ look_account(struct survey *v, struct entity e)
 {
 	check_rows(v->store, e, KEY_EMAIL, name_email, v, v->f);
 	check_rows(v->store, e, KEY_GARBAGE, name_garbage, v, v->f);
+	check_rows(v->store, e, KEY_STAGED, name_staged, v, v->f);
 }
 
 static void
@@ -247,8 +260,7 @@ count_blobs(struct survey *v)
 
 	while (engine_next_blob(v->store->engine, id, &id, &pieces) == STATUS_OK) {
 		v->blobs++;
-		v->blobs_xor ^=
-		    text_hash_stable((struct text){ (const char *)id.byte, sizeof(id.byte) });
+		v->blobs_xor ^= text_hash_stable(blob_id_text(&id));
 	}
 }
 

@@ -7,6 +7,12 @@
 #define COLD_VERSION 1
 #define SHARED 1
 
+struct text
+blob_id_text(const struct blob_id *id)
+{
+	return (struct text){ (const char *)id->byte, sizeof(id->byte) };
+}
+
 void
 blob_id_pack(struct buffer *out, struct blob_id id)
 {

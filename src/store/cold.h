@@ -44,6 +44,8 @@ struct summary_row {
 void summary_row_pack(struct buffer *out, const struct summary_row *s);
 enum status summary_row_unpack(struct text value, struct summary_row *out) MUST_CHECK;
 
+/* A view of the octets, which live as long as *id. */
+struct text blob_id_text(const struct blob_id *id);
 void blob_id_pack(struct buffer *out, struct blob_id id);
 struct blob_id blob_id_unpack(struct unpack *u);
 

@@ -10,6 +10,7 @@
 #include "store/feed.h"
 #include "store/queue.h"
 #include "store/site.h"
+#include "store/stage.h"
 #include "store/store.h"
 #include "store/tend.h"
 
@@ -39,6 +40,7 @@ struct store {
 	struct site site;
 	struct feed feed;
 	struct tender tender;
+	struct staging staging;
 };
 
 /* An owner begins or ends work: store_free waits for all. */

@@ -47,6 +47,7 @@ deliver_into(struct account_txn *t, struct op *op, const struct delivery *d)
 		.pieces = d->pieces,
 		.shared = d->shared,
 		.stored = d->shared,
+		.staged = d->staged,
 		.size = d->size,
 		.date = d->received };
 	struct edit *e;
@@ -56,7 +57,10 @@ deliver_into(struct account_txn *t, struct op *op, const struct delivery *d)
 		s = account_room(t, op, d->size + m.prefix.len);
 	if (s != STATUS_OK)
 		return s;
-	m.blob = d->shared ? d->blob : core_blob_id(t->txn.store);
+	m.blob = d->shared || d->staged ? d->blob : core_blob_id(t->txn.store);
+	s = stage_step(t, &m);
+	if (s != STATUS_OK)
+		return s;
 	if (inbox != NULL && inbox->exists)
 		e = account_edit(t, inbox->id);
 	else
@@ -83,6 +87,8 @@ struct delivering {
 	uint32_t count;
 	struct map known; /* account -> its place in at, +1 */
 	struct op op;	  /* of the queue */
+	bool staged;	  /* when one account gets it: written in steps */
+	struct blob_id blob;
 };
 
 static void
@@ -102,7 +108,9 @@ one_run(struct account_txn *t, struct op *op)
 		.received = d->r->received,
 		.size = d->r->size,
 		.piece = d->piece,
-		.pieces = d->pieces };
+		.pieces = d->pieces,
+		.staged = d->staged,
+		.blob = d->blob };
 
 	if (t->a->missing || t->gone)
 		return STATUS_NOT_FOUND;
@@ -116,6 +124,8 @@ one_finish(struct op *op, enum status s)
 	struct delivering *d = (struct delivering *)(void *)op;
 	struct account *a = d->a.a;
 
+	if (d->staged)
+		stage_end(d->store, a->id, d->blob, s != STATUS_OK);
 	if (s != STATUS_OK && s != STATUS_NOT_FOUND && s != STATUS_QUOTA)
 		s = STATUS_UNAVAILABLE;
 	for (uint32_t i = 0; i < d->r->recipients.count; i++)
@@ -248,6 +258,11 @@ deliver_one(struct delivering *d, struct call_in *in)
 	d->a.op.in = in;
 	d->a.op.id = d->r->op;
 	d->a.op.bytes = d->r->content.bytes.len;
+	d->staged = stage_needed(d->r->content.bytes.len, d->r->op);
+	if (d->staged) {
+		d->a.op.bytes = STAGE_STEP;
+		d->blob = core_blob_id(d->store);
+	}
 	d->a.run = one_run;
 	d->a.op.finish = one_finish;
 	serve_trusted(d->store, d->at[0].account, &d->a);

@@ -10,8 +10,9 @@
 #include "store/core.h"
 #include "store/serve.h"
 
-#define BURY_STEP 2000u	 /* messages in one commit */
-#define PURGE_STEP 4000u /* rows in one commit */
+#define BURY_STEP 2000u	   /* messages in one commit */
+#define PURGE_STEP 4000u   /* rows in one commit */
+#define PIECES_PER_ROW 16u /* that are as much work as a row */
 
 enum status
 garbage_unpack(struct text key, struct text value, struct garbage *out)
@@ -88,6 +89,13 @@ struct purge {
 	uint32_t rows;
 };
 
+static void
+purge_blob(struct purge *p, struct blob_id blob, uint32_t pieces)
+{
+	txn_blob_delete(&p->t->txn, blob, (uint16_t)pieces);
+	p->rows += pieces / PIECES_PER_ROW;
+}
+
 /* Own content is deleted with the row that names it; shared content stays
  * garbage until its reference is given back (collect.c). */
 static enum status
@@ -101,7 +109,7 @@ purge_email(struct purge *p, struct text value)
 	if (e.shared)
 		garbage_put(p->t, &e, p->t->txn.now);
 	else
-		txn_blob_delete(&p->t->txn, e.blob, (uint16_t)e.pieces);
+		purge_blob(p, e.blob, e.pieces);
 	return STATUS_OK;
 }
 
@@ -109,6 +117,7 @@ static enum status
 purge_row(void *arg, struct text key, struct text value)
 {
 	struct purge *p = arg;
+	struct staged staged;
 	struct garbage g;
 
 	if (p->rows >= PURGE_STEP)
@@ -117,8 +126,10 @@ purge_row(void *arg, struct text key, struct text value)
 	if (key.ptr[0] == KEY_GARBAGE && garbage_unpack(key, value, &g) == STATUS_OK) {
 		if (g.shared)
 			return STATUS_OK;
-		txn_blob_delete(&p->t->txn, g.blob, (uint16_t)g.pieces);
+		purge_blob(p, g.blob, g.pieces);
 	}
+	if (key.ptr[0] == KEY_STAGED && staged_unpack(key, value, &staged) == STATUS_OK)
+		purge_blob(p, staged.blob, staged.pieces);
 	if (key.ptr[0] == KEY_EMAIL)
 		(void)purge_email(p, value);
 	txn_delete(&p->t->txn, key);

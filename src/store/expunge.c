@@ -22,7 +22,7 @@ garbage_put(struct account_txn *t, const struct email *e, int64_t due)
 	struct key key = key_u64(KEY_GARBAGE, (uint64_t)(due / CLOCK_SECOND));
 	struct buffer value = BUFFER_INIT;
 
-	key_add_text(&key, (struct text){ (const char *)e->blob.byte, sizeof(e->blob.byte) });
+	key_add_text(&key, blob_id_text(&e->blob));
 	pack_varint(&value, e->pieces);
 	pack_u8(&value, e->shared);
 	txn_put(&t->txn, key_text(&key), buffer_text(&value));

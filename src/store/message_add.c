@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A new message in a mailbox: one email, one entry. Everything that says so
- * (blob, email row, summary row, thread, hot row, counters, change) is in the
- * one batch of the operation, so there is no message without its content and
- * no content without its message. APPEND (RFC 9051 6.3.12) is here; deliveries
- * are in deliver.c.
+ * (blob, email row, summary row, thread, hot row, counters, change) is in one
+ * batch, so there is no message without its content and no content without its
+ * message; of large content that is the last of several (store/stage.h). APPEND (RFC 9051 6.3.12)
+ * is here; deliveries are in deliver.c.
  */
 #include "store/cold.h"
 #include "store/content.h"
@@ -46,7 +46,7 @@ put_cold(struct account_txn *t, uint64_t id, const struct email *email, struct s
 static void
 put_blob(struct account_txn *t, const struct new_message *m)
 {
-	for (uint32_t i = 0; !m->stored && i < m->pieces; i++)
+	for (uint32_t i = m->first; !m->stored && i < m->pieces; i++)
 		txn_blob_put(&t->txn, m->blob, (uint16_t)i, m->piece[i]);
 }
 
@@ -122,20 +122,30 @@ message_add(struct account_txn *t, struct op *op, struct edit *e, struct new_mes
 
 /* ---- APPEND ---- */
 
+struct append_op {
+	struct account_op o; /* first */
+	const struct text *piece;
+	uint32_t pieces;
+	bool staged;
+	struct blob_id blob;
+};
+
 static enum status
 append_message(struct account_txn *t, struct op *op, struct new_message *m)
 {
 	const struct store_append_request *r = op->request;
+	const struct append_op *p = (struct append_op *)(void *)op;
 	enum status s;
 
-	if (r->flags > FLAG_ALL || r->summary.len > SUMMARY_MAX)
-		return op_refuse(op, STATUS_INVALID, "The message cannot be kept.", "bad append");
 	*m = (struct new_message){ .summary = r->summary,
 		.size = r->size,
 		.flags = (uint8_t)r->flags,
 		.date = r->date,
-		.blob = core_blob_id(t->txn.store) };
-	s = message_pieces(op, r->content.bytes, &m->piece, &m->pieces);
+		.piece = p->piece,
+		.pieces = p->pieces,
+		.staged = p->staged,
+		.blob = p->staged ? p->blob : core_blob_id(t->txn.store) };
+	s = stage_step(t, m);
 	if (s == STATUS_OK)
 		s = account_keywords(t, op, r->keywords, true, m->keywords, &m->keyword_count);
 	return s;
@@ -183,6 +193,21 @@ append_run(struct account_txn *t, struct op *op)
 }
 
 static void
+append_staged(struct op *op, bool gone)
+{
+	struct append_op *p = (struct append_op *)(void *)op;
+
+	if (p->staged)
+		stage_end(p->o.a->owner.store, p->o.a->id, p->blob, gone);
+}
+
+static void
+append_drop(struct op *op)
+{
+	append_staged(op, true);
+}
+
+static void
 append_answer(struct op *op)
 {
 	struct store_append_reply reply = { 0 };
@@ -191,17 +216,40 @@ append_answer(struct op *op)
 	reply.uidvalidity = unpack_varint(&u);
 	reply.uid = unpack_varint(&u);
 	reply.modseq = unpack_varint(&u);
+	append_staged(op, op->repeated);
 	call_reply(op->in, &reply);
+}
+
+static enum status
+append_check(struct append_op *p, const struct store_append_request *r)
+{
+	if (r->flags > FLAG_ALL || r->summary.len > SUMMARY_MAX)
+		return op_refuse(
+		    &p->o.op, STATUS_INVALID, "The message cannot be kept.", "bad append");
+	return message_pieces(&p->o.op, r->content.bytes, &p->piece, &p->pieces);
 }
 
 void
 serve_store_append(struct call_in *in, const void *request, void *context)
 {
 	const struct store_append_request *r = request;
-	struct account_op *o = ARENA_NEW(call_arena(in), struct account_op);
+	struct append_op *p = ARENA_NEW(call_arena(in), struct append_op);
+	enum status s;
 
-	o->run = append_run;
-	o->answer = append_answer;
-	o->op.bytes = r->content.bytes.len;
-	serve_write(context, in, request, o, r->token, r->op);
+	p->o.run = append_run;
+	p->o.answer = append_answer;
+	p->o.op.arena = call_arena(in);
+	s = append_check(p, r);
+	if (s != STATUS_OK) {
+		call_fail(in, s, &p->o.op.failure);
+		return;
+	}
+	p->o.op.bytes = r->content.bytes.len;
+	p->staged = stage_needed(r->content.bytes.len, r->op);
+	if (p->staged) {
+		p->blob = core_blob_id(context);
+		p->o.op.bytes = STAGE_STEP;
+		p->o.drop = append_drop;
+	}
+	serve_write(context, in, request, &p->o, r->token, r->op);
 }

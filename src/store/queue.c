@@ -299,6 +299,7 @@ struct submit_op {
 	struct record *r;
 	const struct text *piece;
 	struct numbers verdicts;
+	uint32_t pieces; /* that go with the record: all, or of staged content the first */
 };
 
 static enum status
@@ -312,7 +313,7 @@ submit_apply(struct txn *t, struct op *op)
 		return STATUS_OK;
 	record_pack(&value, s->r);
 	txn_put(t, key_text(&key), buffer_text(&value));
-	for (uint32_t i = 0; i < s->r->pieces; i++)
+	for (uint32_t i = 0; i < s->pieces; i++)
 		txn_blob_put(t, s->r->blob, (uint16_t)i, s->piece[i]);
 	buffer_clear(&value);
 	pack_varint(&value, s->verdicts.count);
@@ -350,9 +351,11 @@ take_back(struct task *task)
 		    s, r->blob, (struct holder){ HOLDER_ACCOUNT, r->place[i].account });
 	if (how == STATUS_OK)
 		how = reference_drop(s, r->blob, (struct holder){ HOLDER_RECORD, r->id });
-	if (how != STATUS_OK) /* found by the walk after the next start */
+	if (how != STATUS_OK)
 		LOG_WARN("store.reference_left", FIELD_U64("record", r->id));
 	queue_forget(r);
+	if (how != STATUS_OK)
+		tend_references(s); /* which leaves alone what the queue has */
 	core_busy(s, -1);
 }
 
@@ -414,13 +417,20 @@ queue_submit(struct store *s, struct op *op, const struct record *r, const struc
 	struct record *kept = record_copy(s, r, op->id);
 	enum status how = STATUS_OK;
 
-	*sub = (struct submit_op){ .op = op, .r = kept, .piece = piece, .verdicts = verdicts };
+	*sub = (struct submit_op){
+		.op = op, .r = kept, .piece = piece, .pieces = r->pieces, .verdicts = verdicts
+	};
 	op->arg = sub;
 	op->apply = submit_apply;
 	op->finish = submit_finish;
 	keep(s, kept); /* known from here on, so that its marks and holders are left alone */
 	if (kept->shared)
 		how = hold_content(s, kept, op->arena);
+	if (how == STATUS_OK && stage_needed(op->bytes, op->id)) {
+		sub->pieces = 1;
+		op->bytes = piece[0].len;
+		how = reference_write(s, kept->blob, piece, 1, kept->pieces);
+	}
 	if (how == STATUS_OK) {
 		owner_submit(&s->queue.shard[kept->shard].owner, op);
 		return;

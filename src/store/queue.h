@@ -10,7 +10,14 @@
  *	    -> record removed -> (references of the record dropped) -> marks
  *
  * Content below 64 KiB is copied to each account and goes with the record;
- * larger content is shared (store/reference.h).
+ * larger content is shared (store/reference.h). Of content that is too large
+ * for one commit (store/stage.h), all pieces but the first are written before
+ * the record, in the reference entity:
+ *
+ *	references added -> pieces 1.. in steps -> record and piece 0 -> as above
+ *
+ * So the first piece says for content of any size whether its record was ever
+ * there: without it, the walk drops the holders, and the last takes the pieces.
  */
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H

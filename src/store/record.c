@@ -142,9 +142,11 @@ give_back(struct task *task)
 			    s, r->blob, (struct holder){ HOLDER_ACCOUNT, r->place[i].account });
 	if (r->shared && how == STATUS_OK)
 		how = reference_drop(s, r->blob, (struct holder){ HOLDER_RECORD, r->id });
-	if (how != STATUS_OK) /* found by the walk after the next start */
+	if (how != STATUS_OK)
 		LOG_WARN("store.reference_left", FIELD_U64("record", r->id));
 	queue_forget(r);
+	if (how != STATUS_OK)
+		tend_references(s); /* which leaves alone what the queue has */
 	core_busy(s, -1);
 }
 

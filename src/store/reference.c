@@ -3,26 +3,21 @@
 #include "store/reference.h"
 
 #include "base/pack.h"
+#include "store/cold.h"
 #include "store/core.h"
 
 #define TRIES 20
 
-static struct text
-blob_text(const struct blob_id *id)
-{
-	return (struct text){ (const char *)id->byte, sizeof(id->byte) };
-}
-
 struct entity
 reference_entity(struct blob_id blob)
 {
-	return (struct entity){ ENTITY_REFERENCE, text_hash_stable(blob_text(&blob)) };
+	return (struct entity){ ENTITY_REFERENCE, text_hash_stable(blob_id_text(&blob)) };
 }
 
 struct key
 reference_key(struct blob_id blob, struct holder h)
 {
-	struct key k = key_named(KEY_R_USER, blob_text(&blob));
+	struct key k = key_named(KEY_R_USER, blob_id_text(&blob));
 
 	key_add(&k, (uint64_t)h.kind, 1);
 	key_add(&k, h.id, 8);
@@ -36,6 +31,8 @@ struct change_reference {
 	uint32_t pieces;
 	const struct holder *holders;
 	uint32_t count;
+	const struct text *piece; /* build_write: [from, behind) of them */
+	uint32_t from, behind;
 	enum status (*build)(
 	    struct store *s, const struct change_reference *c, struct engine_batch *b);
 };
@@ -67,7 +64,7 @@ commit(struct store *s, const struct change_reference *c)
 static enum status
 build_add(struct store *s, const struct change_reference *c, struct engine_batch *b)
 {
-	struct key head = key_named(KEY_R_HEAD, blob_text(&c->blob));
+	struct key head = key_named(KEY_R_HEAD, blob_id_text(&c->blob));
 	struct buffer value = BUFFER_INIT;
 
 	pack_varint(&value, c->pieces);
@@ -94,11 +91,36 @@ reference_add(struct store *s, struct blob_id blob, uint32_t pieces, const struc
 	return commit(s, &c);
 }
 
+static enum status
+build_write(struct store *s, const struct change_reference *c, struct engine_batch *b)
+{
+	for (uint32_t i = c->from; i < c->behind; i++)
+		engine_blob_put(b, c->blob, (uint16_t)i, c->piece[i]);
+	return STATUS_OK;
+}
+
+enum status
+reference_write(
+    struct store *s, struct blob_id blob, const struct text *piece, uint32_t from, uint32_t pieces)
+{
+	struct change_reference c = {
+		.blob = blob, .piece = piece, .behind = from, .build = build_write
+	};
+	enum status how = STATUS_OK;
+
+	while (how == STATUS_OK && c.behind < pieces) {
+		c.from = c.behind;
+		c.behind = stage_fit(piece, pieces, c.from);
+		how = commit(s, &c);
+	}
+	return how;
+}
+
 /* Whether others hold the blob. */
 static enum status
 others(struct store *s, struct blob_id blob, struct holder h, bool *out)
 {
-	struct key from = key_named(KEY_R_USER, blob_text(&blob)), until = key_behind(from);
+	struct key from = key_named(KEY_R_USER, blob_id_text(&blob)), until = key_behind(from);
 	struct key ours = reference_key(blob, h);
 	struct engine_scan *scan;
 	struct text key, value;
@@ -117,7 +139,7 @@ others(struct store *s, struct blob_id blob, struct holder h, bool *out)
 static enum status
 build_drop(struct store *s, const struct change_reference *c, struct engine_batch *b)
 {
-	struct key head = key_named(KEY_R_HEAD, blob_text(&c->blob));
+	struct key head = key_named(KEY_R_HEAD, blob_id_text(&c->blob));
 	struct key ours = reference_key(c->blob, c->holders[0]);
 	struct unpack u;
 	struct text value;

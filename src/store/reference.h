@@ -25,6 +25,10 @@ struct entity reference_entity(struct blob_id blob);
 struct key reference_key(struct blob_id blob, struct holder h);
 enum status reference_add(struct store *s, struct blob_id blob, uint32_t pieces,
     const struct holder *holders, uint32_t count) MUST_CHECK;
+/* Pieces [from, pieces) of a blob that has holders, in commits of a bounded
+ * size. */
+enum status reference_write(struct store *s, struct blob_id blob, const struct text *piece,
+    uint32_t from, uint32_t pieces) MUST_CHECK;
 enum status reference_drop(struct store *s, struct blob_id blob, struct holder h) MUST_CHECK;
 /* Drops holders that a crash left in this entity. */
 void reference_walk_one(struct store *s, uint64_t entity);

@@ -2,7 +2,8 @@
 /*
  * What crashes leave in reference entities: holders that were written for a
  * record that never came to be, records that are done, accounts that are gone.
- * Looked at once after every start, in the background. A blob whose record
+ * Looked at once after every start, in the background, and again when a holder
+ * could not be dropped. A blob whose record
  * this process still has is left alone.
  */
 #include "base/log.h"
@@ -89,8 +90,10 @@ reference_walk_one(struct store *s, uint64_t entity)
 	while (n == HOLDERS_STEP) {
 		n = find_stale(s, (struct entity){ ENTITY_REFERENCE, entity }, stale);
 		for (uint32_t i = 0; i < n; i++)
-			if (reference_drop(s, stale[i].blob, stale[i].holder) != STATUS_OK)
-				n = 0; /* at the next start */
+			if (reference_drop(s, stale[i].blob, stale[i].holder) != STATUS_OK) {
+				tend_references(s);
+				n = 0;
+			}
 	}
 	mem_free(stale);
 }

@@ -66,9 +66,11 @@ struct new_message {
 	const struct text *piece;
 	uint32_t pieces;
 	struct blob_id blob;
-	bool shared;   /* the blob is there already, under a reference */
-	bool stored;   /* the blob is there already: do not write it */
-	uint64_t size; /* raw octets of the content */
+	bool shared;	/* the blob is there already, under a reference */
+	bool stored;	/* the blob is there already: do not write it */
+	bool staged;	/* it is written in steps (store/stage.h) */
+	uint32_t first; /* piece that is not written yet */
+	uint64_t size;	/* raw octets of the content */
 	uint8_t flags;
 	uint16_t keywords[KEYWORDS_PER_MESSAGE];
 	uint32_t keyword_count;
@@ -91,6 +93,7 @@ struct delivery {
 	const struct text *piece;
 	uint32_t pieces;
 	bool shared; /* blob is the content, under a reference that is written */
+	bool staged; /* blob is being written (store/stage.h) */
 	struct blob_id blob;
 	bool over_quota; /* it was promised already */
 };

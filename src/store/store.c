@@ -72,6 +72,7 @@ core_new(struct engine *e, const struct store_config *config)
 	s->pool = pool_new(&pool);
 	feed_init(&s->feed);
 	tender_init(s);
+	staging_init(&s->staging);
 	return s;
 }
 
@@ -119,6 +120,7 @@ store_free(struct store *s)
 	directory_done(&s->directory);
 	site_done(s);
 	tender_done(s);
+	staging_done(&s->staging);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
 	secret_wipe(s->token_key, sizeof(s->token_key));

@@ -49,6 +49,12 @@ tend_left(struct store *s, uint64_t account, struct text address)
 	mem_free(old);
 }
 
+void
+tend_references(struct store *s)
+{
+	atomic_store(&s->tender.references, true);
+}
+
 /* ---- one round ---- */
 
 static enum status
@@ -146,8 +152,20 @@ walk_one(struct store *s, enum tend_walk walk, uint64_t id)
 		reference_walk_one(s, id);
 	else if (has_rows(s, id, KEY_DYING))
 		tend_account(s, id, true);
-	else if (has_rows(s, id, KEY_GARBAGE))
+	else if (has_rows(s, id, KEY_GARBAGE) || has_rows(s, id, KEY_STAGED))
 		tend_account(s, id, false);
+}
+
+/* Not while the disk takes nothing: the walk would leave them again. */
+static bool
+walk_again(struct store *s)
+{
+	struct engine_facts facts;
+
+	if (!atomic_load(&s->tender.references))
+		return false;
+	engine_facts_of(s->engine, &facts);
+	return !facts.read_only && atomic_exchange(&s->tender.references, false);
 }
 
 static void
@@ -156,6 +174,10 @@ walk(struct store *s)
 	static const enum entity_kind kinds[] = { ENTITY_ACCOUNT, ENTITY_REFERENCE };
 	struct tender *t = &s->tender;
 
+	if (t->walk == WALK_OVER && walk_again(s)) {
+		t->walk = WALK_REFERENCES;
+		t->walking = false;
+	}
 	for (unsigned i = 0; i < WALK_STEP && t->walk != WALK_OVER; i++) {
 		uint64_t id;
 		enum status how =

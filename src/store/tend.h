@@ -8,6 +8,7 @@
 #define STORE_TEND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/map.h"
 #include "base/text.h"
@@ -25,8 +26,9 @@ struct tender {
 	uint64_t walked;
 	bool walking;
 	enum tend_walk { WALK_ACCOUNTS, WALK_REFERENCES, WALK_OVER } walk;
-	uint64_t collected; /* blobs since the last compaction */
-	int64_t compacted;  /* monotonic */
+	_Atomic bool references; /* holders were left behind: walk there again */
+	uint64_t collected;	 /* blobs since the last compaction */
+	int64_t compacted;	 /* monotonic */
 };
 
 enum tend { TEND_GARBAGE = 1, TEND_DYING = 2 };
@@ -38,6 +40,9 @@ void tender_done(struct store *s);
 
 /* An account has something to do; urgent: soon. Any thread. */
 void tend_account(struct store *s, uint64_t account, bool urgent);
+/* Holders of shared content could not be dropped: they are looked for again.
+ * Any thread. */
+void tend_references(struct store *s);
 /* One step of collection in an account; *left: it has garbage still, *more:
  * some of it is due. */
 enum status collect_account(struct store *s, uint64_t account, bool *left, bool *more) MUST_CHECK;

@@ -8,7 +8,10 @@
 #ifndef STORE_ENGINE_CHILD_H
 #define STORE_ENGINE_CHILD_H
 
-#include "store/engine/engine_subject.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/engine/engine_folder.h"
 
 #define CHILD_SKIP 77
 

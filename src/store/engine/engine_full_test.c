@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/engine/engine_child.h"
+#include "store/engine/engine_subject.h"
 
 #define BLOB ((size_t)60 << 10)
 

@@ -34,7 +34,7 @@ static enum status
 try_open(const char *dir, struct failure *f)
 {
 	struct engine *e;
-	enum status s = engine_rocksdb_open_with(dir, &small, &e, f);
+	enum status s = engine_rocksdb_open_with(dir, &small_buffers, &e, f);
 
 	if (s == STATUS_OK)
 		engine_free(e);
@@ -104,7 +104,7 @@ one_opens_it_at_a_time(void **state)
 	char dir[64];
 
 	make_dir(dir);
-	assert_ok(engine_rocksdb_open_with(dir, &small, &e, &f));
+	assert_ok(engine_rocksdb_open_with(dir, &small_buffers, &e, &f));
 	assert_int_equal(try_open(dir, &f), STATUS_UNAVAILABLE);
 	put_now(e, account, TEXT("k"), TEXT("v"));
 	engine_free(e);
@@ -202,7 +202,7 @@ space_comes_back(void **state)
 	char dir[64];
 
 	make_dir(dir);
-	assert_ok(engine_rocksdb_open_with(dir, &small, &e, &f));
+	assert_ok(engine_rocksdb_open_with(dir, &small_buffers, &e, &f));
 	each_blob(e, true, 1);
 	engine_compact(e);
 	all = blob_files(dir);
@@ -217,7 +217,7 @@ space_comes_back(void **state)
 	assert_true(less < all * 6 / 10);
 	assert_true(less >= all * 4 / 10);
 	engine_free(e);
-	assert_ok(engine_rocksdb_open_with(dir, &small, &e, &f));
+	assert_ok(engine_rocksdb_open_with(dir, &small_buffers, &e, &f));
 	check_blobs(e, 2);
 	engine_free(e);
 	remove_dir(dir);

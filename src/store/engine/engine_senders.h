@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "store/engine/engine_child.h"
+#include "store/engine/engine_subject.h"
 #include "store/engine/keys.h"
 
 #define SENDERS 64

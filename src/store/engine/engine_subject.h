@@ -7,11 +7,7 @@
 #ifndef STORE_ENGINE_SUBJECT_H
 #define STORE_ENGINE_SUBJECT_H
 
-#include <ftw.h>
-#include <stdio.h>
-
-#include "base/testing.h"
-#include "store/engine.h"
+#include "store/engine/engine_folder.h"
 
 struct subject {
 	const char *name;
@@ -21,28 +17,6 @@ struct subject {
 	struct engine *engine;
 	char dir[64];
 };
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-UNUSED static void
-remove_dir(const char *dir)
-{
-	if (dir[0] != 0)
-		(void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-UNUSED static void
-make_dir(char dir[static 64])
-{
-	const char *tmp = getenv("TMPDIR");
-
-	assert_true(snprintf(dir, 64, "%s/engine-XXXXXX", tmp == NULL ? "/tmp" : tmp) < 64);
-	assert_non_null(mkdtemp(dir));
-}
 
 /* One try and what must be known after it: was the batch applied? Only for an
  * entity that nobody else commits to. */
@@ -74,26 +48,6 @@ commit_surely(struct engine *e, struct engine_batch *b)
 	version = b->guard + 1;
 	engine_batch_done(b);
 	return version;
-}
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WITHOUT_ROCKSDB "RocksDB is not built with TSan: its engine is left out"
-#endif
-#endif
-
-/* A small write buffer, so that tests see files and not only memory. */
-static const struct engine_rocksdb_settings small = { .cache = 1 << 20, .write_buffer = 256 << 10 };
-
-UNUSED static struct engine *
-open_rocksdb(const char *dir)
-{
-	struct engine *e = NULL;
-	struct failure f;
-
-	if (engine_rocksdb_open_with(dir, &small, &e, &f) != STATUS_OK)
-		print_error("%s\n", f.log);
-	return e;
 }
 
 UNUSED static struct engine *
