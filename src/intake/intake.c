@@ -90,23 +90,40 @@ worker_rest(struct worker *w)
 /* ---- large messages ---- */
 
 /* A large message is in memory some times over (received, as a whole, packed):
- * only a few are worked on at the same time, the others wait their turn. */
+ * only so many octets are worked on at the same time, or one message that is
+ * more; the others wait, in the order in which they came. */
 #define LARGE (1u << 20)
 #define LARGE_AT_ONCE 8
+#define LARGE_OCTETS (256u << 20)
 
 static pthread_mutex_t large_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t large_left = PTHREAD_COND_INITIALIZER;
+static uint64_t large_came, large_went_in;
 static unsigned large_inside;
+static size_t large_octets;
+
+static bool
+large_fits(size_t octets)
+{
+	return large_inside == 0 || (large_inside < LARGE_AT_ONCE && octets < LARGE_OCTETS &&
+					large_octets <= LARGE_OCTETS - octets);
+}
 
 static void
 large_enter(size_t octets)
 {
+	uint64_t place;
+
 	if (octets < LARGE)
 		return;
 	(void)pthread_mutex_lock(&large_lock);
-	while (large_inside == LARGE_AT_ONCE)
+	place = large_came++;
+	while (place != large_went_in || !large_fits(octets))
 		(void)pthread_cond_wait(&large_left, &large_lock);
+	large_went_in++;
 	large_inside++;
+	large_octets += octets;
+	(void)pthread_cond_broadcast(&large_left);
 	(void)pthread_mutex_unlock(&large_lock);
 }
 
@@ -117,7 +134,8 @@ large_leave(size_t octets)
 		return;
 	(void)pthread_mutex_lock(&large_lock);
 	large_inside--;
-	(void)pthread_cond_signal(&large_left);
+	large_octets -= octets;
+	(void)pthread_cond_broadcast(&large_left);
 	(void)pthread_mutex_unlock(&large_lock);
 }
 
@@ -176,6 +194,7 @@ summarise(struct intake *in, struct worker *w, struct piece_of_mail *m)
 {
 	struct text all = whole(w, m);
 	struct mime_summary s;
+	uint64_t header_len;
 
 	metric_add(METRIC_INTAKE_MESSAGES, 1);
 	parse(in, w, m, all, &s);
@@ -186,7 +205,10 @@ summarise(struct intake *in, struct worker *w, struct piece_of_mail *m)
 		mime_summary_pack(&s, &w->summary);
 	}
 	m->summary = buffer_text(&w->summary);
-	content_pack(m->trace, m->message, s.header_len, &w->content);
+	header_len = s.header_len;
+	if (all.len >= LARGE)
+		arena_done(&w->arena); /* the message as a whole, and all of s */
+	content_pack(m->trace, m->message, header_len, &w->content);
 }
 
 /* From octets to what the store takes. */
