@@ -128,10 +128,12 @@ class Mailstead:
         env.update(self.environment)
         return env
 
+    def command(self):
+        return [binary(), "demo", "--dir", self.dir, "--port-base", str(self.base), *self.arguments]
+
     def start(self):
-        command = [binary(), "demo", "--dir", self.dir, "--port-base", str(self.base), *self.arguments]
         with open(self.output, "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                             env=self._environment(), start_new_session=True)
         try:
             self._await_ready()
@@ -227,6 +229,59 @@ class Mailstead:
             raise AssertionError(f"mailstead {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
         return done.stdout
 
+    def set(self, name, value, role):
+        """Changes a live setting, and waits until that role has taken it."""
+        pattern = rf"role={role} event=setting\.changed name={re.escape(name)} "
+        before = len(re.findall(pattern, self.log()))
+        self.run("set", name, value)
+        self.await_log(pattern, before + 1)
+
     def connect(self, name, host=None):
         """A plain connection to a port by its name."""
         return socket.create_connection((host or self.host, self.port(name)), timeout=60)
+
+
+class Site(Mailstead):
+    """`mailstead run` with a configuration of its own, as root with a user for every role or as anybody;
+    `before` stands in front of the command, as in `nsenter -t PID -n`. Nobody has an account at first."""
+
+    roles = ("store", "auth", "intake", "mx", "access")
+    hostname = "mail.site.test"
+
+    def __init__(self, listeners, before=()):
+        super().__init__()
+        os.chmod(self.root, 0o755)
+        self.before = list(before)
+        self.config = os.path.join(self.root, "mailstead.conf")
+        self.users = {role: 64101 + i for i, role in enumerate(self.roles)} if os.geteuid() == 0 else {}
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(f'hostname = "{self.hostname}"\ndir = "{self.dir}"\nstore {{ engine = rocksdb }}\n{listeners}\n')
+            if self.users:
+                f.write("users { " + ", ".join(f"{r} = {u}" for r, u in self.users.items()) + " }\n")
+
+    def command(self):
+        return [*self.before, binary(), "run", "--config", self.config]
+
+    def _environment(self):
+        return {**super()._environment(), "NOTIFY_SOCKET": os.path.join(self.root, "notify")}
+
+    def start(self):
+        path = os.path.join(self.root, "notify")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as self.notify:
+            self.notify.bind(path)
+            return super().start()
+
+    def _await_ready(self):
+        """As systemd waits for it."""
+        deadline = time.monotonic() + START_SECONDS
+        self.notify.settimeout(1.0)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                if b"READY=1" in self.notify.recv(4096).split(b"\n"):
+                    return
+            if self.process.poll() is not None:
+                raise RuntimeError(f"ended before it was ready: {self.process.returncode}\n{self.log()}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not ready after {START_SECONDS} s\n{self.log()}")

@@ -278,7 +278,7 @@ def test_aliases_and_catch_all(house):
 def test_settings(house):
     assert "smtp.message_size_max" in house.run("get")
     assert {s["name"] for s in json.loads(house.run("get", "--json"))} >= {"store.quota", "imap.idle_timeout"}
-    house.run("set", "smtp.message_size_max", "100 KiB")
+    house.set("smtp.message_size_max", "100 KiB", "mx")
     with smtplib.SMTP(house.host, house.port("smtp")) as s:
         s.ehlo()
         assert s.esmtp_features["size"] == "102400"
