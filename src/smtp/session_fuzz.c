@@ -6,6 +6,7 @@
  * binary.
  */
 #define HOUSE_WITHOUT_CMOCKA
+#include "base/fuzz_threads.h"
 #include "smtp/test_house.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
