@@ -62,7 +62,7 @@ static void
 write_envelope(struct fetch *f, struct message *m)
 {
 	buffer_add_string(&f->c->out, "ENVELOPE ");
-	imap_write_envelope(&f->c->out, &imap_message_summary(m)->envelope);
+	imap_write_envelope(&f->c->out, &imap_message_envelope(m)->envelope);
 }
 
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * SEARCH (RFC 3501 6.4.4, 7.2.5). Level by level the store is asked only for
- * messages that have no answer yet: many searches never read a summary, and
- * only BODY, TEXT and HEADER read content.
+ * messages that have no answer yet: many searches never read a summary, HEADER
+ * reads headers where it must, and only BODY and TEXT read content.
  */
 #include "base/log.h"
 #include "imap/search.h"
@@ -20,6 +20,7 @@ struct search {
 static const unsigned level_items[] = {
 	[LEVEL_ROW] = FETCH_FLAGS,
 	[LEVEL_SUMMARY] = FETCH_FLAGS | FETCH_SUMMARY,
+	[LEVEL_HEADER] = FETCH_FLAGS | FETCH_SUMMARY | FETCH_HEADER,
 	[LEVEL_CONTENT] = FETCH_FLAGS | FETCH_SUMMARY | FETCH_PIECE0,
 };
 

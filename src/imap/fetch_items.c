@@ -40,6 +40,15 @@ static const struct {
 	    5 },
 };
 
+/* The header of the message stands apart; anything else may be in its body. */
+static unsigned
+section_needs(const struct section *s)
+{
+	if (s->depth > 0)
+		return FETCH_PIECE0 | FETCH_SUMMARY;
+	return s->text == SECTION_ALL || s->text == SECTION_BODY ? FETCH_PIECE0 : FETCH_HEADER;
+}
+
 static bool
 add(struct fetch_items *list, const struct item *item)
 {
@@ -47,7 +56,7 @@ add(struct fetch_items *list, const struct item *item)
 		return false;
 	list->at[list->count++] = *item;
 	if (item->id == ITEM_SECTION) {
-		list->needs |= FETCH_PIECE0 | (item->section.depth > 0 ? FETCH_SUMMARY : 0u);
+		list->needs |= section_needs(&item->section);
 		list->sets_seen |= !item->peek;
 	} else {
 		list->needs |= simple_items[item->id].needs;

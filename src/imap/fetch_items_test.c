@@ -69,7 +69,14 @@ needs(void **state)
 	assert_int_equal(items.needs, FETCH_PIECE0 | FETCH_SUMMARY);
 	assert_false(items.sets_seen);
 	assert_true(parse("RFC822.HEADER", &items));
+	assert_int_equal(items.needs, FETCH_HEADER);
 	assert_false(items.sets_seen);
+	assert_true(parse("(BODY.PEEK[HEADER] BODY.PEEK[HEADER.FIELDS (TO)])", &items));
+	assert_int_equal(items.needs, FETCH_HEADER);
+	assert_true(parse("BODY.PEEK[1.HEADER]", &items)); /* it stands in the body */
+	assert_int_equal(items.needs, FETCH_PIECE0 | FETCH_SUMMARY);
+	assert_true(parse("BODY.PEEK[TEXT]", &items));
+	assert_int_equal(items.needs, FETCH_PIECE0);
 	assert_true(parse("RFC822", &items));
 	assert_true(items.sets_seen);
 	assert_true(parse("BODY", &items));

@@ -53,6 +53,17 @@ imap_message_summary(struct message *m)
 	return &m->summary;
 }
 
+const struct mime_summary *
+imap_message_envelope(struct message *m)
+{
+	if (m->has_summary || m->has_envelope)
+		return &m->summary;
+	if (mime_summary_unpack_envelope(m->row->summary, m->arena, &m->summary) != STATUS_OK)
+		return imap_message_summary(m);
+	m->has_envelope = true;
+	return &m->summary;
+}
+
 /* The message itself: BODY[], BODY[HEADER], BODY[TEXT]. */
 static struct octets
 of_message(const struct message *m, enum section_text text)

@@ -18,18 +18,21 @@ struct message {
 	struct arena *arena; /* as long as the message is looked at */
 	bool opened;
 	struct store_reader reader;
-	bool has_summary;
+	bool has_summary, has_envelope;
 	struct mime_summary summary;
 };
 
-/* The row was fetched with FETCH_PIECE0 where content is to be read, and with
- * FETCH_SUMMARY where the summary is. All live in the arena or longer. */
+/* The row was fetched with FETCH_PIECE0 where content is to be read (with
+ * FETCH_HEADER where only its header is), and with FETCH_SUMMARY where the summary is. All live in
+ * the arena or longer. */
 void imap_message_init(
     struct message *m, struct imap *im, const struct store_row *row, struct arena *a);
 /* Opens the content. CORRUPT. */
 enum status imap_message_open(struct message *m) MUST_CHECK;
 /* The summary; one that cannot be read gives way to an opaque one. */
 const struct mime_summary *imap_message_summary(struct message *m);
+/* The same, when nothing behind the envelope will be looked at: cheaper. */
+const struct mime_summary *imap_message_envelope(struct message *m);
 
 /* Where a section stands; false if there is no such section. Fields are still
  * to be picked out of the range for SECTION_FIELDS and SECTION_FIELDS_NOT. */

@@ -2,7 +2,7 @@
 /*
  * SEARCH: keys parsed into a tree, and a tree held against messages (RFC 3501
  * 6.4.4). What must be read grows by levels: the view alone, the row, the
- * summary, the content. A tree is asked at each level with what is known by
+ * summary, the header, the content. A tree is asked at each level with what is known by
  * then and says yes, no or not yet; only messages without an answer are read
  * at the next level. Words are compared by full case folding (RFC 5051 is the
  * model), and a word is found within words.
@@ -12,7 +12,7 @@
 
 #include "imap/message.h"
 
-enum search_level { LEVEL_VIEW, LEVEL_ROW, LEVEL_SUMMARY, LEVEL_CONTENT };
+enum search_level { LEVEL_VIEW, LEVEL_ROW, LEVEL_SUMMARY, LEVEL_HEADER, LEVEL_CONTENT };
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
 
 enum search_key_id {
@@ -69,5 +69,7 @@ bool imap_field_has_word(struct text raw, struct text word);
 bool imap_content_has_word(struct message *m, struct text word, bool header, enum status *st);
 /* A header field by name that holds the word (empty: any). */
 bool imap_header_has_word(struct message *m, struct text field, struct text word, enum status *st);
+/* The same by the summary alone, where that can tell. */
+enum answer imap_summary_has_word(struct message *m, struct text field, struct text word);
 
 #endif

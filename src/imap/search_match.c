@@ -126,7 +126,7 @@ match_smaller(const struct search_key *key, struct candidate *c)
 static bool
 sent_day(struct candidate *c, int64_t *day)
 {
-	const struct mime_summary *s = imap_message_summary(c->m);
+	const struct mime_summary *s = imap_message_envelope(c->m);
 
 	if (s->sent_at == 0)
 		return false;
@@ -162,7 +162,7 @@ match_sent_since(const struct search_key *key, struct candidate *c)
 static bool
 match_addresses(const struct search_key *key, struct candidate *c)
 {
-	const struct mime_envelope *e = &imap_message_summary(c->m)->envelope;
+	const struct mime_envelope *e = &imap_message_envelope(c->m)->envelope;
 	const struct mime_addresses *list = key->id == KEY_FROM ? &e->from
 					    : key->id == KEY_TO ? &e->to
 					    : key->id == KEY_CC ? &e->cc
@@ -191,7 +191,7 @@ match_addresses(const struct search_key *key, struct candidate *c)
 static bool
 match_subject(const struct search_key *key, struct candidate *c)
 {
-	const struct mime_envelope *e = &imap_message_summary(c->m)->envelope;
+	const struct mime_envelope *e = &imap_message_envelope(c->m)->envelope;
 
 	return e->has_subject && imap_field_has_word(e->subject, key->word);
 }
@@ -256,6 +256,16 @@ ask_any(const struct search_key *key, struct candidate *c)
 	return sum;
 }
 
+static enum answer
+ask_one(const struct search_key *key, struct candidate *c)
+{
+	if (key->id == KEY_HEADER && c->level == LEVEL_SUMMARY)
+		return imap_summary_has_word(c->m, key->field, key->word);
+	if (matchers[key->id].level > c->level)
+		return ANSWER_UNKNOWN;
+	return matchers[key->id].matches(key, c) ? ANSWER_YES : ANSWER_NO;
+}
+
 enum answer
 imap_search_ask(const struct search_key *key, struct candidate *c)
 {
@@ -270,8 +280,6 @@ imap_search_ask(const struct search_key *key, struct candidate *c)
 		a = imap_search_ask(key->first, c);
 		return a == ANSWER_UNKNOWN ? a : a == ANSWER_YES ? ANSWER_NO : ANSWER_YES;
 	default:
-		if (matchers[key->id].level > c->level)
-			return ANSWER_UNKNOWN;
-		return matchers[key->id].matches(key, c) ? ANSWER_YES : ANSWER_NO;
+		return ask_one(key, c);
 	}
 }

@@ -177,6 +177,15 @@ answers_come_as_early_as_they_can(void **state)
 	assert_int_equal(ask_at(" NOT BODY x", LEVEL_SUMMARY), ANSWER_UNKNOWN);
 	assert_int_equal(ask_at(" SUBJECT quarterly", LEVEL_SUMMARY), ANSWER_YES);
 	assert_int_equal(ask_at(" FLAGGED", LEVEL_VIEW), ANSWER_UNKNOWN);
+	assert_int_equal(ask_at(" HEADER X-None x", LEVEL_SUMMARY), ANSWER_NO);
+	assert_int_equal(ask_at(" HEADER X-Empty \"\"", LEVEL_SUMMARY), ANSWER_YES);
+	assert_int_equal(ask_at(" HEADER SUBJECT quarterly", LEVEL_SUMMARY), ANSWER_YES);
+	assert_int_equal(ask_at(" HEADER SUBJECT yearly", LEVEL_SUMMARY), ANSWER_NO);
+	/* Fields of the prefix, and those that the summary has no value of. */
+	assert_int_equal(ask_at(" HEADER Return-Path bounce@", LEVEL_SUMMARY), ANSWER_UNKNOWN);
+	assert_int_equal(ask_at(" HEADER Return-Path bounce@", LEVEL_HEADER), ANSWER_YES);
+	assert_int_equal(ask_at(" HEADER To bob", LEVEL_SUMMARY), ANSWER_UNKNOWN);
+	assert_int_equal(ask_at(" BODY x", LEVEL_HEADER), ANSWER_UNKNOWN);
 }
 
 static enum search_error

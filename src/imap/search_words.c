@@ -74,6 +74,62 @@ imap_header_has_word(struct message *m, struct text field, struct text word, enu
 	return found;
 }
 
+static bool
+in_prefix(struct message *m, struct text field)
+{
+	struct cursor c = cursor_of(m->row->prefix);
+	struct text name, whole;
+
+	while (mime_header_next(&c, &name, &whole))
+		if (text_equal_ci(name, field))
+			return true;
+	return false;
+}
+
+/* Fields that stand in the envelope as they stand in the header. */
+static bool
+envelope_field(const struct mime_envelope *e, struct text field, struct text *value)
+{
+	const struct {
+		struct text name;
+		bool has;
+		struct text value;
+	} known[] = {
+		{ TEXT("message-id"), e->has_message_id, e->message_id },
+		{ TEXT("in-reply-to"), e->has_in_reply_to, e->in_reply_to },
+		{ TEXT("subject"), e->has_subject, e->subject },
+		{ TEXT("date"), e->has_date, e->date },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].has && text_equal_ci(known[i].name, field)) {
+			*value = known[i].value;
+			return true;
+		}
+	return false;
+}
+
+enum answer
+imap_summary_has_word(struct message *m, struct text field, struct text word)
+{
+	const struct mime_summary *s = imap_message_summary(m);
+	uint32_t count = 0;
+	struct text value;
+
+	/* It does not know of all fields. */
+	if ((s->facts & (MIME_CUT | MIME_OPAQUE)) != 0 || in_prefix(m, field))
+		return ANSWER_UNKNOWN;
+	for (uint32_t i = 0; i < s->field_count; i++)
+		count += text_equal_ci(s->fields[i].name, field);
+	if (count == 0)
+		return ANSWER_NO;
+	if (word.len == 0)
+		return ANSWER_YES;
+	if (count > 1 || !envelope_field(&s->envelope, field, &value))
+		return ANSWER_UNKNOWN;
+	return imap_field_has_word(value, word) ? ANSWER_YES : ANSWER_NO;
+}
+
 /* All fields of a header, names too. */
 static bool
 in_header(struct message *m, struct octets where, struct text word, enum status *st)

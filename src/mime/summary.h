@@ -155,6 +155,9 @@ void mime_summary_pack(const struct mime_summary *s, struct buffer *out);
 /* CORRUPT if the bytes are no summary; bounds-checked against everything. */
 enum status mime_summary_unpack(
     struct text bytes, struct arena *a, struct mime_summary *out) MUST_CHECK;
+/* The same up to the envelope: what stands behind it in the struct is zero. */
+enum status mime_summary_unpack_envelope(
+    struct text bytes, struct arena *a, struct mime_summary *out) MUST_CHECK;
 /* Only facts, size, header_len, sent_at, message_id: cheap. */
 enum status mime_summary_peek(struct text bytes, struct mime_summary *out) MUST_CHECK;
 

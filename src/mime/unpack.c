@@ -278,6 +278,20 @@ mime_summary_unpack(struct text bytes, struct arena *a, struct mime_summary *out
 }
 
 enum status
+mime_summary_unpack_envelope(struct text bytes, struct arena *a, struct mime_summary *out)
+{
+	struct unpack u = unpack_of(bytes);
+	struct mime_summary s = { 0 };
+
+	unpack_front(&u, &s);
+	unpack_envelope(&u, a, &s.envelope);
+	if (!unpack_ok(&u))
+		return STATUS_CORRUPT;
+	*out = s;
+	return STATUS_OK;
+}
+
+enum status
 mime_summary_peek(struct text bytes, struct mime_summary *out)
 {
 	struct unpack u = unpack_of(bytes);

@@ -158,6 +158,7 @@ enum fetch_item {
 	FETCH_FLAGS = 1,   /* always there */
 	FETCH_SUMMARY = 2, /* cold row: summary, prefix, thread */
 	FETCH_PIECE0 = 4,  /* first piece of the content; implies the prefix */
+	FETCH_HEADER = 8,  /* the same without the body in it; nothing beside PIECE0 */
 };
 
 struct store_row {
@@ -170,9 +171,9 @@ struct store_row {
 	int64_t date;	     /* INTERNALDATE, seconds since 1970 */
 	uint64_t email;	     /* id of the message in the account (OBJECTID) */
 	uint64_t thread;     /* FETCH_SUMMARY */
-	struct text prefix;  /* FETCH_SUMMARY, FETCH_PIECE0: octets in front of the content */
+	struct text prefix;  /* with any of these: octets in front of the content */
 	struct text summary; /* FETCH_SUMMARY */
-	struct text piece0;  /* FETCH_PIECE0 */
+	struct text piece0;  /* FETCH_PIECE0, FETCH_HEADER */
 };
 void store_row_pack(struct buffer *out, const struct store_row *r, unsigned items);
 void store_row_unpack(struct unpack *u, unsigned items, struct store_row *out);

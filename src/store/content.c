@@ -218,6 +218,16 @@ content_open(struct text piece0, struct content *out)
 	return STATUS_OK;
 }
 
+struct text
+content_head(struct text piece0)
+{
+	struct content c;
+
+	if (content_open(piece0, &c) != STATUS_OK)
+		return piece0;
+	return text_part(piece0, 0, piece0.len - c.body_frame.len);
+}
+
 /* Inflates a frame that must give exactly want octets; *raw is a view of the
  * frame or of scratch. */
 static enum status

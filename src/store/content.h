@@ -41,6 +41,9 @@ struct content {
 };
 /* From piece 0. CORRUPT. */
 enum status content_open(struct text piece0, struct content *out) MUST_CHECK;
+/* Piece 0 without the body in it, for who reads the header alone; what is no
+ * piece 0 is given back. */
+struct text content_head(struct text piece0);
 /* Appends raw octets [from, from + len) (cut to the size); works frame by
  * frame with bounded memory; sink is called with consecutive parts. */
 enum status content_read(struct content *c, uint64_t from, uint64_t len,

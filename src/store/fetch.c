@@ -5,11 +5,14 @@
  * The account's lock is held only to see that the mailbox is there; a message
  * that goes while it is read is left out.
  */
+#include "store/content.h"
 #include "store/core.h"
 #include "store/serve.h"
 
 #define FETCH_PAGE (1u << 20) /* octets of rows after which a reply ends */
 #define SCAN_FROM 4u	      /* so many blocks in a row are scanned, fewer are got */
+#define WALK_FROM 8u	      /* so many summaries of a block are walked, fewer are got, */
+#define WALK_SPARSE 4u	      /* unless so many others stand between two */
 
 struct fetch_op {
 	struct account_op o; /* first */
@@ -33,27 +36,114 @@ get_summary(struct account *a, uint64_t email, struct arena *arena, struct summa
 	return s == STATUS_OK ? summary_row_unpack(value, out) : s;
 }
 
+/* Summaries in the order of their emails: when nearly all of a range are
+ * wanted, walking it costs a fraction of looking each one up. */
+struct walk {
+	struct engine_scan *scan; /* NULL: look up */
+	uint64_t email;		  /* where it stands; 0: in front of the first */
+	struct text value;
+};
+
+static bool
+is_wanted(const struct store_fetch_request *r, const struct hot_entry *e)
+{
+	return runs_has(&r->uids, e->uid) && e->modseq > r->since;
+}
+
+/* Whether the wanted entries of a block have rising emails with few others
+ * between them. */
+static bool
+is_walkable(const struct fetch_op *f, const struct hot *h, uint64_t *first, uint64_t *last)
+{
+	const struct store_fetch_request *r = f->o.op.request;
+	uint64_t wanted = 0, before = 0;
+
+	for (uint32_t i = 0; i < h->count; i++) {
+		if (!is_wanted(r, &h->at[i]))
+			continue;
+		if (h->at[i].email <= before)
+			return false;
+		before = h->at[i].email;
+		*first = wanted++ == 0 ? before : *first;
+	}
+	*last = before;
+	return wanted >= WALK_FROM && *last - *first < WALK_SPARSE * wanted;
+}
+
+static enum status
+walk_open(struct account *a, const struct fetch_op *f, const struct hot *h, struct walk *w)
+{
+	uint64_t first = 0, last = 0;
+	struct key from, until;
+
+	*w = (struct walk){ .scan = NULL };
+	if (!is_walkable(f, h, &first, &last))
+		return STATUS_OK;
+	from = key_u64(KEY_SUMMARY, first);
+	until = key_behind(key_u64(KEY_SUMMARY, last));
+	return engine_scan_open(
+	    a->owner.store->engine, a->owner.entity, key_text(&from), key_text(&until), &w->scan);
+}
+
+static void
+walk_close(struct walk *w)
+{
+	if (w->scan != NULL)
+		engine_scan_close(w->scan);
+}
+
+/* NOT_FOUND: it is not there. */
+static enum status
+walk_to(struct walk *w, uint64_t email, struct summary_row *out)
+{
+	struct text key;
+
+	while (w->email < email) {
+		enum status s = engine_scan_next(w->scan, &key, &w->value);
+
+		if (s == STATUS_NOT_FOUND)
+			w->email = UINT64_MAX;
+		else if (s != STATUS_OK)
+			return s;
+		else if (key.len != 9)
+			return STATUS_CORRUPT;
+		else
+			w->email = key_number(key, 1, 8);
+	}
+	return w->email == email ? summary_row_unpack(w->value, out) : STATUS_NOT_FOUND;
+}
+
+static void
+row_of_entry(const struct hot_entry *e, struct store_row *row)
+{
+	row->uid = e->uid;
+	row->modseq = e->modseq;
+	row->flags = e->flags;
+	row->keyword_count = e->keyword_count;
+	if (e->keyword_count > 0)
+		memcpy(row->keywords, e->keywords, e->keyword_count * sizeof(*e->keywords));
+	row->size = e->size;
+	row->date = e->date;
+	row->email = e->email;
+}
+
 /* NOT_FOUND: it went meanwhile. */
 static enum status
-add_cold(struct account *a, struct fetch_op *f, const struct hot_entry *e, unsigned items)
+add_cold(struct account *a, struct fetch_op *f, struct walk *w, const struct hot_entry *e,
+    unsigned items)
 {
 	struct store_row row;
 	struct summary_row cold;
 	struct arena arena = ARENA_INIT;
-	enum status s = get_summary(a, e->email, &arena, &cold);
+	enum status s =
+	    w->scan != NULL ? walk_to(w, e->email, &cold) : get_summary(a, e->email, &arena, &cold);
 
-	if (s == STATUS_OK && (items & FETCH_PIECE0))
+	if (s == STATUS_OK && (items & (FETCH_PIECE0 | FETCH_HEADER)))
 		s = engine_blob_get(a->owner.store->engine, cold.blob, 0, &arena, &row.piece0);
 	if (s == STATUS_OK) {
-		row.uid = e->uid;
-		row.modseq = e->modseq;
-		row.flags = e->flags;
-		row.keyword_count = e->keyword_count;
-		if (e->keyword_count > 0)
-			memcpy(row.keywords, e->keywords, e->keyword_count * sizeof(*e->keywords));
-		row.size = e->size;
-		row.date = e->date;
-		row.email = e->email;
+		row_of_entry(e, &row);
+		if ((items & (FETCH_PIECE0 | FETCH_HEADER)) == FETCH_HEADER)
+			row.piece0 = content_head(row.piece0);
 		row.thread = cold.thread;
 		row.prefix = cold.prefix;
 		row.summary = cold.summary;
@@ -63,33 +153,44 @@ add_cold(struct account *a, struct fetch_op *f, const struct hot_entry *e, unsig
 	return s;
 }
 
+static enum status
+add_entry(struct account *a, struct fetch_op *f, struct walk *w, const struct hot_entry *e,
+    unsigned items)
+{
+	enum status s = STATUS_OK;
+
+	if (items == 0)
+		hot_row_pack(&f->rows, e);
+	else
+		s = add_cold(a, f, w, e, items);
+	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+}
+
 /* AGAIN: the reply is full; resume is set. */
 static enum status
 add_block(struct account *a, struct fetch_op *f, struct hot *h)
 {
 	const struct store_fetch_request *r = f->o.op.request;
-	unsigned items = (unsigned)r->items & (FETCH_SUMMARY | FETCH_PIECE0);
+	unsigned items = (unsigned)r->items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER);
+	struct walk w = { .scan = NULL };
+	enum status s = items == 0 ? STATUS_OK : walk_open(a, f, h, &w);
 
-	for (uint32_t i = 0; i < h->count; i++) {
+	for (uint32_t i = 0; s == STATUS_OK && i < h->count; i++) {
 		const struct hot_entry *e = &h->at[i];
-		enum status s = STATUS_OK;
 
-		if (!runs_has(&r->uids, e->uid) || e->modseq <= r->since)
+		if (!is_wanted(r, e))
 			continue;
 		if (e->uid >= f->uidnext) /* not acknowledged yet */
 			break;
 		if (f->rows.len >= FETCH_PAGE) {
 			f->resume = e->uid;
-			return STATUS_AGAIN;
+			s = STATUS_AGAIN;
+		} else {
+			s = add_entry(a, f, &w, e, items);
 		}
-		if (items == 0)
-			hot_row_pack(&f->rows, e);
-		else
-			s = add_cold(a, f, e, items);
-		if (s != STATUS_OK && s != STATUS_NOT_FOUND)
-			return s;
 	}
-	return STATUS_OK;
+	walk_close(&w);
+	return s;
 }
 
 /* ---- blocks ---- */

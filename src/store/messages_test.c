@@ -330,6 +330,99 @@ threads_join(void **state)
 	runs_done(&uid);
 }
 
+/* The rows of these messages of INBOX, appended to out. */
+static void
+add_rows(struct box *b, struct runs uids, unsigned items, struct buffer *out)
+{
+	struct store_fetch_reply r;
+
+	assert_ok(ASK(b->w, access, store_fetch, &r, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids, .items = items));
+	assert_int_equal(r.resume, 0);
+	buffer_add_text(out, r.rows);
+}
+
+/* All rows at once are the rows one by one, whatever way they are read in. */
+static void
+compare_rows(struct box *b, unsigned items, uint32_t last)
+{
+	struct buffer all = BUFFER_INIT, single = BUFFER_INIT;
+	struct runs uids = world_uids(1, last);
+
+	add_rows(b, uids, items, &all);
+	runs_done(&uids);
+	for (uint32_t uid = 1; uid <= last; uid++) {
+		uids = world_uids(uid, uid);
+		add_rows(b, uids, items, &single);
+		runs_done(&uids);
+	}
+	assert_true(all.len > 0);
+	assert_true(text_equal(buffer_text(&all), buffer_text(&single)));
+	buffer_done(&all);
+	buffer_done(&single);
+}
+
+static void
+many_rows_are_as_single_ones(void **state)
+{
+	struct box *b = *state;
+	struct runs some = world_uids(8, 11), first = world_uids(1, 2);
+	struct parcel p = world_message(b->w, "x", "x", "");
+	struct store_expunge_reply gone;
+	struct store_copy_reply copy;
+
+	for (int i = 0; i < 25; i++)
+		assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	compare_rows(b, FETCH_SUMMARY, 30);
+	compare_rows(b, FETCH_SUMMARY | FETCH_PIECE0, 30);
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .uids = some, .force = 1));
+	compare_rows(b, FETCH_SUMMARY, 30);
+	compare_rows(b, FETCH_HEADER, 30);
+	/* Old messages behind new ones. */
+	assert_ok(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 2,
+	    .mailbox = b->inbox, .uids = first, .to = TEXT("INBOX")));
+	compare_rows(b, FETCH_SUMMARY, 32);
+	runs_done(&some);
+	runs_done(&first);
+}
+
+static void
+a_header_moves_no_body(void **state)
+{
+	struct box *b = *state;
+	struct buffer body = BUFFER_INIT, row = BUFFER_INIT, header = BUFFER_INIT;
+	struct runs uid = world_uids(6, 6);
+	struct store_row r;
+	struct content c = { .fetch = NULL };
+	struct unpack u;
+	struct parcel p;
+
+	buffer_add_string(&body, "Subject: x\r\n\r\n");
+	for (int i = 0; i < 500; i++)
+		buffer_addf(&body, "%016llx\r\n", (unsigned long long)random_u64());
+	p = world_parcel(b->w, buffer_text(&body));
+	assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	add_rows(b, uid, FETCH_HEADER, &row);
+	assert_true(row.len < 200);
+	u = unpack_of(buffer_text(&row));
+	store_row_unpack(&u, FETCH_HEADER, &r);
+	assert_true(unpack_end(&u));
+	assert_true(r.prefix.len > 0);
+	assert_ok(content_open(r.piece0, &c));
+	assert_int_equal(c.size, body.len);
+	assert_ok(content_read_buffer(&c, 0, c.header_len, &header));
+	assert_text(buffer_text(&header), "Subject: x\r\n\r\n");
+	/* Beside the whole piece it is nothing more. */
+	buffer_clear(&row);
+	add_rows(b, uid, FETCH_HEADER | FETCH_PIECE0, &row);
+	assert_true(row.len > 4000);
+	runs_done(&uid);
+	buffer_done(&body);
+	buffer_done(&row);
+	buffer_done(&header);
+}
+
 static void
 quota_is_kept(void **state)
 {
@@ -390,6 +483,8 @@ main(void)
 		TEST(old_changes_are_forgotten),
 		TEST(repeated_calls_do_nothing),
 		TEST(threads_join),
+		TEST(many_rows_are_as_single_ones),
+		TEST(a_header_moves_no_body),
 		TEST(quota_is_kept),
 		TEST(a_failing_disk_changes_nothing),
 	};

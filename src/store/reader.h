@@ -20,8 +20,9 @@ struct store_reader {
 	struct content content;
 };
 
-/* The row was fetched with FETCH_PIECE0; its texts live as long as the reader,
- * which stays where it is. CORRUPT. */
+/* The row was fetched with FETCH_PIECE0, or with FETCH_HEADER when nothing
+ * behind the header will be read; its texts live as long as the reader, which
+ * stays where it is. CORRUPT. */
 enum status store_reader_open(struct store_reader *r, struct calls *calls, struct text token,
     uint32_t mailbox, const struct store_row *row) MUST_CHECK;
 uint64_t store_reader_size(const struct store_reader *r);

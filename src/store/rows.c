@@ -65,13 +65,13 @@ store_row_pack(struct buffer *out, const struct store_row *r, unsigned items)
 	pack_varint(out, r->size);
 	pack_signed(out, r->date);
 	pack_varint(out, r->email);
-	if (items & (FETCH_SUMMARY | FETCH_PIECE0))
+	if (items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER))
 		pack_text(out, r->prefix);
 	if (items & FETCH_SUMMARY) {
 		pack_varint(out, r->thread);
 		pack_text(out, r->summary);
 	}
-	if (items & FETCH_PIECE0)
+	if (items & (FETCH_PIECE0 | FETCH_HEADER))
 		pack_text(out, r->piece0);
 }
 
@@ -93,12 +93,12 @@ store_row_unpack(struct unpack *u, unsigned items, struct store_row *out)
 	out->email = unpack_varint(u);
 	out->thread = 0;
 	out->prefix = out->summary = out->piece0 = TEXT_EMPTY;
-	if (items & (FETCH_SUMMARY | FETCH_PIECE0))
+	if (items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER))
 		out->prefix = unpack_text(u);
 	if (items & FETCH_SUMMARY) {
 		out->thread = unpack_varint(u);
 		out->summary = unpack_text(u);
 	}
-	if (items & FETCH_PIECE0)
+	if (items & (FETCH_PIECE0 | FETCH_HEADER))
 		out->piece0 = unpack_text(u);
 }
