@@ -103,6 +103,19 @@ def test_idle_hears_after_the_store_was_away(house):
             assert line, "the session was closed"
 
 
+def test_a_role_that_served_waits_little():
+    """However often it is ended: what a stranger sends must not keep others from it for long."""
+    with Mailstead() as house:
+        for deaths in range(1, 8):
+            house.await_log("level=info role=mx event=role.serving", deaths)
+            os.kill(house.role_pids("mx")[0], signal.SIGKILL)
+            house.await_log(r"monitor\.role_died what=mx", deaths)
+        waits = [int(w) for w in re.findall(r"monitor\.role_died what=mx .*restart_ms=(\d+)", house.log())]
+        assert waits == [100, 200, 400, 800, 1600, 2000, 2000]
+        house.await_log("level=info role=mx event=role.serving", 8)
+        deliver(house, "after-many-deaths")
+
+
 def test_certificates_change_under_a_living_session(house):
     """SIGHUP: new connections see the new certificate, old ones go on."""
     context = ssl.create_default_context(cafile=house.ca)

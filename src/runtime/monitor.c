@@ -23,6 +23,9 @@
 
 #define BACK_OFF_LEAST (100 * CLOCK_MS)
 #define BACK_OFF_MOST (30 * CLOCK_SECOND)
+/* One that had come so far as to serve was ended by what somebody sent, and
+ * its others shall not be without it for long. */
+#define BACK_OFF_SERVED (2 * CLOCK_SECOND)
 #define OPERATORS_WAIT CLOCK_SECOND
 #define NOTES_SIZE 4096
 
@@ -40,11 +43,13 @@ static const struct {
 #define STAGE_LAST ((int)ARRAY_LEN(stages) - 1)
 
 int64_t
-monitor_back_off(int64_t last, int64_t lifetime)
+monitor_back_off(int64_t last, int64_t lifetime, bool served)
 {
+	int64_t most = served ? BACK_OFF_SERVED : BACK_OFF_MOST;
+
 	if (last == 0 || lifetime >= CLOCK_MINUTE)
 		return BACK_OFF_LEAST;
-	return last > BACK_OFF_MOST / 2 ? BACK_OFF_MOST : last * 2;
+	return last > most / 2 ? most : last * 2;
 }
 
 /* ---- stopping ---- */
@@ -241,7 +246,7 @@ static void
 child_ended(struct monitor *m, struct child *c, int64_t now)
 {
 	siginfo_t how = { .si_status = 0 };
-	bool last_words = c->control >= 0;
+	bool last_words = c->control >= 0, served;
 
 	/* What it said before it went, so that its reason is not lost. */
 	while (last_words && c->control >= 0) {
@@ -256,12 +261,13 @@ child_ended(struct monitor *m, struct child *c, int64_t now)
 	if (c->control >= 0)
 		(void)close(c->control);
 	c->pidfd = c->control = -1;
+	served = c->state == CHILD_SERVING;
 	c->state = CHILD_DOWN;
 	monitor_unlink(m, c);
 	if (!m->was_ready && m->stage == 0)
 		start_failed(m, c, TEXT("it ended while it started; see the log"));
 	if (m->stage == 0 && !m->failed) {
-		c->back_off = monitor_back_off(c->back_off, now - c->started);
+		c->back_off = monitor_back_off(c->back_off, now - c->started, served);
 		c->restart_at = now + c->back_off;
 	}
 	say_how_it_ended(m, c, &how);
@@ -278,7 +284,7 @@ start_due(struct monitor *m, int64_t now)
 		if (child_start(m, c) == STATUS_OK)
 			continue;
 		LOG_ALARM("monitor.cannot_fork", FIELD_STRING("what", role_word(c->config->role)));
-		c->back_off = monitor_back_off(c->back_off, 0);
+		c->back_off = monitor_back_off(c->back_off, 0, false);
 		c->restart_at = now + c->back_off;
 	}
 }

@@ -53,8 +53,9 @@ struct monitor_config {
 int monitor_run(const struct monitor_config *config);
 
 /* How long to wait before a role is started again: 100 ms, doubled each time
- * up to 30 s, and 100 ms again after a life of a minute. */
-int64_t monitor_back_off(int64_t last, int64_t lifetime);
+ * up to 30 s, or up to 2 s if it had served; and 100 ms again after a life of a
+ * minute. */
+int64_t monitor_back_off(int64_t last, int64_t lifetime, bool served);
 /* Whether these two roles are linked: the trust diagram. */
 bool monitor_trusts(enum role a, enum role b);
 

@@ -643,21 +643,49 @@ nobody_there(void **state)
 	assert_non_null(strstr(f.client, "not running"));
 }
 
+/* Times one role dies after each other. */
+static int64_t
+back_off_after(unsigned deaths, int64_t lifetime, bool served, int64_t *sum)
+{
+	int64_t last = 0;
+
+	for (unsigned i = 0; i < deaths; i++) {
+		last = monitor_back_off(last, lifetime, served);
+		*sum += last;
+	}
+	return last;
+}
+
 static void
 backing_off(void **state)
 {
-	int64_t last = 0, sum = 0;
+	int64_t sum = 0;
 
-	assert_int_equal(last = monitor_back_off(last, 0), 100 * CLOCK_MS);
-	assert_int_equal(last = monitor_back_off(last, 0), 200 * CLOCK_MS);
-	for (unsigned i = 0; i < 20; i++) {
-		last = monitor_back_off(last, CLOCK_SECOND);
-		assert_true(last <= 30 * CLOCK_SECOND);
-		sum += last;
-	}
-	assert_int_equal(last, 30 * CLOCK_SECOND);
+	assert_int_equal(back_off_after(1, 0, false, &sum), 100 * CLOCK_MS);
+	assert_int_equal(back_off_after(2, 0, false, &sum), 200 * CLOCK_MS);
+	assert_int_equal(back_off_after(9, 0, false, &sum), 25600 * CLOCK_MS);
+	assert_int_equal(back_off_after(10, 0, false, &sum), 30 * CLOCK_SECOND);
+	sum = 0;
+	assert_int_equal(back_off_after(22, CLOCK_SECOND, false, &sum), 30 * CLOCK_SECOND);
 	assert_true(sum > CLOCK_MINUTE);
-	assert_int_equal(monitor_back_off(last, CLOCK_MINUTE), 100 * CLOCK_MS);
+	/* After a quiet time it is as at first. */
+	assert_int_equal(monitor_back_off(30 * CLOCK_SECOND, CLOCK_MINUTE, false), 100 * CLOCK_MS);
+	assert_int_equal(
+	    monitor_back_off(30 * CLOCK_SECOND, CLOCK_MINUTE - 1, false), 30 * CLOCK_SECOND);
+}
+
+/* Who can end a role by what they send, again and again, does not keep the
+ * others from it for half a minute each time. */
+static void
+one_that_served_is_soon_back(void **state)
+{
+	int64_t sum = 0;
+
+	assert_int_equal(back_off_after(1, 0, true, &sum), 100 * CLOCK_MS);
+	assert_int_equal(back_off_after(50, 0, true, &sum), 2 * CLOCK_SECOND);
+	assert_int_equal(monitor_back_off(30 * CLOCK_SECOND, 0, true), 2 * CLOCK_SECOND);
+	assert_int_equal(monitor_back_off(2 * CLOCK_SECOND, 0, false), 4 * CLOCK_SECOND);
+	assert_int_equal(monitor_back_off(2 * CLOCK_SECOND, CLOCK_MINUTE, true), 100 * CLOCK_MS);
 }
 
 /* What the design wants most: strangers' parsers never reach each other, and
@@ -685,6 +713,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(backing_off),
+		cmocka_unit_test(one_that_served_is_soon_back),
 		cmocka_unit_test(trust),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(all_are_started_linked_and_stopped_in_order),
