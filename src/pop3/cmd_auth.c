@@ -89,9 +89,10 @@ signed_in(struct command *c, const struct auth_outcome *r)
 {
 	struct pop3 *p = c->p;
 	struct failure f = { 0 };
-	enum status st = maildrop_open(&p->drop, p->server->calls, r->token, &c->arena, &f);
+	enum status st =
+	    maildrop_open(&p->drop, p->server->calls, r->token, p->server->epoch, &c->arena, &f);
 
-	if (st == STATUS_DENIED)
+	if (st == STATUS_CONFLICT)
 		return pop3_err(c, "[IN-USE] Another session has the mailbox open");
 	if (st != STATUS_OK)
 		return pop3_failed(c, st, &f);

@@ -107,11 +107,14 @@ pop3_cmd_quit(struct command *c)
 
 	if (!pop3_arg_end(c))
 		return POP3_GO_ON;
-	if (p->state == POP3_TRANSACTION)
+	st = pop3_hold(c, &f);
+	if (st == STATUS_OK && p->state == POP3_TRANSACTION)
 		st = maildrop_commit(&p->drop, p->server->calls, p->token, &c->arena, &f);
 	/* The lock goes before the answer: who signs in again at once finds it free. */
 	maildrop_done(&p->drop, p->server->calls, p->token);
-	if (st != STATUS_OK)
+	if (st == STATUS_CONFLICT)
+		(void)pop3_err(c, "[IN-USE] Another session has the mailbox; nothing was deleted");
+	else if (st != STATUS_OK)
 		(void)pop3_err(c, "[SYS/TEMP] Some deleted messages are still there");
 	else
 		(void)pop3_ok(c, "Goodbye");

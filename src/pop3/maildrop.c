@@ -2,16 +2,20 @@
 /*
  * Opening, marking and committing a maildrop (RFC 1939 4 to 6). UIDs and sizes
  * are read once; mail that comes later is for the next session. The store
- * keeps the lock, so it holds over all processes.
+ * keeps the lock, so it holds over all processes; but not over an end of the
+ * store, after which the first command takes it again.
  */
 #include "pop3/maildrop.h"
 
 #include "base/random.h"
 
 static enum status
-take(struct calls *calls, struct text token, struct arena *a, bool on, struct failure *f)
+take(const struct maildrop *d, struct calls *calls, struct text token, struct arena *a, bool on,
+    struct failure *f)
 {
-	const struct store_maildrop_request req = { .token = token, .take = on };
+	const struct store_maildrop_request req = {
+		.token = token, .holder = d->holder, .take = on
+	};
 	struct store_maildrop_reply r;
 
 	return store_maildrop(calls, &req, a, &r, f);
@@ -62,15 +66,15 @@ list(struct maildrop *d, struct calls *calls, struct text token, const struct ru
 }
 
 enum status
-maildrop_open(
-    struct maildrop *d, struct calls *calls, struct text token, struct arena *a, struct failure *f)
+maildrop_open(struct maildrop *d, struct calls *calls, struct text token, uint64_t epoch,
+    struct arena *a, struct failure *f)
 {
 	const struct store_open_request req = { .token = token, .name = TEXT("INBOX") };
 	struct store_open_reply r = { 0 };
 	enum status st;
 
-	*d = (struct maildrop){ 0 };
-	st = take(calls, token, a, true, f);
+	*d = (struct maildrop){ .holder = random_u64(), .epoch = epoch };
+	st = take(d, calls, token, a, true, f);
 	if (st != STATUS_OK)
 		return st;
 	d->locked = true;
@@ -82,8 +86,22 @@ maildrop_open(
 	}
 	if (st != STATUS_OK)
 		maildrop_done(d, calls, token);
-	/* DENIED is the word for a maildrop that is taken, and only for it. */
-	return st == STATUS_DENIED ? STATUS_UNAVAILABLE : st;
+	/* CONFLICT is the word for a maildrop that is taken, and only for it. */
+	return st == STATUS_CONFLICT ? STATUS_UNAVAILABLE : st;
+}
+
+enum status
+maildrop_hold(struct maildrop *d, struct calls *calls, struct text token, uint64_t epoch,
+    struct arena *a, struct failure *f)
+{
+	enum status st;
+
+	if (d->epoch == epoch)
+		return STATUS_OK;
+	st = take(d, calls, token, a, true, f);
+	if (st == STATUS_OK)
+		d->epoch = epoch;
+	return st;
 }
 
 /* The UIDs of these message numbers, less those of the others. */
@@ -140,7 +158,7 @@ maildrop_done(struct maildrop *d, struct calls *calls, struct text token)
 	struct arena a = ARENA_INIT;
 
 	/* Where the store is away it has forgotten the lock. */
-	if (d->locked && take(calls, token, &a, false, NULL) != STATUS_OK)
+	if (d->locked && take(d, calls, token, &a, false, NULL) != STATUS_OK)
 		d->locked = false;
 	arena_done(&a);
 	runs_done(&d->uids);

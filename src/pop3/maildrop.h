@@ -19,12 +19,18 @@ struct maildrop {
 	struct runs deleted; /* message numbers */
 	struct runs read;    /* message numbers that were sent */
 	bool locked;
+	uint64_t holder; /* for the store: this session */
+	uint64_t epoch;	 /* of the link over which it was taken */
 };
 
-/* Takes the maildrop and lists it. DENIED: another session has it; it is not
- * taken on any failure. */
+/* Takes the maildrop and lists it. CONFLICT: another session has it; it is not
+ * taken on any failure. epoch grows whenever the store has forgotten. */
 enum status maildrop_open(struct maildrop *d, struct calls *calls, struct text token,
-    struct arena *a, struct failure *f) MUST_CHECK;
+    uint64_t epoch, struct arena *a, struct failure *f) MUST_CHECK;
+/* Takes it again if the store has forgotten. CONFLICT: another session was
+ * faster, and this one has nothing to say any more. */
+enum status maildrop_hold(struct maildrop *d, struct calls *calls, struct text token,
+    uint64_t epoch, struct arena *a, struct failure *f) MUST_CHECK;
 /* What was deleted goes for good, and what was read is marked so. */
 enum status maildrop_commit(struct maildrop *d, struct calls *calls, struct text token,
     struct arena *a, struct failure *f) MUST_CHECK;

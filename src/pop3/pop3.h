@@ -15,6 +15,8 @@ extern const struct session_class pop3_session_class;
 
 /* The hostname is copied, the calls outlive the server. */
 struct pop3_server *pop3_server_new(struct calls *calls, struct text hostname);
+/* The store was lost and is there again. Any thread. */
+void pop3_server_relinked(struct pop3_server *server);
 /* After the service has stopped. */
 void pop3_server_free(struct pop3_server *server);
 

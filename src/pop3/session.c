@@ -92,6 +92,32 @@ pop3_arg_message(struct command *c, uint32_t *number)
 	return false;
 }
 
+enum status
+pop3_hold(struct command *c, struct failure *f)
+{
+	struct pop3 *p = c->p;
+
+	if (p->state != POP3_TRANSACTION)
+		return STATUS_OK;
+	return maildrop_hold(&p->drop, p->server->calls, p->token, p->server->epoch, &c->arena, f);
+}
+
+/* Runs a row's handler, if nobody took the maildrop while the store was away:
+ * then the session ends as it does without QUIT (RFC 1939 6), nothing deleted. */
+static enum pop3_next
+run_row(struct command *c, enum pop3_next (*run)(struct command *c))
+{
+	struct failure f = { 0 };
+	enum status st = run == pop3_cmd_quit ? STATUS_OK : pop3_hold(c, &f);
+
+	if (st == STATUS_OK)
+		return run(c);
+	if (st != STATUS_CONFLICT)
+		return pop3_failed(c, st, &f);
+	(void)pop3_err(c, "[IN-USE] Another session has the mailbox open; closing");
+	return POP3_END;
+}
+
 static enum pop3_next
 run_command(struct command *c, struct text line)
 {
@@ -108,7 +134,7 @@ run_command(struct command *c, struct text line)
 			return pop3_err(c, c->p->state == POP3_AUTHORIZATION
 					       ? "Sign in first"
 					       : "Not after signing in");
-		return rows[i].run(c);
+		return run_row(c, rows[i].run);
 	}
 	return pop3_err(c, "No such command");
 }
@@ -243,6 +269,12 @@ pop3_server_new(struct calls *calls, struct text hostname)
 	server->hostname = mem_string(hostname);
 	auth_offer_init(&server->offer);
 	return server;
+}
+
+void
+pop3_server_relinked(struct pop3_server *server)
+{
+	server->epoch++;
 }
 
 void

@@ -23,6 +23,7 @@ struct pop3_server {
 	struct calls *calls;
 	char *hostname;
 	struct auth_offer offer;
+	_Atomic uint64_t epoch; /* raised whenever the store has forgotten the locks */
 };
 
 struct pop3 {
@@ -50,6 +51,9 @@ enum pop3_next pop3_ok(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3
 enum pop3_next pop3_err(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A call that failed, with a code of RFC 3206. */
 enum pop3_next pop3_failed(struct command *c, enum status st, const struct failure *f);
+/* Whether the maildrop is the session's still, and is told so by the store if
+ * that has forgotten. */
+enum status pop3_hold(struct command *c, struct failure *f) MUST_CHECK;
 /* The argument that must be a message that is there; false with the reply
  * made. */
 bool pop3_arg_message(struct command *c, uint32_t *number);

@@ -227,6 +227,76 @@ one_session_at_a_time(void **state)
 }
 
 static void
+store_restarts(void)
+{
+	call_pair_break(house.access, 0);
+	call_pair_mend(house.access, 0);
+	pop3_server_relinked(server);
+}
+
+/* When the store has learnt that the link is lost. */
+static void
+signs_in_at_last(struct talk *t)
+{
+	do {
+		((struct pop3 *)t->s)->errors = 0;
+		(void)talk_say(t, "USER alice@demo.test\r\n");
+	} while (!text_starts(text_of(talk_say(t, "PASS demo\r\n")), TEXT("+OK ")));
+}
+
+/* RFC 1939 4: the lock is there until the session's end, whatever becomes of
+ * the store; who lost it all the same may not enter the UPDATE state. */
+static void
+the_maildrop_is_taken_again(void **state)
+{
+	struct talk t, other, third;
+
+	house_deliver(&house, TEXT(MAIL_A));
+	sign_in(&t);
+	says(&t, "DELE 1\r\n", "+OK Message 1 will be deleted\r\n");
+	store_restarts();
+	says(&t, "NOOP\r\n", "+OK Here\r\n");
+	(void)begin(&other, &plain);
+	(void)talk_say(&other, "USER alice@demo.test\r\n");
+	says(&other, "PASS demo\r\n", "-ERR [IN-USE] Another session has the mailbox open\r\n");
+	store_restarts();
+	signs_in_at_last(&other);
+	says(&t, "NOOP\r\n", "-ERR [IN-USE] Another session has the mailbox open; closing\r\n");
+	assert_int_equal(t.next, NEXT_CLOSE);
+	talk_end(&t);
+	(void)begin(&third, &plain);
+	(void)talk_say(&third, "USER alice@demo.test\r\n");
+	says(&third, "PASS demo\r\n", "-ERR [IN-USE] Another session has the mailbox open\r\n");
+	talk_end(&third);
+	assert_true(text_starts(text_of(talk_say(&other, "RETR 1\r\n")), TEXT("+OK ")));
+	says(&other, "DELE 1\r\n", "+OK Message 1 will be deleted\r\n");
+	store_restarts();
+	says(&other, "QUIT\r\n", "+OK Goodbye\r\n");
+	talk_end(&other);
+}
+
+static void
+a_quit_too_late_deletes_nothing(void **state)
+{
+	struct talk t, other;
+	char *all;
+
+	house_deliver(&house, TEXT(MAIL_A));
+	sign_in(&t);
+	all = mem_string(text_of(talk_say(&t, "UIDL\r\n")));
+	says(&t, "DELE 1\r\n", "+OK Message 1 will be deleted\r\n");
+	store_restarts();
+	(void)begin(&other, &plain);
+	signs_in_at_last(&other);
+	says(&t, "QUIT\r\n",
+	    "-ERR [IN-USE] Another session has the mailbox; nothing was deleted\r\n");
+	assert_string_equal(talk_say(&other, "UIDL\r\n"), all);
+	mem_free(all);
+	talk_end(&t);
+	talk_end(&other);
+}
+
+static void
 long_lines(void **state)
 {
 	struct buffer b = BUFFER_INIT;
@@ -258,6 +328,8 @@ main(void)
 		cmocka_unit_test(a_session),
 		cmocka_unit_test(unique_ids_stay),
 		cmocka_unit_test(one_session_at_a_time),
+		cmocka_unit_test(the_maildrop_is_taken_again),
+		cmocka_unit_test(a_quit_too_late_deletes_nothing),
 		cmocka_unit_test(long_lines),
 	};
 

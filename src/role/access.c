@@ -143,8 +143,8 @@ access_certificates(void *context, const struct role_certificate *at, uint32_t c
 		front_tls_again(x->calls, x->pop3_service);
 }
 
-/* A new store knows no feed and no watched account; and what happened while it
- * was away, every session must look up for itself. */
+/* A new store knows no feed, no watched account and no lock of a maildrop; and what happened while
+ * it was away, every session must look up for itself. */
 static void
 access_relinked(void *context, enum role peer)
 {
@@ -152,6 +152,7 @@ access_relinked(void *context, enum role peer)
 
 	if (peer != ROLE_STORE || x->imap_service == NULL)
 		return;
+	pop3_server_relinked(x->pop3);
 	open_feed(x);
 	imap_server_relinked(x->imap);
 	service_publish_all(x->imap_service);

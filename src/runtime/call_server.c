@@ -224,6 +224,18 @@ call_link(const struct call_in *in)
 	return in->link->number;
 }
 
+bool
+call_link_alive(const struct call_in *in)
+{
+	bool alive;
+
+	MAGIC_CHECK(in, CALL_IN_MAGIC);
+	pthread_mutex_lock(&in->link->lock);
+	alive = !in->link->broken;
+	pthread_mutex_unlock(&in->link->lock);
+	return alive;
+}
+
 /* ---- requests ---- */
 
 static void

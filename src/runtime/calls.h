@@ -205,6 +205,10 @@ struct arena *call_arena(struct call_in *in);
  * (a restarted peer has a new one). */
 enum role call_peer(const struct call_in *in);
 uint64_t call_link(const struct call_in *in);
+/* False: the link broke, and `lost` was called or will be. What a handler keeps
+ * for a link must be kept under a lock that `lost` takes too, and only while
+ * this is true, else it stays for ever. */
+bool call_link_alive(const struct call_in *in);
 /* Answer. The reply is encoded at once; sending is batched per link. */
 void call_reply(struct call_in *in, const void *reply);
 void call_fail(struct call_in *in, enum status s, const struct failure *f);

@@ -20,15 +20,16 @@ enum rcpt_verdict {
 	RCPT_NO_SUCH_USER, /* 550 5.1.1 */
 	RCPT_NOT_OURS,	   /* 550 5.7.1: not a domain of this site */
 	RCPT_SUSPENDED,	   /* 450 4.2.1 */
-	RCPT_FULL,	   /* 452 4.2.2, or 552 5.2.2 if the message could never fit */
+	RCPT_FULL,	   /* 452 4.2.2 */
 };
-/* size: of the message if the client told it, else 0. canonical: the address
+/* size: of the message if the client told it, else 0. QUOTA: it could never
+ * fit (552 5.2.2). canonical: the address
  * in the directory's spelling. */
 #define store_rcpt_REQUEST(F, S) F(S, TEXT, address) F(S, U64, size)
 #define store_rcpt_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, canonical) F(S, U64, account)
 
 /* content: container of store/content.h; size, raw octets. verdicts: one enum
- * status a recipient (OK, NOT_FOUND, QUOTA, DENIED, UNAVAILABLE). With one
+ * status a recipient (OK, NOT_FOUND, QUOTA, DENIED, FULL, AMBIGUOUS, UNAVAILABLE). With one
  * recipient it is committed to the account; with several, a queue record is
  * committed and then applied recipient by recipient. Aliases and catch-alls
  * are followed; an account that is reached twice gets the message once. */
@@ -227,8 +228,9 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 #define store_quota_REPLY(F, S) F(S, U64, octets) F(S, U64, octets_max) F(S, U64, messages)
 
 /* POP3: the maildrop for one session, until released or the link is lost.
- * DENIED: another session has it. */
-#define store_maildrop_REQUEST(F, S) F(S, TEXT, token) F(S, U64, take)
+ * holder: a random number that stands for the session, which may take it again
+ * at any time, over another link too. CONFLICT: another session has it. */
+#define store_maildrop_REQUEST(F, S) F(S, TEXT, token) F(S, U64, holder) F(S, U64, take)
 #define store_maildrop_REPLY(F, S)
 
 /* ---- the change feed ---- */

@@ -13,6 +13,12 @@ struct feed_link {
 	struct map drops;	/* accounts whose maildrop it holds */
 };
 
+/* Who has the maildrop of an account. */
+struct drop {
+	struct feed_link *link;
+	uint64_t holder;
+};
+
 /* The links that watch an account: mostly one. */
 struct watchers {
 	struct feed_link **at;
@@ -25,12 +31,15 @@ feed_init(struct feed *f)
 	CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
 }
 
+/* The link that the call came by; NULL if it is gone, so that nothing is made
+ * for it behind feed_lost. */
 static struct feed_link *
-link_of(struct feed *f, uint64_t id)
+link_of(struct feed *f, const struct call_in *in)
 {
+	uint64_t id = call_link(in);
 	struct feed_link *l = map_get_u64(&f->links, id);
 
-	if (l == NULL) {
+	if (l == NULL && call_link_alive(in)) {
 		l = MEM_NEW(struct feed_link);
 		l->id = id;
 		(void)map_put_u64(&f->links, id, l);
@@ -83,7 +92,7 @@ link_drop(struct feed *f, struct feed_link *l)
 	size_t at = 0;
 
 	while (map_each(&l->drops, &at, NULL, &account, NULL))
-		(void)map_remove_u64(&f->drops, account);
+		mem_free(map_remove_u64(&f->drops, account));
 	for (at = 0; map_each(&l->watched, &at, NULL, &account, NULL);)
 		unwatch(f, l, account);
 	map_done(&l->drops);
@@ -150,13 +159,15 @@ void
 serve_store_feed(struct call_in *in, const void *request, void *context)
 {
 	struct feed *f = &((struct store *)context)->feed;
-	struct call_in *old;
+	struct call_in *old = in;
 	struct feed_link *l;
 
 	pthread_mutex_lock(&f->lock);
-	l = link_of(f, call_link(in));
-	old = l->stream;
-	l->stream = in;
+	l = link_of(f, in);
+	if (l != NULL) {
+		old = l->stream;
+		l->stream = in;
+	}
 	pthread_mutex_unlock(&f->lock);
 	if (old != NULL)
 		call_end(old, STATUS_CLOSED);
@@ -178,8 +189,10 @@ watch_read(struct account *a, struct op *op)
 	struct feed_link *l;
 
 	pthread_mutex_lock(&f->lock);
-	l = link_of(f, call_link(op->in));
-	if (!r->on)
+	l = link_of(f, op->in);
+	if (l == NULL)
+		s = STATUS_CLOSED; /* nobody hears it */
+	else if (!r->on)
 		unwatch(f, l, a->id);
 	else if (l->watched.count < WATCHES_PER_LINK)
 		watch(f, l, a->id);
@@ -212,28 +225,47 @@ serve_store_watch(struct call_in *in, const void *request, void *context)
 	serve_read(context, in, request, &w->o, r->token);
 }
 
+static void
+give_drop(struct feed *f, struct drop *d, uint64_t account)
+{
+	(void)map_remove_u64(&d->link->drops, account);
+	(void)map_remove_u64(&f->drops, account);
+	mem_free(d);
+}
+
+static void
+take_drop(struct feed *f, struct feed_link *l, uint64_t account, uint64_t holder)
+{
+	struct drop *d = MEM_NEW(struct drop);
+
+	*d = (struct drop){ .link = l, .holder = holder };
+	(void)map_put_u64(&f->drops, account, d);
+	(void)map_put_u64(&l->drops, account, l);
+}
+
 static enum status
 maildrop_read(struct account *a, struct op *op)
 {
 	const struct store_maildrop_request *r = op->request;
 	struct feed *f = &a->owner.store->feed;
-	uint64_t link = call_link(op->in);
 	enum status s = STATUS_OK;
-	uintptr_t holder;
 	struct feed_link *l;
+	struct drop *d;
 
 	pthread_mutex_lock(&f->lock);
-	l = link_of(f, link);
-	holder = (uintptr_t)map_get_u64(&f->drops, a->id);
-	if (r->take && holder != 0) {
-		s = op_refuse(op, STATUS_DENIED, "The maildrop is in use by another session.",
-		    "maildrop locked");
-	} else if (r->take) {
-		(void)map_put_u64(&f->drops, a->id, (void *)(uintptr_t)(link + 1));
-		(void)map_put_u64(&l->drops, a->id, l);
-	} else if (holder == link + 1) {
-		(void)map_remove_u64(&f->drops, a->id);
-		(void)map_remove_u64(&l->drops, a->id);
+	l = link_of(f, op->in);
+	d = map_get_u64(&f->drops, a->id);
+	if (l == NULL) {
+		s = STATUS_CLOSED;
+	} else if (d != NULL && d->holder != r->holder) {
+		if (r->take)
+			s = op_refuse(op, STATUS_CONFLICT,
+			    "The maildrop is in use by another session.", "maildrop locked");
+	} else {
+		if (d != NULL)
+			give_drop(f, d, a->id); /* perhaps it was over another link */
+		if (r->take)
+			take_drop(f, l, a->id, r->holder);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return s;

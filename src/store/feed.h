@@ -3,7 +3,8 @@
  * The change feed: which links (processes of fronts) watch which accounts, and
  * the stream of each link. A commit is told to every link that watches its
  * account, as a hint with the new modseq. Locks of maildrops stand here too:
- * both belong to a link and go with it.
+ * both belong to a link and go with it. A session whose lock went so takes it
+ * again over the next link, unless another session was faster.
  */
 #ifndef STORE_FEED_H
 #define STORE_FEED_H
@@ -19,7 +20,7 @@ struct feed {
 	pthread_mutex_t lock;
 	struct map links;    /* link -> struct feed_link */
 	struct map accounts; /* account -> struct watchers */
-	struct map drops;    /* account -> link + 1 */
+	struct map drops;    /* account -> struct drop */
 };
 
 void feed_init(struct feed *f);

@@ -285,24 +285,38 @@ the_feed_tells(void **state)
 	pthread_mutex_unlock(&l.lock);
 }
 
+static enum status
+maildrop(struct box *b, uint64_t holder, bool take)
+{
+	struct store_maildrop_reply r;
+
+	return ASK(
+	    b->w, access, store_maildrop, &r, .token = b->token, .holder = holder, .take = take);
+}
+
 static void
 a_maildrop_is_for_one(void **state)
 {
 	struct box *b = *state;
-	struct store_maildrop_reply r;
 	enum status s;
 
-	assert_ok(ASK(b->w, access, store_maildrop, &r, .token = b->token, .take = 1));
-	assert_int_equal(
-	    ASK(b->w, access, store_maildrop, &r, .token = b->token, .take = 1), STATUS_DENIED);
-	assert_ok(ASK(b->w, access, store_maildrop, &r, .token = b->token));
-	assert_ok(ASK(b->w, access, store_maildrop, &r, .token = b->token, .take = 1));
+	assert_ok(maildrop(b, 1, true));
+	assert_int_equal(maildrop(b, 2, true), STATUS_CONFLICT);
+	assert_ok(maildrop(b, 1, true));  /* again, by the one who has it */
+	assert_ok(maildrop(b, 2, false)); /* not his to give back */
+	assert_int_equal(maildrop(b, 2, true), STATUS_CONFLICT);
+	assert_ok(maildrop(b, 1, false));
+	assert_ok(maildrop(b, 2, true));
+	call_pair_break(b->w->pair[2], 0);
+	call_pair_mend(b->w->pair[2], 0);
+	assert_ok(maildrop(b, 2, true)); /* whether the old link is known to be lost or not */
 	call_pair_break(b->w->pair[2], 0);
 	call_pair_mend(b->w->pair[2], 0);
 	do /* the store learns of the lost link on that link's own thread */
-		s = ASK(b->w, access, store_maildrop, &r, .token = b->token, .take = 1);
-	while (s == STATUS_DENIED);
+		s = maildrop(b, 3, true);
+	while (s == STATUS_CONFLICT);
 	assert_ok(s);
+	assert_int_equal(maildrop(b, 2, true), STATUS_CONFLICT);
 }
 
 /* ---- what a delivery costs ---- */

@@ -365,7 +365,10 @@ submit_finish(struct op *op, enum status how)
 	struct submit_op *s = op->arg;
 	struct record *r = s->r;
 	bool ours = how == STATUS_OK && !op->repeated;
+	bool back = !ours && r->shared && how != STATUS_AMBIGUOUS;
 
+	if (back)
+		core_busy(r->store, 1); /* before the answer: who has it may settle */
 	if (how == STATUS_OK)
 		answer(op);
 	else
@@ -373,8 +376,7 @@ submit_finish(struct op *op, enum status how)
 	if (ours) {
 		atomic_store(&r->committed, true);
 		record_start(r);
-	} else if (r->shared && how != STATUS_AMBIGUOUS) {
-		core_busy(r->store, 1);
+	} else if (back) {
 		r->task.run = take_back;
 		pool_run(r->store->pool, &r->task);
 	} else {
