@@ -145,8 +145,9 @@ file(struct command *c, uint32_t mailbox, const struct append_args *args, struct
 	struct failure f = { 0 };
 	enum status st = spool_payload(spool, &req.message);
 
-	if (st == STATUS_OK)
-		st = intake_append(im->server->calls, &req, &c->arena, &r, &f);
+	if (st != STATUS_OK)
+		return imap_no(c, "UNAVAILABLE", "The server has no memory for the message");
+	st = intake_append(im->server->calls, &req, &c->arena, &r, &f);
 	if (st == STATUS_NOT_FOUND)
 		return imap_no(c, "TRYCREATE", "There is no such mailbox");
 	if (st != STATUS_OK)

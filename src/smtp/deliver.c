@@ -219,7 +219,7 @@ settle(struct smtp_session *x, struct smtp_message *m)
 	if (fault != REPLY_NONE)
 		return refused(o.id, fault, "");
 	if (smtp_message_payload(m, &message) != STATUS_OK)
-		return refused(o.id, REPLY_DISK_FULL, "");
+		return refused(o.id, REPLY_TROUBLE, ""); /* the system's memory, no disk */
 	if (smtp_message_hops(message.bytes) > (uint32_t)setting(SET_SMTP_HOPS_MAX))
 		return refused(o.id, REPLY_LOOP, "");
 	hand_over(x, op, &message, &o);

@@ -155,8 +155,10 @@ smtp_message_fault(struct smtp_message *m, bool last)
 		lines_end(&m->lines);
 	if (m->spool.overflow || m->octets > m->limit)
 		return REPLY_TOO_LARGE;
+	if (m->failed == STATUS_FULL)
+		return REPLY_DISK_FULL; /* of messages that come in at the moment */
 	if (m->failed != STATUS_OK)
-		return REPLY_DISK_FULL;
+		return REPLY_TROUBLE;
 	if (m->lines.bare)
 		return REPLY_BARE_NEWLINE;
 	if (m->lines.longest > (uint64_t)setting(SET_SMTP_TEXT_LINE_MAX))

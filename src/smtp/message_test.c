@@ -3,6 +3,9 @@
  * Messages: DATA, BDAT, smugglers, LMTP's replies, what intake gets and what becomes
  * of its answers (RFC 5321 4.1.1.4, RFC 3030, RFC 2033).
  */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "smtp/test_house.h"
 
 #include "base/clock.h"
@@ -177,6 +180,38 @@ words_of_intake_reach_the_client(void **state)
 		0) < out.len);
 }
 
+/* The system refuses memory for a message: that is no full disk. What is over
+ * 64 KiB is in a memory file, which this limit ends. */
+static void
+no_memory_for_a_message(void **state)
+{
+	static const unsigned limits[] = { 32u << 10, 96u << 10 }; /* while it comes; at its end */
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	struct buffer script = BUFFER_INIT;
+	struct house *h = *state;
+	unsigned before = house_delivered(h);
+
+	buffer_addf(&script, BEGIN "DATA\r\nSubject: a\r\n\r\n");
+	while (script.len < 120u << 10)
+		buffer_addf(&script, "%064d\r\n", 0);
+	buffer_addf(&script, ".\r\n" QUIT);
+	house_set("smtp.message_size_max", "1 MiB");
+	(void)signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		const struct rlimit limit = { limits[i], RLIM_INFINITY };
+
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		assert_string_equal(house_codes(h, TEST_MX, buffer_text(&script)),
+		    OK_TO_DATA "354 451:4.3.0 221:2.0.0");
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	}
+	assert_int_equal(house_delivered(h), before);
+	assert_string_equal(
+	    house_codes(h, TEST_MX, buffer_text(&script)), OK_TO_DATA "354 250:2.0.0 221:2.0.0");
+	house_set("smtp.message_size_max", "64 KiB");
+	buffer_done(&script);
+}
+
 /* ---- what reaches intake ---- */
 
 static void
@@ -260,6 +295,7 @@ main(void)
 		cmocka_unit_test(lmtp_names_the_recipient),
 		cmocka_unit_test(outcomes_of_intake),
 		cmocka_unit_test(words_of_intake_reach_the_client),
+		cmocka_unit_test(no_memory_for_a_message),
 		cmocka_unit_test(the_message_arrives_as_it_was),
 		cmocka_unit_test(trace_of_one_recipient),
 		cmocka_unit_test(trace_tells_the_protocol),

@@ -99,6 +99,25 @@ answer(struct call_in *in, struct delivering *d)
 	call_reply(in, &reply);
 }
 
+/* What a front is told of a recipient. */
+static enum status
+verdict_of(enum status s)
+{
+	switch (s) {
+	case STATUS_OK:
+	case STATUS_NOT_FOUND:
+	case STATUS_DENIED:
+	case STATUS_QUOTA:
+	case STATUS_FULL:
+	case STATUS_AMBIGUOUS:
+		return s;
+	case STATUS_INVALID:
+		return STATUS_NOT_FOUND;
+	default:
+		return STATUS_UNAVAILABLE;
+	}
+}
+
 static enum status
 one_run(struct account_txn *t, struct op *op)
 {
@@ -126,11 +145,9 @@ one_finish(struct op *op, enum status s)
 
 	if (d->staged)
 		stage_end(d->store, a->id, d->blob, s != STATUS_OK);
-	if (s != STATUS_OK && s != STATUS_NOT_FOUND && s != STATUS_QUOTA)
-		s = STATUS_UNAVAILABLE;
 	for (uint32_t i = 0; i < d->r->recipients.count; i++)
 		if (d->verdict[i] == STATUS_OK)
-			d->verdict[i] = s;
+			d->verdict[i] = verdict_of(s);
 	answer(op->in, d);
 	account_put(a);
 }
@@ -154,21 +171,6 @@ reach(struct delivering *d, const struct target *t)
 	}
 	d->at[d->count++] = (struct reached){ .account = t->account, .suspended = t->suspended };
 	(void)map_put_u64(&d->known, t->account, (void *)(uintptr_t)d->count);
-}
-
-static enum status
-verdict_of(enum status s)
-{
-	switch (s) {
-	case STATUS_OK:
-	case STATUS_NOT_FOUND:
-	case STATUS_DENIED:
-		return s;
-	case STATUS_INVALID:
-		return STATUS_NOT_FOUND;
-	default:
-		return STATUS_UNAVAILABLE;
-	}
 }
 
 static void
@@ -364,14 +366,19 @@ rcpt_read(struct account *a, struct op *op)
 	struct rcpt_op *o = (struct rcpt_op *)(void *)op;
 	uint64_t quota;
 
+	enum status s = STATUS_OK;
+
 	pthread_mutex_lock(&a->owner.lock);
 	quota = account_quota(&a->facts);
 	if (a->missing)
 		o->verdict = RCPT_NO_SUCH_USER;
-	else if (quota > 0 && (r->size > quota || a->head.octets >= quota - r->size))
+	else if (quota > 0 && r->size > quota)
+		s = op_refuse(op, STATUS_QUOTA, "The message is larger than the mailbox may be.",
+		    "account %llu: larger than its quota", (unsigned long long)a->id);
+	else if (quota > 0 && a->head.octets >= quota - r->size)
 		o->verdict = RCPT_FULL;
 	pthread_mutex_unlock(&a->owner.lock);
-	return STATUS_OK;
+	return s;
 }
 
 static void
