@@ -273,7 +273,8 @@ take_keywords(struct fetch *f, uint64_t total, uint64_t modseq)
 		f->names = keywords_names(c->im->keywords, &c->arena);
 }
 
-/* All rows of the UIDs with these items, reply by reply. */
+/* All rows of the UIDs with these items, reply by reply; the store reads the
+ * next reply while this one is written. */
 static enum status
 each_reply(struct fetch *f, const struct runs *uids, unsigned items,
     enum status (*fn)(struct fetch *f, struct text rows), struct failure *why)
@@ -282,21 +283,28 @@ each_reply(struct fetch *f, const struct runs *uids, unsigned items,
 	struct store_fetch_request req = {
 		.token = im->token, .mailbox = im->view->mailbox, .items = items
 	};
-	struct store_fetch_reply r = { .resume = 0 };
+	struct store_fetch_reply r;
+	struct call_ahead *next;
 	enum status st;
 
 	runs_copy(&req.uids, uids);
+	next = call_begin(im->server->calls, &store_fetch_call, &req);
 	do {
-		st = store_fetch(im->server->calls, &req, &f->batch, &r, why);
+		st = call_finish(next, &req, &f->batch, &r, why);
+		next = NULL;
 		if (st != STATUS_OK)
 			break;
 		imap_saw_modseq(f->c, r.modseq);
 		take_keywords(f, r.keyword_total, r.modseq);
-		st = fn(f, r.rows);
 		if (r.resume > 1)
 			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
+		if (r.resume != 0)
+			next = call_begin(im->server->calls, &store_fetch_call, &req);
+		st = fn(f, r.rows);
 		arena_reset(&f->batch);
-	} while (st == STATUS_OK && r.resume != 0);
+	} while (st == STATUS_OK && next != NULL);
+	if (next != NULL)
+		call_abandon(next);
 	runs_done(&req.uids);
 	return st;
 }

@@ -12,7 +12,7 @@
 #include "imap/write.h"
 #include "runtime/settings.h"
 
-#define PUSH_AT 8192
+#define PUSH_AT 65536 /* few system calls for many small messages */
 /* A transfer that the rate rule lets go on ends at last by this. */
 #define TRANSFER_MAX (2 * CLOCK_HOUR)
 

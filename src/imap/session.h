@@ -157,7 +157,7 @@ void imap_code(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void imap_line(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* c->out to the stream. */
 void imap_push(struct command *c);
-/* The same when more than a few KiB are there. */
+/* The same when much is there. */
 void imap_push_some(struct command *c);
 /* The tagged reply. */
 void imap_finish(struct command *c);

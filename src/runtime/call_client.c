@@ -263,6 +263,73 @@ runtime_call_to(struct calls *c, enum role to, unsigned instance, const struct c
 	return do_call(c, to, instance, call, request, a, reply, f);
 }
 
+/* ---- a call under way ---- */
+
+struct call_ahead {
+	struct calls *calls; /* referenced */
+	struct link *link;   /* NULL: it was not sent */
+	struct pending pending;
+	int64_t deadline;
+};
+
+struct call_ahead *
+call_begin(struct calls *c, const struct call *call, const void *request)
+{
+	struct call_ahead *h = MEM_NEW(struct call_ahead);
+
+	CHECK((call->flags & (CALL_STREAM | CALL_AGAIN)) == CALL_AGAIN);
+	h->calls = calls_ref(c);
+	h->pending.call = call;
+	h->deadline = thread_time() + c->timeout;
+	if (calls_take(c, call->server, CALLS_ANY_INSTANCE, 0, &h->link) != STATUS_OK)
+		return h;
+	if (send_request(h->link, &h->pending, request) == STATUS_OK) {
+		atomic_fetch_add_explicit(&h->link->in_flight, 1, memory_order_relaxed);
+	} else {
+		link_unref(h->link);
+		h->link = NULL;
+	}
+	return h;
+}
+
+static void
+free_ahead(struct call_ahead *h)
+{
+	if (h->link != NULL) {
+		atomic_fetch_sub_explicit(&h->link->in_flight, 1, memory_order_relaxed);
+		link_unref(h->link);
+	}
+	calls_unref(h->calls);
+	mem_free(h);
+}
+
+enum status
+call_finish(
+    struct call_ahead *h, const void *request, struct arena *a, void *reply, struct failure *f)
+{
+	const struct call *call = h->pending.call;
+	uint32_t end = h->link == NULL ? LOST : await(h->link, &h->pending, h->deadline);
+	enum status st;
+
+	if (end == REPLIED)
+		st = take_reply(call, h->pending.frame, a, reply, f);
+	else if (end == LOST)
+		st = call_do(h->calls, call, request, a, reply, f);
+	else
+		st = fail(f, STATUS_TIMEOUT, AWAY, "no answer to %s in time", call->name);
+	free_ahead(h);
+	return st;
+}
+
+void
+call_abandon(struct call_ahead *h)
+{
+	/* A deadline that has passed: the reply that is there already, or none. */
+	if (h->link != NULL && await(h->link, &h->pending, 0) == REPLIED)
+		call_frame_free(h->pending.frame);
+	free_ahead(h);
+}
+
 static enum status
 open_stream(
     struct calls *c, const struct call *call, const void *request, call_stream_fn fn, void *arg)

@@ -115,6 +115,15 @@ struct call;
 enum status call_do(struct calls *c, const struct call *call, const void *request, struct arena *a,
     void *reply, struct failure *f) MUST_CHECK;
 
+/* A call under way, of CALL_AGAIN calls only: call_begin sends the request,
+ * call_finish waits for the reply as call_do does, with the same request if it
+ * must be sent again, and call_abandon lets it be. One of the two frees it. */
+struct call_ahead;
+struct call_ahead *call_begin(struct calls *c, const struct call *call, const void *request);
+enum status call_finish(struct call_ahead *h, const void *request, struct arena *a, void *reply,
+    struct failure *f) MUST_CHECK;
+void call_abandon(struct call_ahead *h);
+
 /*
  * A table is an X-macro of rows X(name, roles, flags), and for each row two
  * field lists, F(S, TYPE, field) each, where a list may be empty:

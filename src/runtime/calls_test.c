@@ -318,6 +318,92 @@ a_request_that_ends_its_server_is_not_sent_for_ever(void **state)
 	call_pair_free(t.pair);
 }
 
+/* ---- calls under way ---- */
+
+static void
+begun_calls_are_finished_in_any_order(void **state)
+{
+	const struct toy_hold_request q[2] = { { .number = 1 }, { .number = 2 } };
+	struct toy t;
+	struct toy_hold_reply r;
+	struct arena a = ARENA_INIT;
+	struct call_ahead *one, *two;
+
+	toy_start(&t, 2, 0);
+	one = call_begin(t.calls, &toy_hold_call, &q[0]);
+	toy_wait(&t, 1);
+	two = call_begin(t.calls, &toy_hold_call, &q[1]);
+	toy_wait(&t, 2);
+	toy_answer(toy_take(&t), 22); /* the one that came last */
+	toy_answer(toy_take(&t), 11);
+	assert_ok(call_finish(two, &q[1], &a, &r, NULL));
+	assert_int_equal(r.number, 22);
+	assert_ok(call_finish(one, &q[0], &a, &r, NULL));
+	assert_int_equal(r.number, 11);
+	assert_int_equal(t.handled, 2);
+	arena_done(&a);
+	call_pair_free(t.pair);
+}
+
+static void
+an_abandoned_call_is_nobodys(void **state)
+{
+	const struct toy_hold_request q = { .number = 1 };
+	struct toy t;
+	struct toy_echo_reply e;
+	struct arena a = ARENA_INIT;
+	struct call_ahead *h;
+
+	toy_start(&t, 1, 0);
+	call_abandon(call_begin(t.calls, &toy_hold_call, &q));
+	toy_answer(toy_take(&t), 1); /* goes nowhere */
+	h = call_begin(t.calls, &toy_hold_call, &q);
+	toy_answer(toy_take(&t), 1);
+	/* The reply is there: this one came behind it. */
+	assert_ok(echo(t.calls, TEXT("on"), PAYLOAD_OF(TEXT_EMPTY), &a, &e));
+	call_abandon(h);
+	arena_done(&a);
+	call_pair_free(t.pair);
+}
+
+static void *
+answer_two(void *arg)
+{
+	toy_answer(toy_take(arg), 2);
+	return NULL;
+}
+
+static void
+a_begun_call_survives_a_lost_link(void **state)
+{
+	const struct toy_hold_request q = { .number = 1 };
+	struct toy t;
+	struct toy_hold_reply r;
+	struct arena a = ARENA_INIT;
+	struct call_ahead *sent, *unsent;
+	pthread_t thread;
+
+	toy_start(&t, 1, 0);
+	sent = call_begin(t.calls, &toy_hold_call, &q);
+	toy_wait(&t, 1);
+	call_pair_break(t.pair, 0);
+	pthread_mutex_lock(&t.lock);
+	while (t.lost_count == 0)
+		pthread_cond_wait(&t.changed, &t.lock);
+	pthread_mutex_unlock(&t.lock);
+	toy_answer(toy_take(&t), 1); /* goes nowhere */
+	unsent = call_begin(t.calls, &toy_hold_call, &q);
+	call_pair_mend(t.pair, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_create(&thread, NULL, answer_two, &t), 0);
+		assert_ok(call_finish(i == 0 ? sent : unsent, &q, &a, &r, NULL));
+		assert_int_equal(r.number, 2);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+	}
+	arena_done(&a);
+	call_pair_free(t.pair);
+}
+
 static void
 closing_ends_calls_that_wait(void **state)
 {
@@ -523,6 +609,9 @@ main(void)
 		cmocka_unit_test(a_call_that_may_be_repeated_survives_a_lost_link),
 		cmocka_unit_test(other_calls_are_ambiguous_then),
 		cmocka_unit_test(a_request_that_ends_its_server_is_not_sent_for_ever),
+		cmocka_unit_test(begun_calls_are_finished_in_any_order),
+		cmocka_unit_test(an_abandoned_call_is_nobodys),
+		cmocka_unit_test(a_begun_call_survives_a_lost_link),
 		cmocka_unit_test(closing_ends_calls_that_wait),
 		cmocka_unit_test(a_stream_gives_all_and_ends),
 		cmocka_unit_test(a_stream_ends_with_its_link),
