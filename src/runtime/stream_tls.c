@@ -3,8 +3,10 @@
  * TLS streams. Between OpenSSL and the socket stands a BIO of ours, which
  * reads whole flights at once (OpenSSL by itself reads each record in two
  * calls) into a buffer that exists only while it holds something, never waits
- * and never raises SIGPIPE. OpenSSL's error queue is per thread: it is emptied
- * before each call and read right after it.
+ * and never raises SIGPIPE. OpenSSL gets whole records only: for the first
+ * octets of one it would keep a buffer of the largest size as long as the
+ * peer pleases, and here they cost what they are. OpenSSL's error queue is per thread: it is
+ * emptied before each call and read right after it.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -16,17 +18,19 @@
 #include "runtime/stream_private.h"
 #include "runtime/tls_private.h"
 
+#define RECORD_HEADER 5
 /* A record of the largest size, with its header and its expansion. */
-#define AHEAD_SIZE (5 + 16384 + 256)
+#define AHEAD_SIZE (RECORD_HEADER + 16384 + 256)
 
 struct tls {
 	SSL *ssl;
 	struct tls_context *context;
 	char *ahead; /* received, not taken by OpenSSL; NULL when empty */
 	size_t ahead_at, ahead_len;
-	enum status io; /* how the socket failed, if it did */
-	bool block;	/* the next read of the socket may wait */
-	bool dead;	/* the connection may not even say goodbye */
+	size_t record_left; /* of the record that OpenSSL is taking */
+	enum status io;	    /* how the socket failed, if it did */
+	bool block;	    /* the next read of the socket may wait */
+	bool dead;	    /* the connection may not even say goodbye */
 };
 
 static BIO_METHOD *method;
@@ -41,7 +45,53 @@ ahead_free(struct tls *t)
 	t->ahead_at = t->ahead_len = 0;
 }
 
-/* Reads what is there into the empty ahead buffer. */
+/* The size of the record that stands in front, if it is there as a whole; or 0.
+ * What cannot be a record is handed on as it is: OpenSSL knows how to refuse. */
+static size_t
+record_size(const struct tls *t)
+{
+	const uint8_t *p = (const uint8_t *)t->ahead + t->ahead_at;
+	size_t have = t->ahead_len - t->ahead_at, size;
+
+	if (have == 0)
+		return 0;
+	if (p[0] < SSL3_RT_CHANGE_CIPHER_SPEC || p[0] > SSL3_RT_APPLICATION_DATA)
+		return have;
+	if (have < RECORD_HEADER)
+		return 0;
+	size = RECORD_HEADER + ((size_t)p[3] << 8 | p[4]);
+	if (size > AHEAD_SIZE)
+		return have;
+	return size <= have ? size : 0;
+}
+
+/* Something that OpenSSL may have. */
+static bool
+ahead_ready(const struct tls *t)
+{
+	return t->ahead != NULL && (t->record_left > 0 || record_size(t) > 0);
+}
+
+/* What is left is the beginning of a record, or nothing: keeps no more room
+ * than it needs, in another place, so that the large one is whole for the next
+ * who needs one. */
+static void
+ahead_shrink(struct tls *t)
+{
+	size_t have = t->ahead_len - t->ahead_at;
+
+	char *rest = NULL;
+
+	if (have > 0) {
+		rest = mem_array(have, 1);
+		memcpy(rest, t->ahead + t->ahead_at, have);
+	}
+	ahead_free(t);
+	t->ahead = rest;
+	t->ahead_len = have;
+}
+
+/* Reads what is there, behind the beginning of a record if there is one. */
 static enum status
 ahead_fill(struct stream *s)
 {
@@ -49,14 +99,14 @@ ahead_fill(struct stream *s)
 	enum status st;
 	size_t got = 0;
 
-	t->ahead = mem_resize(NULL, AHEAD_SIZE, 1);
-	st = stream_receive(s, t->ahead, AHEAD_SIZE, t->block, &got);
+	t->ahead = mem_resize(t->ahead, AHEAD_SIZE, 1);
+	st = stream_receive(s, t->ahead + t->ahead_len, AHEAD_SIZE - t->ahead_len, t->block, &got);
 	t->block = false;
 	if (st == STATUS_OK && got == 0)
 		st = STATUS_CLOSED;
+	t->ahead_len += got;
 	if (st != STATUS_OK)
-		ahead_free(t);
-	t->ahead_len = got;
+		ahead_shrink(t);
 	return st;
 }
 
@@ -65,21 +115,26 @@ bio_read(BIO *b, char *to, size_t n, size_t *got)
 {
 	struct stream *s = BIO_get_data(b);
 	struct tls *t = s->tls;
-	enum status st = t->ahead == NULL ? ahead_fill(s) : STATUS_OK;
+	enum status st = STATUS_OK;
 	size_t part;
 
 	BIO_clear_retry_flags(b);
+	while (st == STATUS_OK && !ahead_ready(t))
+		st = ahead_fill(s);
 	if (st == STATUS_AGAIN)
 		BIO_set_retry_read(b);
 	else if (st != STATUS_OK)
 		t->io = st;
 	if (st != STATUS_OK)
 		return 0;
-	part = t->ahead_len - t->ahead_at < n ? t->ahead_len - t->ahead_at : n;
+	if (t->record_left == 0)
+		t->record_left = record_size(t);
+	part = t->record_left < n ? t->record_left : n;
 	memcpy(to, t->ahead + t->ahead_at, part);
 	t->ahead_at += part;
-	if (t->ahead_at == t->ahead_len)
-		ahead_free(t);
+	t->record_left -= part;
+	if (!ahead_ready(t))
+		ahead_shrink(t);
 	*got = part;
 	return 1;
 }
@@ -200,7 +255,7 @@ tls_write(struct stream *s, struct text *text, short *events)
 static bool
 tls_pending(const struct stream *s)
 {
-	return s->tls->ahead != NULL || SSL_has_pending(s->tls->ssl) == 1;
+	return ahead_ready(s->tls) || SSL_has_pending(s->tls->ssl) == 1;
 }
 
 static void

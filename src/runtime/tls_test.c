@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "runtime/metrics.h"
+#include "runtime/tls_private.h"
 
 /* What a client does: handshake, say a line, hear one, go. */
 struct client {
@@ -430,6 +431,86 @@ bad_certificates_are_refused(void **state)
 	authority_done(&a);
 }
 
+/* ---- octet by octet ---- */
+
+/* Between the two: what the server said as it comes, and of what the client
+ * says one octet. */
+static void
+relay(int to_client, int to_server)
+{
+	char said[4096], octet;
+	ssize_t n;
+
+	while ((n = recv(to_server, said, sizeof(said), MSG_DONTWAIT)) > 0)
+		assert_int_equal(send(to_client, said, (size_t)n, 0), n);
+	assert_int_equal(recv(to_client, &octet, 1, 0), 1);
+	assert_int_equal(send(to_server, &octet, 1, 0), 1);
+}
+
+/* Hears the line; gives how often it had to wait within a record. */
+static unsigned
+hear_slowly(struct stream *s, int to_client, int to_server)
+{
+	struct text line;
+	unsigned waits = 0;
+	enum status st;
+
+	while (stream_line(s, 100, &line) == STATUS_AGAIN) {
+		st = stream_fill_now(s);
+		if (st == STATUS_AGAIN) /* after a read that took all it looks only then */
+			st = stream_fill_now(s);
+		if (st == STATUS_OK)
+			continue;
+		assert_int_equal(st, STATUS_AGAIN);
+		assert_int_equal(SSL_has_pending(stream_tls_ssl(s)), 0);
+		assert_false(stream_pending(s));
+		waits++;
+		relay(to_client, to_server);
+	}
+	assert_text(line, "hello");
+	return waits;
+}
+
+/* A client that stops in the midst of a record costs what it sent: OpenSSL,
+ * which would keep 16 KiB for it, does not know of it yet. */
+static void
+a_record_comes_octet_by_octet(void **state)
+{
+	const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	struct authority a;
+	struct choice choice;
+	struct tls_context *context;
+
+	authority_init(&a);
+	choice = (struct choice){ authority_issue(&a, "P-256", "mail.test"), "mail.test" };
+	context = authority_context(&a, &choice, 1, TEXT_EMPTY);
+	for (size_t v = 0; v < ARRAY_LEN(versions); v++) {
+		struct client c = { .context = client_context(&a, versions[v]),
+			.name = "mail.test" };
+		int near[2], far[2];
+		struct stream s;
+		pthread_t thread;
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, near), 0);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, far), 0);
+		c.fd = far[1];
+		stream_init_fd(&s, near[0]);
+		assert_int_equal(pthread_create(&thread, NULL, client_main, &c), 0);
+		stream_tls_begin(&s, context);
+		while (stream_tls_step(&s, NULL) == STATUS_AGAIN)
+			relay(far[0], near[1]);
+		assert_true(hear_slowly(&s, far[0], near[1]) > 20);
+		stream_done(&s);
+		close(far[0]);
+		close(near[1]);
+		pthread_join(thread, NULL);
+		assert_true(c.connected);
+		client_done(&c);
+	}
+	tls_context_unref(context);
+	authority_done(&a);
+}
+
 static void
 keys(void **state)
 {
@@ -501,6 +582,7 @@ main(void)
 		cmocka_unit_test(a_signer_that_is_away_fails_the_handshake),
 		cmocka_unit_test(nonsense_and_silence),
 		cmocka_unit_test(bad_certificates_are_refused),
+		cmocka_unit_test(a_record_comes_octet_by_octet),
 		cmocka_unit_test(keys),
 		cmocka_unit_test(plain_streams_have_no_facts),
 	};
