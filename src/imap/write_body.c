@@ -2,15 +2,17 @@
 /*
  * ENVELOPE and BODYSTRUCTURE out of a summary (RFC 3501 7.4.2, RFC 3501 9 the
  * rules that begin with body- and env-). Header values go raw, encoded words
- * and all. Parameter values are UTF-8 in the summary; what is not ASCII is
- * written as the extended parameter of RFC 2231 4 that the sender should have
- * used, so that a client without UTF-8 can read it.
+ * and all; one with octets over 127 is encoded anew. Parameter values are
+ * UTF-8 in the summary; what is not ASCII is written as the extended parameter of RFC 2231 4 that
+ * the sender should have used, so that a client without UTF-8 can read it.
  */
 #include "imap/write.h"
 
+#include "codec/mimewords.h"
 #include "codec/utf8.h"
 
-#define DEPTH_MAX 200 /* the summary's own limit is lower */
+#define DEPTH_MAX 200	      /* the summary's own limit is lower */
+#define VALUE_MAX (64u << 10) /* octets of a header value that is encoded anew */
 
 static void
 sp(struct buffer *out)
@@ -31,11 +33,34 @@ optional(struct buffer *out, struct text t)
 	imap_write_nstring(out, t.len > 0, t);
 }
 
+/* A header value of words: octets over 127 that stand in it raw (RFC 6532, or
+ * no standard at all) become encoded words (RFC 2047 5). */
+static void
+write_value(struct buffer *out, bool present, struct text t)
+{
+	struct buffer utf8 = BUFFER_INIT, words = BUFFER_INIT, line = BUFFER_INIT;
+	struct text folded, part;
+
+	if (!present || utf8_is_ascii(t)) {
+		imap_write_nstring(out, present, t);
+		return;
+	}
+	mimewords_decode(t, VALUE_MAX, &utf8);
+	mimewords_encode(&words, buffer_text(&utf8));
+	folded = buffer_text(&words);
+	while (text_split(&folded, '\n', &part))
+		buffer_add_text(&line, text_part(part, 0, text_find_byte(part, '\r', 0)));
+	imap_write_string(out, buffer_text(&line));
+	buffer_done(&utf8);
+	buffer_done(&words);
+	buffer_done(&line);
+}
+
 static void
 write_address(struct buffer *out, const struct mime_address *a)
 {
 	buffer_add_byte(out, '(');
-	optional(out, a->name);
+	write_value(out, a->name.len > 0, a->name);
 	sp(out);
 	optional(out, a->adl);
 	sp(out);
@@ -66,7 +91,7 @@ imap_write_envelope(struct buffer *out, const struct mime_envelope *e)
 	buffer_add_byte(out, '(');
 	imap_write_nstring(out, e->has_date, e->date);
 	sp(out);
-	imap_write_nstring(out, e->has_subject, e->subject);
+	write_value(out, e->has_subject, e->subject);
 	write_addresses(out, &e->from);
 	/* Absent or empty, these two are as From (RFC 3501 7.4.2). */
 	write_addresses(out, e->sender.count > 0 ? &e->sender : &e->from);
@@ -195,7 +220,7 @@ write_fields(struct buffer *out, const struct mime_part *p)
 	sp(out);
 	optional(out, p->id);
 	sp(out);
-	optional(out, p->description);
+	write_value(out, p->description.len > 0, p->description);
 	sp(out);
 	imap_write_string(out, p->encoding_name.len > 0 ? p->encoding_name : TEXT("7bit"));
 	sp(out);

@@ -132,6 +132,47 @@ groups_and_empty_fields(void **state)
 	      "(NIL NIL NIL NIL)(NIL NIL \"local\" \"\")) NIL NIL NIL NIL)");
 }
 
+/* Raw octets of a header go out as encoded words (RFC 2047): nobody knows
+ * their charset but us. */
+static void
+raw_octets_are_encoded(void **state)
+{
+#define NAME "\"=?utf-8?q?J=C3=B6rg=2C?= \\\"x\\\"\""
+#define LIST "((" NAME " NIL \"j\" \"example.org\"))"
+	struct mime_address from[] = { ADDR("J\xc3\xb6rg, \"x\"", "j", "example.org") };
+	const struct mime_envelope e = { .subject = TEXT("caf\xc3\xa9 =?utf-8?q?=C3=A9?= x"),
+		.from = { from, 1, false },
+		.has_subject = true };
+	struct mime_part part = { .type = TEXT("text"),
+		.subtype = TEXT("plain"),
+		.description = TEXT("na\xefve") /* windows-1252 */ };
+
+	imap_write_envelope(&b, &e);
+	wrote("(NIL \"=?utf-8?q?caf=C3=A9_=C3=A9?= x\" " LIST " " LIST " " LIST
+	      " NIL NIL NIL NIL NIL)");
+	imap_write_body(&b, &part, false);
+	wrote("(\"text\" \"plain\" NIL NIL \"=?utf-8?q?na=C3=AFve?=\" \"7bit\" 0 0)");
+#undef NAME
+#undef LIST
+}
+
+/* What is encoded in several words is folded in a header, but not here. */
+static void
+encoded_values_are_one_line(void **state)
+{
+	struct mime_envelope e = { .has_subject = true };
+	struct buffer subject = BUFFER_INIT;
+
+	for (int i = 0; i < 30; i++)
+		buffer_addf(&subject, "%s\xc3\xa4\xc3\xb6\xc3\xbc", i > 0 ? " " : "");
+	e.subject = buffer_text(&subject);
+	imap_write_envelope(&b, &e);
+	assert_true(text_find(buffer_text(&b), TEXT("?= =?"), 0) < b.len);
+	assert_int_equal(text_find_byte(buffer_text(&b), '{', 0), b.len);
+	assert_int_equal(text_find_byte(buffer_text(&b), '\n', 0), b.len);
+	buffer_done(&subject);
+}
+
 static struct mime_param ascii = { TEXT("CHARSET"), TEXT("US-ASCII") };
 static struct mime_param file = { TEXT("NAME"), TEXT("cc.diff") };
 
@@ -228,6 +269,8 @@ main(void)
 		cmocka_unit_test_teardown(flags, clear),
 		cmocka_unit_test_teardown(envelope_of_the_rfc, clear),
 		cmocka_unit_test_teardown(groups_and_empty_fields, clear),
+		cmocka_unit_test_teardown(raw_octets_are_encoded, clear),
+		cmocka_unit_test_teardown(encoded_values_are_one_line, clear),
 		cmocka_unit_test_teardown(structure_of_the_rfc, clear),
 		cmocka_unit_test_teardown(extension_data, clear),
 		cmocka_unit_test_teardown(messages_within, clear),
