@@ -280,6 +280,16 @@ find_family(struct account_txn *t, struct text name, struct arena *arena, struct
 	}
 }
 
+/* One that is only subscribed to, or only a parent, is no mailbox. */
+static bool
+has_mailbox(struct account_txn *t, const struct family *f)
+{
+	for (uint32_t i = 0; i < f->count; i++)
+		if (account_mailbox(t, f->id[i])->exists)
+			return true;
+	return false;
+}
+
 static enum status
 rename_one(struct account_txn *t, struct op *op, uint32_t id, struct text from, struct text to)
 {
@@ -362,7 +372,7 @@ rename_run(struct account_txn *t, struct op *op)
 	if (mailbox_name_below(to, from))
 		return op_refuse(op, STATUS_INVALID, "A mailbox cannot move below itself.", "loop");
 	find_family(t, from, op->arena, &family);
-	if (family.count == 0)
+	if (!has_mailbox(t, &family))
 		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
 	s = make_parent(t, op, to);
 	for (uint32_t i = 0; s == STATUS_OK && i < family.count; i++)

@@ -152,6 +152,10 @@ names_are_checked(void **state)
 	assert_int_equal(rename_to(b, "Sent", "Sent/below"), STATUS_INVALID);
 	assert_int_equal(rename_to(b, "Sent", "Trash"), STATUS_EXISTS);
 	assert_int_equal(rename_to(b, "Nothing", "New"), STATUS_NOT_FOUND);
+	/* A subscription is no mailbox. */
+	assert_ok(subscribe(b, "Ghost/below", 1));
+	assert_int_equal(rename_to(b, "Ghost/below", "New"), STATUS_NOT_FOUND);
+	assert_int_equal(rename_to(b, "Ghost", "New"), STATUS_NOT_FOUND);
 }
 
 static void
