@@ -246,7 +246,7 @@ deliver(struct player *p)
 		INSIST(p, s, intake, store_deliver, &r, .op = op, .sender = TEXT("x@y.z"),
 		    .recipients = { &to, 1 }, .summary = p->parcel.summary,
 		    .content = PAYLOAD_OF(p->parcel.content), .size = p->parcel.raw.len);
-	while (s == STATUS_OK && r.verdicts.at[0] == STATUS_UNAVAILABLE);
+	while (s == STATUS_OK && world_for_now((enum status)r.verdicts.at[0]));
 	SAME(s, STATUS_OK);
 	SAME(r.verdicts.at[0], STATUS_OK);
 	model_add(&p->box[0], p->box[0].uidnext, 0, 0, size);
