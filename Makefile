@@ -7,11 +7,11 @@ ROUNDS ?= 1000
 ARGS ?=
 
 all:
-	tools/build release
+	tools/build release mailstead
 
 run:
 	tools/install-deps build
-	tools/build release
+	tools/build release mailstead
 	exec build/mailstead demo $(ARGS)
 
 test:

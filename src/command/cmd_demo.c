@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -123,14 +122,15 @@ print_table(const struct demo *d)
 	    "\nTry:\n"
 	    "  curl --cacert %s/tls/ca.pem -u alice@demo.test:demo --resolve %s:%d:127.0.0.1 \\\n"
 	    "      'imaps://%s:%d/INBOX;MAILINDEX=1'\n"
-	    "  mailstead doctor --dir %s\n\n",
-	    d->dir, HOSTNAME, d->base + 993, HOSTNAME, d->base + 993, d->dir);
+	    "  %s doctor --dir %s\n\n",
+	    d->dir, HOSTNAME, d->base + 993, HOSTNAME, d->base + 993, program_invocation_name,
+	    d->dir);
 	puts("ready");
 	fflush(stdout);
 }
 
 _Noreturn static void
-furnish_and_leave(const struct demo *d, int monitor)
+furnish_and_leave(const struct demo *d)
 {
 	struct options o = { .dir = d->dir };
 	struct instance i;
@@ -143,30 +143,21 @@ furnish_and_leave(const struct demo *d, int monitor)
 	if (code == EXIT_DONE)
 		print_table(d);
 	else
-		(void)pidfd_send_signal(monitor, SIGTERM, NULL, 0);
+		kill(getppid(), SIGTERM);
 	_exit(code);
 }
 
-/* In a process of its own: the monitor itself makes no calls and reads no
- * answers. It is a grandchild, so that not the monitor has to wait for its
- * end: that knows roles only. */
-static void
+/* In a child: the monitor itself makes no calls and reads no answers. */
+static int
 furnish(void *arg)
 {
-	int monitor = pidfd_open(getpid(), 0);
-	pid_t child = fork(), grandchild;
+	pid_t child = fork();
 
-	if (child == 0) {
-		grandchild = fork();
-		if (grandchild == 0)
-			furnish_and_leave(arg, monitor);
-		_exit(grandchild < 0);
-	}
+	if (child == 0)
+		furnish_and_leave(arg);
 	if (child < 0)
 		LOG_ALARM("demo.fork", FIELD_STRING("why", strerror(errno)));
-	else
-		(void)waitpid(child, NULL, 0);
-	close(monitor);
+	return child < 0 ? -1 : pidfd_open(child, 0);
 }
 
 /* ---- the folder ---- */

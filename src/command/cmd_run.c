@@ -5,11 +5,12 @@
 #include "command/command.h"
 #include "command/start.h"
 
-static void
+static int
 tell_systemd(void *arg)
 {
 	(void)arg;
 	(void)sd_notify(0, "READY=1");
+	return -1;
 }
 
 int

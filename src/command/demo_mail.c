@@ -99,19 +99,25 @@ render(const struct demo_sample *s, int64_t now, struct buffer *out)
 }
 
 static bool
+send_to(struct client *c, const struct demo_sample *s, struct text to, struct text message)
+{
+	return sayf(c, '2', "MAIL FROM:<%s> BODY=8BITMIME\r\n", s->from) &&
+	       sayf(c, '2', "RCPT TO:<%.*s>\r\n", TEXT_ARG(to)) && sayf(c, '3', "DATA\r\n") &&
+	       say(c, message, '2');
+}
+
+/* To each by itself: with one recipient a message is in the mailbox when it is
+ * answered, so that all are there at the end, in this order. */
+static bool
 send_one(struct client *c, const struct demo_sample *s, int64_t now)
 {
 	struct buffer message = BUFFER_INIT;
-	struct text to = text_of(s->to), one;
-	bool good = sayf(c, '2', "MAIL FROM:<%s> BODY=8BITMIME\r\n", s->from);
+	struct text rest = text_of(s->to), to;
+	bool good = true;
 
-	while (good && text_split(&to, ' ', &one))
-		good = sayf(c, '2', "RCPT TO:<%.*s>\r\n", TEXT_ARG(one));
-	good = good && sayf(c, '3', "DATA\r\n");
-	if (good) {
-		render(s, now, &message);
-		good = say(c, buffer_text(&message), '2');
-	}
+	render(s, now, &message);
+	while (good && text_split(&rest, ' ', &to))
+		good = send_to(c, s, to, buffer_text(&message));
 	buffer_done(&message);
 	return good;
 }

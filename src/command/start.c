@@ -40,7 +40,7 @@ struct starting {
 	struct failure failure;
 	struct monitor_config monitor;
 	struct monitor_role roles[ARRAY_LEN(started)];
-	void (*ready)(void *arg);
+	int (*ready)(void *arg);
 	void *arg;
 };
 
@@ -169,13 +169,12 @@ bind_listeners(struct starting *s)
 
 /* ---- the start ---- */
 
-static void
+static int
 is_ready(void *arg)
 {
 	struct starting *s = arg;
 
-	if (s->ready != NULL)
-		s->ready(s->arg);
+	return s->ready != NULL ? s->ready(s->arg) : -1;
 }
 
 static enum status
@@ -215,7 +214,7 @@ prepare(struct starting *s)
 }
 
 int
-start_instance(const struct config *c, void (*ready)(void *arg), void *arg)
+start_instance(const struct config *c, int (*ready)(void *arg), void *arg)
 {
 	struct starting s = { .config = c, .ready = ready, .arg = arg };
 	int code;

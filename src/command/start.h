@@ -10,6 +10,6 @@
 
 /* Runs until told to stop. ready is called once everything answers; it may be
  * NULL. The exit code. */
-int start_instance(const struct config *c, void (*ready)(void *arg), void *arg);
+int start_instance(const struct config *c, int (*ready)(void *arg), void *arg);
 
 #endif

@@ -151,7 +151,7 @@ check_ready(struct monitor *m)
 	m->was_ready = true;
 	LOG_INFO("monitor.ready");
 	if (m->config->ready != NULL)
-		m->config->ready(m->config->arg);
+		m->helper = m->config->ready(m->config->arg);
 }
 
 /* Auth has them: now the fronts may ask for them. */
@@ -370,31 +370,44 @@ admits(const struct monitor *m)
 }
 
 static void
+helper_ended(struct monitor *m)
+{
+	siginfo_t how;
+
+	(void)waitid(P_PIDFD, (id_t)m->helper, &how, WEXITED);
+	(void)close(m->helper);
+	m->helper = -1;
+}
+
+static void
 wait_and_handle(struct monitor *m, int timeout)
 {
-	struct pollfd p[2 + 2 * MONITOR_CHILDREN_MAX] = {
+	struct pollfd p[3 + 2 * MONITOR_CHILDREN_MAX] = {
 		{ m->signals, POLLIN, 0 },
 		{ admits(m) ? m->operators : -1, POLLIN, 0 },
+		{ m->helper, POLLIN, 0 },
 	};
 
 	for (unsigned i = 0; i < m->count; i++) {
-		p[2 + 2 * i] = (struct pollfd){ m->children[i].control, POLLIN, 0 };
-		p[3 + 2 * i] = (struct pollfd){ m->children[i].pidfd, POLLIN, 0 };
+		p[3 + 2 * i] = (struct pollfd){ m->children[i].control, POLLIN, 0 };
+		p[4 + 2 * i] = (struct pollfd){ m->children[i].pidfd, POLLIN, 0 };
 	}
-	if (poll(p, 2 + 2 * m->count, timeout) <= 0)
+	if (poll(p, 3 + 2 * m->count, timeout) <= 0)
 		return;
 	for (unsigned i = 0; i < m->count; i++) {
 		struct child *c = &m->children[i];
 
-		if (p[2 + 2 * i].revents != 0)
-			read_control(m, c);
 		if (p[3 + 2 * i].revents != 0)
+			read_control(m, c);
+		if (p[4 + 2 * i].revents != 0)
 			child_ended(m, c, clock_mono());
 	}
 	if (p[0].revents != 0)
 		read_signal(m, clock_mono());
 	if (p[1].revents != 0)
 		monitor_admit(m);
+	if (p[2].revents != 0)
+		helper_ended(m);
 }
 
 static void
@@ -477,6 +490,8 @@ done(struct monitor *m)
 	}
 	if (m->signals >= 0)
 		(void)close(m->signals);
+	if (m->helper >= 0)
+		(void)close(m->helper);
 	if (m->notes >= 0)
 		(void)close(m->notes);
 	if (m->certificate_arena != NULL)
@@ -491,6 +506,7 @@ monitor_run(const struct monitor_config *config)
 	struct monitor m = {
 		.config = config,
 		.signals = -1,
+		.helper = -1,
 		.operators = -1,
 		.notes = -1,
 		.certificates = config->certificates,

@@ -41,8 +41,10 @@ struct monitor_config {
 	/* SIGHUP: reads the certificates' files again, into the arena. */
 	enum status (*reload)(void *arg, struct arena *a, const struct role_certificate **at,
 	    uint32_t *count, struct failure *f);
-	/* Once, when every role is linked and serves. Must not block for long. */
-	void (*ready)(void *arg);
+	/* Once, when every role is linked and serves. Must not block for long. Gives
+	 * the pidfd of a child that does the rest, for the monitor to wait for and
+	 * to close; or -1. */
+	int (*ready)(void *arg);
 	void *arg;
 };
 

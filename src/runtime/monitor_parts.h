@@ -36,6 +36,7 @@ struct monitor {
 	struct child children[MONITOR_CHILDREN_MAX];
 	unsigned count;
 	int signals, operators; /* descriptors */
+	int helper;		/* pidfd of what ready started, or -1 */
 	char *operator_path;
 	int notes; /* intake's memfd */
 	/* certificates of now; in the arena once they were read again */

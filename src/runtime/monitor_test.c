@@ -189,10 +189,11 @@ role_main(const char *word)
 
 /* ---- the monitor ---- */
 
-static void
+static int
 say_ready(void *arg)
 {
 	say("ready", ROLE_MONITOR);
+	return -1;
 }
 
 static enum status
