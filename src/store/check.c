@@ -55,6 +55,21 @@ check_rows(struct store *s, struct entity entity, enum key_kind kind, txn_row_fn
 }
 
 void
+check_kinds(struct store *s, struct entity entity, struct text known, struct findings *f)
+{
+	struct engine_scan *scan;
+	struct text key, value;
+
+	if (engine_scan_open(s->engine, entity, TEXT_EMPTY, TEXT_EMPTY, &scan) != STATUS_OK)
+		return; /* told by check_rows */
+	while (engine_scan_next(scan, &key, &value) == STATUS_OK)
+		if (text_find_byte(known, key.ptr[0], 0) == known.len)
+			problem(f, "%c %llu: a row of the unknown kind %02x", (char)entity.kind,
+			    (unsigned long long)entity.id, (unsigned char)key.ptr[0]);
+	engine_scan_close(scan);
+}
+
+void
 check_blob(struct store *s, struct blob_id blob, uint32_t pieces, const char *whose, uint64_t id,
     struct findings *f)
 {
@@ -375,6 +390,7 @@ check_account(struct account *a, struct findings *f)
 {
 	struct store *s = a->owner.store;
 	struct entity e = a->owner.entity;
+	static const char kinds[] = { ACCOUNT_KEYS(KEY_FIRST) 0 };
 	struct audit x = { .a = a, .store = s, .f = f, .next = a->head.log_low };
 	size_t at = 0;
 	void *p;
@@ -389,6 +405,7 @@ check_account(struct account *a, struct findings *f)
 	check_rows(s, e, KEY_CHANGE, audit_change, &x, f);
 	check_rows(s, e, KEY_GARBAGE, audit_garbage, &x, f);
 	check_rows(s, e, KEY_STAGED, audit_staged, &x, f);
+	check_kinds(s, e, text_of(kinds), f);
 	audit_totals(&x);
 	while (map_each(&x.sums, &at, NULL, NULL, &p))
 		runs_done(&((struct sums *)p)->uids);
@@ -410,7 +427,7 @@ check_run(struct account_txn *t, struct op *op)
 	struct check_op *c = (struct check_op *)(void *)op;
 
 	if (t->a->missing)
-		return op_refuse(op, STATUS_NOT_FOUND, "No such account.", "no account");
+		return STATUS_OK; /* what is left of it is looked for in check_site.c */
 	if (t->txn.changes > 0)
 		return STATUS_AGAIN; /* once more, alone */
 	c->f.count = 0;
@@ -437,6 +454,24 @@ check_answer(struct op *op)
 	answer(op->in, c->o.a->owner.store, c->o.a->id, &c->f);
 }
 
+/* What cannot be loaded is a finding like any other. */
+static void
+check_finish(struct op *op, enum status s)
+{
+	struct check_op *c = (struct check_op *)(void *)op;
+	struct account *a = c->o.a;
+
+	if (s == STATUS_CORRUPT) {
+		c->f.count = 0;
+		problem(&c->f, "account %llu does not load", (unsigned long long)a->id);
+	}
+	if (s == STATUS_OK || s == STATUS_CORRUPT)
+		check_answer(op);
+	else
+		call_fail(op->in, s, &op->failure);
+	account_put(a);
+}
+
 void
 serve_store_check(struct call_in *in, const void *request, void *context)
 {
@@ -452,6 +487,6 @@ serve_store_check(struct call_in *in, const void *request, void *context)
 	c->o.op.in = in;
 	c->o.op.arena = call_arena(in);
 	c->o.run = check_run;
-	c->o.answer = check_answer;
+	c->o.op.finish = check_finish;
 	serve_trusted(context, r->account, &c->o);
 }

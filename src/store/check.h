@@ -21,6 +21,8 @@ void problem(struct findings *f, const char *format, ...) PRINTF_LIKE(2, 3);
 /* All rows [kind] of an entity through fn; CORRUPT and IO become problems. */
 void check_rows(struct store *s, struct entity entity, enum key_kind kind, txn_row_fn fn, void *arg,
     struct findings *f);
+/* Every row's first octet is one of these. */
+void check_kinds(struct store *s, struct entity entity, struct text known, struct findings *f);
 /* First and last piece are there. */
 void check_blob(struct store *s, struct blob_id blob, uint32_t pieces, const char *whose,
     uint64_t id, struct findings *f);

@@ -113,6 +113,7 @@ compare_shard(struct survey *v, struct shard *sh)
 static enum status
 survey_shard(struct txn *txn, struct op *op)
 {
+	static const char kinds[] = { DIRECTORY_KEYS(KEY_FIRST) 0 };
 	struct survey *v = op->arg2;
 	struct shard *sh = shard_of(txn->owner);
 
@@ -123,9 +124,74 @@ survey_shard(struct txn *txn, struct op *op)
 	check_rows(v->store, txn->owner->entity, KEY_D_ADDRESS, survey_address, v, v->f);
 	check_rows(v->store, txn->owner->entity, KEY_D_INTENT, survey_intent, v, v->f);
 	compare_shard(v, sh);
+	check_kinds(v->store, txn->owner->entity, text_of(kinds), v->f);
 	map_done(&v->domains);
 	arena_done(&v->arena);
 	return STATUS_OK;
+}
+
+/* ---- accounts, seen from outside ---- */
+
+/* Whether an intent tells why the account is not as it should be. */
+static bool
+is_intended(struct store *s, uint64_t account)
+{
+	struct key key = key_u64(KEY_D_INTENT, account);
+	struct entity e = { ENTITY_DIRECTORY, (account - 1) % SHARDS };
+	struct arena a = ARENA_INIT;
+	struct text value;
+	bool there = engine_get(s->engine, e, key_text(&key), &a, &value) == STATUS_OK;
+
+	arena_done(&a);
+	return there;
+}
+
+static bool
+leads_to(struct store *s, struct text address, uint64_t account)
+{
+	struct arena a = ARENA_INIT;
+	struct address_key k;
+	struct address row;
+	struct text value;
+	struct key key;
+	bool leads = false;
+
+	if (address_key(address, &a, &k) == STATUS_OK) {
+		key = address_row(&k);
+		leads =
+		    engine_get(s->engine, directory_shard(&s->directory, k.domain)->owner.entity,
+			key_text(&key), &a, &value) == STATUS_OK &&
+		    address_unpack(value, &a, &row) == STATUS_OK && row.kind != ADDRESS_ALIAS &&
+		    row.account == account;
+	}
+	arena_done(&a);
+	return leads;
+}
+
+/* Of an account: that its address leads back to it, or that nothing is there.
+ * What is being made or removed meanwhile has an intent before and after. */
+static void
+look_for_owner(struct survey *v, struct entity e)
+{
+	struct key key = key_of(KEY_FACTS);
+	struct arena a = ARENA_INIT;
+	struct engine_scan *scan;
+	struct text row, value;
+	struct facts facts;
+
+	if (engine_get(v->store->engine, e, key_text(&key), &a, &value) == STATUS_OK) {
+		if (facts_unpack(value, &facts) == STATUS_OK &&
+		    !leads_to(v->store, facts.address, e.id) && !is_intended(v->store, e.id))
+			problem(v->f, "account %llu: its address %.*s does not lead to it",
+			    (unsigned long long)e.id, TEXT_ARG(facts.address));
+	} else if (!is_intended(v->store, e.id) && engine_scan_open(v->store->engine, e, TEXT_EMPTY,
+						       TEXT_EMPTY, &scan) == STATUS_OK) {
+		if (engine_scan_next(scan, &row, &value) == STATUS_OK)
+			problem(v->f, "rows of account %llu, which is not there",
+			    (unsigned long long)e.id);
+		engine_scan_close(scan);
+	}
+	arena_done(&a);
 }
 
 /* ---- blobs ---- */
@@ -176,6 +242,30 @@ name_staged(void *arg, struct text key, struct text value)
 	return s;
 }
 
+static bool
+still_there(struct survey *v, struct entity e, struct text key)
+{
+	struct arena a = ARENA_INIT;
+	struct text value;
+	bool there = engine_get(v->store->engine, e, key, &a, &value) == STATUS_OK;
+
+	arena_done(&a);
+	return there;
+}
+
+/* Every record that is there is known to the process, which applies it. */
+static void
+look_at_record(struct survey *v, struct text key, const struct record *r)
+{
+	struct entity e = { ENTITY_QUEUE, v->entity };
+	uint64_t id = key_number(key, 1, 8);
+
+	if (!queue_has(v->store, id) && still_there(v, e, key))
+		problem(v->f, "record %llu is left over", (unsigned long long)id);
+	else if (queue_has(v->store, id))
+		check_blob(v->store, r->blob, r->pieces, "record", id, v->f);
+}
+
 static enum status
 name_record(void *arg, struct text key, struct text value)
 {
@@ -185,10 +275,26 @@ name_record(void *arg, struct text key, struct text value)
 
 	if (s == STATUS_OK && !r.shared)
 		name_blob(v, r.blob);
-	if (s == STATUS_OK)
-		check_blob(v->store, r.blob, r.pieces, "record", key_number(key, 1, 8), v->f);
+	if (s == STATUS_OK && key.len == 9)
+		look_at_record(v, key, &r);
 	arena_done(&r.arena);
-	return s;
+	return key.len == 9 ? s : STATUS_CORRUPT;
+}
+
+static bool
+has_holder(struct survey *v, struct blob_id blob)
+{
+	struct key from = key_named(KEY_R_USER, blob_id_text(&blob)), until = key_behind(from);
+	struct engine_scan *scan;
+	struct text key, value;
+	bool has;
+
+	if (engine_scan_open(v->store->engine, reference_entity(blob), key_text(&from),
+		key_text(&until), &scan) != STATUS_OK)
+		return true; /* told by check_rows */
+	has = engine_scan_next(scan, &key, &value) == STATUS_OK;
+	engine_scan_close(scan);
+	return has;
 }
 
 static enum status
@@ -202,6 +308,8 @@ name_reference(void *arg, struct text key, struct text value)
 	if (!unpack_end(&k) || !unpack_end(&u) || pieces == 0)
 		return STATUS_CORRUPT;
 	name_blob(v, id);
+	if (!has_holder(v, id) && still_there(v, reference_entity(id), key))
+		problem(v->f, "shared content that nobody holds");
 	if (!queue_has_blob(v->store, id)) /* else it may be on its way */
 		check_blob(v->store, id, (uint32_t)pieces, "reference", v->f->rows, v->f);
 	return STATUS_OK;
@@ -242,14 +350,21 @@ look_account(struct survey *v, struct entity e)
 static void
 look_queue(struct survey *v, struct entity e)
 {
+	static const char kinds[] = { QUEUE_KEYS(KEY_FIRST) 0 };
+
+	v->entity = e.id;
 	check_rows(v->store, e, KEY_Q_RECORD, name_record, v, v->f);
+	check_kinds(v->store, e, text_of(kinds), v->f);
 }
 
 static void
 look_reference(struct survey *v, struct entity e)
 {
+	static const char kinds[] = { REFERENCE_KEYS(KEY_FIRST) 0 };
+
 	check_rows(v->store, e, KEY_R_HEAD, name_reference, v, v->f);
 	check_rows(v->store, e, KEY_R_USER, count_holder, v, v->f);
+	check_kinds(v->store, e, text_of(kinds), v->f);
 }
 
 static void
@@ -281,6 +396,7 @@ check_site(struct store *s, struct findings *f)
 {
 	struct survey v = { .store = s, .f = f };
 	bool agree = false;
+	uint32_t before;
 
 	for (uint32_t i = 0; i < SHARDS; i++) {
 		struct arena a = ARENA_INIT;
@@ -290,8 +406,12 @@ check_site(struct store *s, struct findings *f)
 			problem(f, "directory shard %u does not load", i);
 		arena_done(&a);
 	}
-	for (unsigned i = 0; i < LOOKS && !agree; i++)
+	each_entity(&v, ENTITY_ACCOUNT, look_for_owner);
+	before = f->count;
+	for (unsigned i = 0; i < LOOKS && !agree; i++) {
+		f->count = before; /* a second look finds the same again, or it was nothing */
 		agree = blobs_agree(&v);
+	}
 	if (!agree)
 		problem(f,
 		    "%llu blobs, rows name %llu; %llu holders of shared content, %llu are known",

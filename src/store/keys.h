@@ -57,6 +57,9 @@ enum key_kind {
 #undef X
 };
 
+/* The first octets of a table, as the elements of a string. */
+#define KEY_FIRST(name, first, rest, holds) first,
+
 #define STORE_FORMAT 1
 #define KEY_MAX 255
 
