@@ -92,6 +92,7 @@ def test_every_answer_as_json(house):
     assert told("domain", "catch-all", "json.test", "a@json.test")["name"] == "json.test"
     assert told("domain", "show", "json.test")["catchAll"] == "a@json.test"
     assert told("set", "pop3.idle_timeout", "20 min")["value"] == told("get", "pop3.idle_timeout")["value"]
+    assert told("get", "pop3.idle_timeout")["low"] == "10 min" and told("get", "store.postmaster")["longest"] > 0
     assert told("check-store", "a@json.test")["problems"] == []
     assert told("alias", "remove", "b@json.test")["done"] == "removed"
     assert told("account", "remove", "a@json.test")["done"] == "removed"
@@ -140,6 +141,21 @@ def test_check():
         told = subprocess.run([binary(), "check", "--json", "--config", f.name], capture_output=True, text=True,
                               check=False)
         assert "line 4" in json.loads(told.stdout)["problems"][0]
+
+
+def test_check_looks_at_certificates(house, tmp_path):
+    """Files that are not there, are none, or do not belong together are told by the line that names them."""
+    key, cert, other = (os.path.join(house.dir, "tls", "key.pem"), os.path.join(house.dir, "tls", "cert.pem"),
+                        str(tmp_path / "other.pem"))
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", other], check=True, capture_output=True)
+    path = tmp_path / "conf"
+    for certificate, wanted, says in ((cert, key, None), (cert, "/nonexistent", "/nonexistent"), (key, key, "belong"),
+                                      (cert, cert, "key"), (cert, other, "does not belong")):
+        path.write_text("hostname = mail.example.org\ndir = /var/lib/mailstead\nlisten imaps { }\n"
+                        f'tls {{ certificate = "{certificate}", key = "{wanted}" }}\n')
+        done = subprocess.run([binary(), "check", "--config", str(path)], capture_output=True, text=True, check=False)
+        assert done.returncode == (0 if says is None else 1), (certificate, wanted, done)
+        assert says is None or "line 4: " in done.stdout and says in done.stdout, (certificate, wanted, done)
 
 
 def test_domains(house):

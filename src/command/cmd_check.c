@@ -2,6 +2,35 @@
 /* mailstead check: what is wrong with a configuration file, by line. */
 #include "command/command.h"
 #include "command/config.h"
+#include "runtime/tls.h"
+
+#define PEM_MAX (1u << 20)
+
+static void
+problem(struct config_problems *p, struct arena *a, uint32_t line, const char *words)
+{
+	if (p->count < CONFIG_PROBLEMS_MAX)
+		p->at[p->count++] = arena_printf(a, "line %u: %s", line, words);
+}
+
+/* The files of a certificate as the service will read them. */
+static void
+check_tls(const struct config_tls *t, struct arena *a, struct config_problems *p)
+{
+	struct failure f = { 0 };
+	struct text chain, pem;
+	struct tls_key *key;
+
+	if (file_read(arena_string(a, t->certificate), PEM_MAX, a, &chain, &f) != STATUS_OK ||
+	    file_read(arena_string(a, t->key), PEM_MAX, a, &pem, &f) != STATUS_OK ||
+	    tls_key_load(pem, &key, &f) != STATUS_OK) {
+		problem(p, a, t->line, f.client[0] != '\0' ? f.client : f.log);
+		return;
+	}
+	if (tls_key_matches(key, chain) != STATUS_OK)
+		problem(p, a, t->line, "this key does not belong to this certificate");
+	tls_key_free(key);
+}
 
 int
 command_check(const struct command *c, const struct options *o)
@@ -18,6 +47,10 @@ command_check(const struct command *c, const struct options *o)
 	if (o->arg_count != 0)
 		return usage(c);
 	s = config_read(path, &a, &config, &problems, &f);
+	for (uint32_t i = 0; s == STATUS_OK && i < config.tls_count; i++)
+		check_tls(&config.tls[i], &a, &problems);
+	if (problems.count > 0)
+		s = STATUS_INVALID;
 	out.json = json_to(&out.text);
 	if (out.as_json) {
 		json_object(&out.json);

@@ -37,6 +37,33 @@ value_words(enum setting id, struct buffer *out)
 	buffer_add_string(out, words);
 }
 
+/* A member with the value as a person writes it. */
+static void
+bound(struct json *j, const char *key, enum setting id, int64_t value)
+{
+	struct buffer words = BUFFER_INIT;
+
+	setting_print(id, value, &words);
+	json_key(j, key);
+	json_text(j, buffer_text(&words));
+	buffer_done(&words);
+}
+
+static void
+bounds(struct json *j, enum setting id)
+{
+	const struct setting_row *row = setting_row(id);
+
+	if (row->type == SETTING_TEXT) {
+		json_key(j, "longest");
+		json_i64(j, row->high);
+		return;
+	}
+	bound(j, "low", id, row->low);
+	bound(j, "high", id, row->high);
+	bound(j, "default", id, row->value);
+}
+
 static void
 one(struct output *out, enum setting id, bool whole)
 {
@@ -52,6 +79,9 @@ one(struct output *out, enum setting id, bool whole)
 		json_text(&out->json, buffer_text(&value));
 		json_key(&out->json, "help");
 		json_text(&out->json, text_of(row->prose));
+		json_key(&out->json, "unit");
+		json_text(&out->json, text_of(row->unit));
+		bounds(&out->json, id);
 		json_object_end(&out->json);
 	} else {
 		buffer_addf(&out->text, "%s = %s\n", row->name, buffer_string(&value));

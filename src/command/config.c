@@ -6,6 +6,7 @@
  */
 #include "command/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -167,6 +168,16 @@ section(struct reader *r, const struct conf_node *first, const struct config_key
 	}
 }
 
+static bool
+is_address(struct text word)
+{
+	char name[INET6_ADDRSTRLEN + 1];
+	struct in6_addr any;
+
+	return text_to_string(word, name, sizeof(name)) == STATUS_OK &&
+	       (inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1);
+}
+
 static void
 take_addresses(struct reader *r, const struct conf_node *n, void *into)
 {
@@ -176,6 +187,9 @@ take_addresses(struct reader *r, const struct conf_node *n, void *into)
 		problem(r, n->line, "address takes an address or a list of addresses");
 		return;
 	}
+	for (uint32_t i = 0; i < n->value_count; i++)
+		if (!is_address(n->values[i]))
+			problem(r, n->line, "not an IP address: %.*s", TEXT_ARG(n->values[i]));
 	l->addresses = n->values;
 	l->address_count = n->value_count;
 }
