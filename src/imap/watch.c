@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "imap/session.h"
+#include "runtime/thread.h"
 
 #define STRIPES 64
 
@@ -89,8 +90,11 @@ enter(struct stripe *s, uint64_t account, bool count)
 	}
 	if (count)
 		w->sessions++;
-	while (w->busy)
+	while (w->busy) {
+		thread_blocks();
 		(void)pthread_cond_wait(&s->idle, &s->lock);
+		thread_goes_on();
+	}
 	return w;
 }
 

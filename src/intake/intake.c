@@ -4,6 +4,11 @@
  * received (below the store's prefix), so that is what is parsed, as one text:
  * offsets in the summary count from the first octet of the trace. Each thread
  * keeps an arena and two buffers from message to message.
+ *
+ * While the store commits, nobody here waits: its answer goes on to the caller
+ * from the thread that reads the link. If the link is lost before, the message
+ * is worked on again from the beginning, by a thread that may wait until the
+ * store is back.
  */
 #include "intake/intake.h"
 
@@ -15,12 +20,13 @@
 #include "intake/calls.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
+#include "runtime/thread.h"
 #include "store/calls.h"
 #include "store/content.h"
 
 CALLS_DEFINE(intake, INTAKE_CALLS, CALLS_INTAKE, ROLE_INTAKE)
 
-#define THREADS 64
+#define THREADS 16
 /* A summary larger than this is not worth its keep, and must fit a call. */
 #define SUMMARY_MAX (512u << 10)
 /* What a thread keeps for its next message. */
@@ -118,8 +124,11 @@ large_enter(size_t octets)
 		return;
 	(void)pthread_mutex_lock(&large_lock);
 	place = large_came++;
-	while (place != large_went_in || !large_fits(octets))
+	while (place != large_went_in || !large_fits(octets)) {
+		thread_blocks();
 		(void)pthread_cond_wait(&large_left, &large_lock);
+		thread_goes_on();
+	}
 	large_went_in++;
 	large_inside++;
 	large_octets += octets;
@@ -225,18 +234,23 @@ prepare(struct intake *in, struct worker *w, struct piece_of_mail *m, struct fai
 	return STATUS_OK;
 }
 
-/* ---- calls ---- */
+/* ---- deliveries ---- */
 
-static enum status
-deliver(struct intake *in, struct worker *w, const struct intake_deliver_request *q,
-    struct piece_of_mail *m, struct intake_deliver_reply *out, struct failure *f)
+static struct piece_of_mail
+mail_of_delivery(const struct intake_deliver_request *q)
 {
-	struct store_deliver_reply reply;
-	enum status s = prepare(in, w, m, f);
+	return (struct piece_of_mail){
+		.op = q->op,
+		.id = q->id,
+		.trace = q->trace,
+		.message = q->message.bytes,
+	};
+}
 
-	if (s != STATUS_OK)
-		return s;
-	const struct store_deliver_request request = {
+static struct store_deliver_request
+store_delivery(const struct intake_deliver_request *q, const struct piece_of_mail *m)
+{
+	return (struct store_deliver_request){
 		.op = q->op,
 		.id = q->id,
 		.sender = q->sender,
@@ -246,48 +260,106 @@ deliver(struct intake *in, struct worker *w, const struct intake_deliver_request
 		.size = m->trace.len + m->message.len,
 		.received = clock_wall() / CLOCK_SECOND,
 	};
-	s = store_deliver(in->calls, &request, &w->arena, &reply, f);
+}
+
+static void
+delivered(void *arg, enum status s, const void *reply, const struct failure *f)
+{
+	const struct store_deliver_reply *r = reply;
+	struct call_in *call = arg;
+
 	if (s == STATUS_OK)
-		out->verdicts = reply.verdicts;
-	return s;
+		call_reply(call, &(struct intake_deliver_reply){ .verdicts = r->verdicts });
+	else
+		call_fail(call, s, f);
+}
+
+static enum status
+deliver(struct intake *in, struct worker *w, const struct intake_deliver_request *q,
+    struct store_deliver_reply *reply, struct failure *f)
+{
+	struct piece_of_mail m = mail_of_delivery(q);
+	enum status s = prepare(in, w, &m, f);
+
+	if (s != STATUS_OK)
+		return s;
+	const struct store_deliver_request request = store_delivery(q, &m);
+
+	return store_deliver(in->calls, &request, &w->arena, reply, f);
+}
+
+/* Waits for the store: when that is away, and with a large message, of which
+ * only a few shall be under way. */
+static void
+deliver_waiting(struct call_in *call, const void *request, void *context)
+{
+	const struct intake_deliver_request *q = request;
+	size_t octets = q->message.bytes.len; /* the request ends with its answer */
+	struct worker *w = worker_take();
+	struct store_deliver_reply reply;
+	struct failure f;
+	enum status s;
+
+	large_enter(octets);
+	s = deliver(context, w, q, &reply, &f);
+	delivered(call, s, &reply, &f);
+	worker_rest(w);
+	large_leave(octets);
+}
+
+static void
+deliver_begun(void *arg, enum status s, const void *reply, const struct failure *f)
+{
+	if (s == STATUS_CLOSED)
+		call_hand_on(arg, deliver_waiting);
+	else
+		delivered(arg, s, reply, f);
+}
+
+static enum status
+begin_delivery(struct intake *in, struct call_in *call, const struct intake_deliver_request *q,
+    const struct piece_of_mail *m)
+{
+	const struct store_deliver_request request = store_delivery(q, m);
+
+	return call_begin(in->calls, &store_deliver_call, &request, deliver_begun, call);
 }
 
 static void
 handle_deliver(struct call_in *call, const void *request, void *context)
 {
 	const struct intake_deliver_request *q = request;
-	size_t octets = q->message.bytes.len; /* the request ends with its answer */
-	struct worker *w = worker_take();
-	struct piece_of_mail m = {
-		.op = q->op,
-		.id = q->id,
-		.trace = q->trace,
-		.message = q->message.bytes,
-	};
-	struct intake_deliver_reply reply = { .texts = { NULL, 0 } };
+	struct piece_of_mail m = mail_of_delivery(q);
+	struct worker *w;
 	struct failure f;
-	enum status s;
 
-	large_enter(octets);
-	s = deliver(context, w, q, &m, &reply, &f);
-	if (s == STATUS_OK)
-		call_reply(call, &reply);
-	else
-		call_fail(call, s, &f);
+	if (m.message.len >= LARGE) {
+		deliver_waiting(call, request, context);
+		return;
+	}
+	w = worker_take();
+	if (prepare(context, w, &m, &f) != STATUS_OK)
+		call_fail(call, f.status, &f);
+	else if (begin_delivery(context, call, q, &m) != STATUS_OK)
+		call_hand_on(call, deliver_waiting);
 	worker_rest(w);
-	large_leave(octets);
 }
 
-static enum status
-append(struct intake *in, struct worker *w, const struct intake_append_request *q,
-    struct piece_of_mail *m, struct intake_append_reply *out, struct failure *f)
-{
-	struct store_append_reply reply;
-	enum status s = prepare(in, w, m, f);
+/* ---- what clients file ---- */
 
-	if (s != STATUS_OK)
-		return s;
-	const struct store_append_request request = {
+static struct piece_of_mail
+mail_of_append(const struct intake_append_request *q)
+{
+	return (struct piece_of_mail){
+		.op = q->op,
+		.message = q->message.bytes,
+	};
+}
+
+static struct store_append_request
+store_filing(const struct intake_append_request *q, const struct piece_of_mail *m)
+{
+	return (struct store_append_request){
 		.token = q->token,
 		.op = q->op,
 		.mailbox = q->mailbox,
@@ -298,38 +370,92 @@ append(struct intake *in, struct worker *w, const struct intake_append_request *
 		.content = m->content,
 		.size = m->message.len,
 	};
-	s = store_append(in->calls, &request, &w->arena, &reply, f);
-	if (s == STATUS_OK)
-		*out = (struct intake_append_reply){
-			.uidvalidity = reply.uidvalidity,
-			.uid = reply.uid,
-			.modseq = reply.modseq,
-		};
-	return s;
+}
+
+static void
+appended(void *arg, enum status s, const void *reply, const struct failure *f)
+{
+	const struct store_append_reply *r = reply;
+	struct call_in *call = arg;
+
+	if (s != STATUS_OK) {
+		call_fail(call, s, f);
+		return;
+	}
+	call_reply(call, &(struct intake_append_reply){
+			     .uidvalidity = r->uidvalidity,
+			     .uid = r->uid,
+			     .modseq = r->modseq,
+			 });
+}
+
+static enum status
+append(struct intake *in, struct worker *w, const struct intake_append_request *q,
+    struct store_append_reply *reply, struct failure *f)
+{
+	struct piece_of_mail m = mail_of_append(q);
+	enum status s = prepare(in, w, &m, f);
+
+	if (s != STATUS_OK)
+		return s;
+	const struct store_append_request request = store_filing(q, &m);
+
+	return store_append(in->calls, &request, &w->arena, reply, f);
+}
+
+static void
+append_waiting(struct call_in *call, const void *request, void *context)
+{
+	const struct intake_append_request *q = request;
+	size_t octets = q->message.bytes.len; /* the request ends with its answer */
+	struct worker *w = worker_take();
+	struct store_append_reply reply;
+	struct failure f;
+	enum status s;
+
+	large_enter(octets);
+	s = append(context, w, q, &reply, &f);
+	appended(call, s, &reply, &f);
+	worker_rest(w);
+	large_leave(octets);
+}
+
+static void
+append_begun(void *arg, enum status s, const void *reply, const struct failure *f)
+{
+	if (s == STATUS_CLOSED)
+		call_hand_on(arg, append_waiting);
+	else
+		appended(arg, s, reply, f);
+}
+
+static enum status
+begin_append(struct intake *in, struct call_in *call, const struct intake_append_request *q,
+    const struct piece_of_mail *m)
+{
+	const struct store_append_request request = store_filing(q, m);
+
+	return call_begin(in->calls, &store_append_call, &request, append_begun, call);
 }
 
 static void
 handle_append(struct call_in *call, const void *request, void *context)
 {
 	const struct intake_append_request *q = request;
-	size_t octets = q->message.bytes.len; /* the request ends with its answer */
-	struct worker *w = worker_take();
-	struct piece_of_mail m = {
-		.op = q->op,
-		.message = q->message.bytes,
-	};
-	struct intake_append_reply reply;
+	struct piece_of_mail m = mail_of_append(q);
+	struct worker *w;
 	struct failure f;
-	enum status s;
 
-	large_enter(octets);
-	s = append(context, w, q, &m, &reply, &f);
-	if (s == STATUS_OK)
-		call_reply(call, &reply);
-	else
-		call_fail(call, s, &f);
+	if (m.message.len >= LARGE) {
+		append_waiting(call, request, context);
+		return;
+	}
+	w = worker_take();
+	if (prepare(context, w, &m, &f) != STATUS_OK)
+		call_fail(call, f.status, &f);
+	else if (begin_append(context, call, q, &m) != STATUS_OK)
+		call_hand_on(call, append_waiting);
 	worker_rest(w);
-	large_leave(octets);
 }
 
 static const struct call_row rows[] = {
@@ -343,6 +469,7 @@ intake_serve(struct intake *in, struct call_server_config *config)
 	config->rows = rows;
 	config->row_count = ARRAY_LEN(rows);
 	config->context = in;
+	config->cooperative = true;
 	if (config->threads == 0)
 		config->threads = THREADS;
 }

@@ -19,9 +19,7 @@ struct intake {
 	    struct mime_summary *out);
 };
 
-/* Fills in rows, context and, where it is 0, the number of threads: a thread
- * waits for the store's commit, so there are as many as messages shall share
- * one. */
+/* Fills in rows, context and, where it is 0, the number of threads. */
 void intake_serve(struct intake *in, struct call_server_config *config);
 
 #endif

@@ -27,8 +27,10 @@ enum { RUNNING, SLEEPING, REPLIED, LOST };
 
 struct pending {
 	const struct call *call;
-	/* a stream: of the heap, freed by the reader */
+	/* a stream, or a call that nobody waits for: of the heap, freed by the
+	 * reader */
 	call_stream_fn fn;
+	call_reply_fn once;
 	void *arg;
 	/* a plain call: of the caller's stack */
 	_Atomic uint32_t state;
@@ -59,7 +61,12 @@ sleep_until(struct pending *p, int64_t deadline)
 		&p->state, &state, SLEEPING, memory_order_acq_rel, memory_order_acquire))
 		state = SLEEPING;
 	while (state == SLEEPING) {
-		if (!thread_sleep(&p->state, SLEEPING, deadline))
+		bool woken;
+
+		thread_blocks();
+		woken = thread_sleep(&p->state, SLEEPING, deadline);
+		thread_goes_on();
+		if (!woken)
 			return RUNNING;
 		state = atomic_load_explicit(&p->state, memory_order_acquire);
 	}
@@ -331,6 +338,44 @@ call_abandon(struct call_ahead *h)
 }
 
 static enum status
+begin_call(
+    struct calls *c, const struct call *call, const void *request, call_reply_fn fn, void *arg)
+{
+	struct pending *p;
+	struct link *l;
+	enum status st;
+
+	st = calls_take(c, call->server, CALLS_ANY_INSTANCE, 0, &l);
+	if (st != STATUS_OK)
+		return st;
+	p = MEM_NEW(struct pending);
+	p->call = call;
+	p->once = fn;
+	p->arg = arg;
+	atomic_fetch_add_explicit(&l->in_flight, 1, memory_order_relaxed);
+	st = send_request(l, p, request);
+	if (st != STATUS_OK) {
+		atomic_fetch_sub_explicit(&l->in_flight, 1, memory_order_relaxed);
+		mem_free(p);
+	}
+	link_unref(l);
+	return st == STATUS_CLOSED ? STATUS_UNAVAILABLE : st;
+}
+
+enum status
+call_begin(
+    struct calls *c, const struct call *call, const void *request, call_reply_fn fn, void *arg)
+{
+	enum status st;
+
+	CHECK((call->flags & CALL_STREAM) == 0);
+	(void)calls_ref(c);
+	st = begin_call(c, call, request, fn, arg);
+	calls_unref(c);
+	return st;
+}
+
+static enum status
 open_stream(
     struct calls *c, const struct call *call, const void *request, call_stream_fn fn, void *arg)
 {
@@ -396,6 +441,26 @@ stream_end(struct calls *c, struct pending *p, enum status st)
 	mem_free(p);
 }
 
+/* frame NULL: the link was lost. */
+static void
+answer_once(struct link *l, struct pending *p, struct call_frame *frame)
+{
+	_Alignas(max_align_t) char record[1024];
+	struct failure f = { .status = STATUS_CLOSED };
+	struct arena a = ARENA_INIT;
+	enum status st = STATUS_CLOSED;
+
+	CHECK(p->call->reply_size <= sizeof(record));
+	atomic_fetch_sub_explicit(&l->in_flight, 1, memory_order_relaxed);
+	if (frame != NULL)
+		st = take_reply(p->call, frame, &a, record, &f);
+	else
+		(void)fail(&f, st, AWAY, "%s: the link was lost", p->call->name);
+	p->once(p->arg, st, st == STATUS_OK ? record : NULL, &f);
+	arena_done(&a);
+	mem_free(p);
+}
+
 static bool
 may_answer(const struct pending *p, const struct call_frame *f)
 {
@@ -431,7 +496,9 @@ client_frame(struct link *l, struct call_frame *f)
 		call_frame_free(f);
 		return st;
 	}
-	if (p->fn == NULL) {
+	if (p->once != NULL) {
+		answer_once(l, p, f);
+	} else if (p->fn == NULL) {
 		p->frame = f;
 		wake(p, REPLIED);
 	} else if (f->kind == CALL_KIND_PUSH) {
@@ -461,7 +528,9 @@ client_lost(struct link *l)
 	while (map_each(&pending, &at, NULL, NULL, &value)) {
 		struct pending *p = value;
 
-		if (p->fn == NULL)
+		if (p->once != NULL)
+			answer_once(l, p, NULL);
+		else if (p->fn == NULL)
 			wake(p, LOST);
 		else
 			stream_end(l->owner, p, STATUS_UNAVAILABLE);

@@ -32,12 +32,14 @@ struct call_in {
 	const struct call *call;
 	const struct served *served; /* gone when the calls are */
 	struct call_frame *frame;
+	void *record;	     /* the request, once it is decoded */
+	call_handler handle; /* who takes it up */
 	struct arena arena;
 };
 
 /* Links whose answers this thread holds back. */
 struct held {
-	bool on;
+	unsigned depth;
 	unsigned count;
 	struct link *links[HELD_MAX];
 };
@@ -48,15 +50,15 @@ static _Thread_local struct held held;
 void
 call_answers_hold(void)
 {
-	CHECK(!held.on);
-	held.on = true;
+	held.depth++;
 }
 
 void
 call_answers_send(void)
 {
-	CHECK(held.on);
-	held.on = false;
+	CHECK(held.depth > 0);
+	if (--held.depth > 0)
+		return;
 	for (unsigned i = 0; i < held.count; i++) {
 		link_flush_now(held.links[i]);
 		link_unref(held.links[i]);
@@ -68,7 +70,7 @@ call_answers_send(void)
 static bool
 hold(struct link *l)
 {
-	if (!held.on)
+	if (held.depth == 0)
 		return false;
 	for (unsigned i = 0; i < held.count; i++)
 		if (held.links[i] == l)
@@ -244,21 +246,47 @@ handle(struct task *t)
 	struct call_in *in = LIST_OWNER(t, struct call_in, task);
 	const struct call *call = in->call;
 	unsigned fd_count = in->frame->fd_count;
-	void *record = arena_alloc(&in->arena, call->request_size);
 	enum status st;
 
+	in->record = arena_alloc(&in->arena, call->request_size);
 	in->frame->fd_count = 0;
 	st = call_decode(call->request, call->request_count, call->request_size,
 	    (struct text){ in->frame->body, in->frame->len }, in->frame->fds, fd_count, &in->arena,
-	    record);
+	    in->record);
 	if (st == STATUS_OK) {
-		in->served->row.handle(in, record, in->served->context);
+		in->served->row.handle(in, in->record, in->served->context);
 		return;
 	}
 	metric_add(METRIC_CALLS_REFUSED, 1);
 	LOG_ALARM("call.does_not_decode", FIELD_STRING("call", call->name),
 	    FIELD_STRING("peer", role_word(in->link->peer)));
 	call_refuse(in, st, REFUSED, "the request of %s does not decode", call->name);
+}
+
+static void
+handle_on(struct task *t)
+{
+	struct call_in *in = LIST_OWNER(t, struct call_in, task);
+
+	in->handle(in, in->record, in->served->context);
+}
+
+void
+call_hand_on(struct call_in *in, call_handler taker)
+{
+	struct calls *c = in->link->owner;
+	bool quiet;
+
+	MAGIC_CHECK(in, CALL_IN_MAGIC);
+	in->handle = taker;
+	in->task.run = handle_on;
+	pthread_mutex_lock(&c->lock);
+	quiet = c->quiet;
+	pthread_mutex_unlock(&c->lock);
+	if (quiet) /* the context may be gone */
+		call_fail(in, STATUS_UNAVAILABLE, NULL);
+	else
+		pool_run(c->pool, &in->task);
 }
 
 /* A peer that tries what it may not is broken or taken over. Said each time
@@ -301,7 +329,9 @@ dispatch(struct calls *c, struct call_in *in)
 	if (!open)
 		list_add_last(&c->gated, &in->task.node);
 	pthread_mutex_unlock(&c->lock);
-	if (open)
+	if (open && (in->call->flags & CALL_QUICK) != 0)
+		handle(&in->task);
+	else if (open)
 		pool_run(c->pool, &in->task);
 }
 
@@ -381,6 +411,7 @@ server_init(struct calls *c)
 		serve(c, &c->server.rows[i], c->server.context);
 	for (size_t i = 0; i < runtime_row_count; i++)
 		serve(c, &runtime_rows[i], c);
+	pool.cooperative = c->server.cooperative;
 	pool.max = c->server.threads == 0 ? THREADS_DEFAULT : c->server.threads;
 	c->pool = pool_new(&pool);
 }

@@ -12,6 +12,7 @@
 #include "runtime/call_links.h"
 #include "runtime/role.h"
 #include "runtime/runtime_calls.h"
+#include "runtime/thread.h"
 
 #define TIMEOUT (60 * CLOCK_SECOND)
 #define PATIENCE (10 * CLOCK_SECOND)
@@ -86,7 +87,22 @@ lost(struct link *l)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static const struct link_ops ops = { frame, lost };
+/* Frames of one read may bring answers that are due on other links. */
+static void
+begin(struct link *l)
+{
+	(void)l;
+	call_answers_hold();
+}
+
+static void
+end(struct link *l)
+{
+	(void)l;
+	call_answers_send();
+}
+
+static const struct link_ops ops = { begin, end, frame, lost };
 
 static void
 join_ended(struct calls *c)
@@ -169,8 +185,11 @@ calls_take(struct calls *c, enum role to, unsigned instance, int64_t until, stru
 
 	CHECK((unsigned)to < ROLE_COUNT);
 	pthread_mutex_lock(&c->lock);
-	while ((l = choose(c, to, instance)) == NULL && !c->closing && error == 0)
+	while ((l = choose(c, to, instance)) == NULL && !c->closing && error == 0) {
+		thread_blocks();
 		error = pthread_cond_clockwait(&c->changed, &c->lock, CLOCK_MONOTONIC, &then);
+		thread_goes_on();
+	}
 	if (l == NULL || c->closing) {
 		pthread_mutex_unlock(&c->lock);
 		return STATUS_UNAVAILABLE;

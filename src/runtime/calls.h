@@ -74,6 +74,9 @@ enum call_flag {
 	CALL_AGAIN = 1,
 	/* The server answers any number of times until either side ends it. */
 	CALL_STREAM = 2,
+	/* The handler runs on the thread that reads the link: it takes a few
+	 * microseconds and waits for nothing, or hands on (call_hand_on). */
+	CALL_QUICK = 4,
 };
 
 /* One row, ready for use. */
@@ -195,6 +198,17 @@ typedef void (*call_stream_fn)(void *arg, enum status s, const void *reply);
 enum status call_stream(struct calls *c, const struct call *call, const void *request,
     call_stream_fn fn, void *arg) MUST_CHECK;
 
+/* A call whose answer nobody waits for: sends the request and returns; fn is
+ * called once, on the link's thread, with the reply (which lives until fn
+ * returns) or with the failure. It must not block or make calls. CLOSED: the
+ * link was lost, and whether the server has the request is not known; who may
+ * ask again does it with call_do, on a thread that may wait. There is no
+ * time-out: this is for who serves a call itself, whose caller has one. Not OK
+ * (UNAVAILABLE: no link at this moment): nothing was sent, fn is not called. */
+typedef void (*call_reply_fn)(void *arg, enum status s, const void *reply, const struct failure *f);
+enum status call_begin(struct calls *c, const struct call *call, const void *request,
+    call_reply_fn fn, void *arg) MUST_CHECK;
+
 /* ---- server side ---- */
 
 /* A request in hand. Belongs to the handler until it is answered, from any
@@ -224,11 +238,14 @@ void call_fail(struct call_in *in, enum status s, const struct failure *f);
 /* As call_fail with these texts (see fail()). */
 void call_refuse(struct call_in *in, enum status s, const char *client, const char *log, ...)
     PRINTF_LIKE(4, 5);
+/* Has this function take the request up, from the beginning, on a thread of
+ * the pool; from any thread. What hangs on the arena stays. */
+void call_hand_on(struct call_in *in, call_handler taker);
 /* One more answer of a stream; false when the peer is gone: call call_end. */
 bool call_push(struct call_in *in, const void *reply) MUST_CHECK;
 void call_end(struct call_in *in, enum status s);
 /* Between these, answers on all links are held back and sent with one write a
- * link: for a thread that completes many calls at once. Not nested. */
+ * link: for a thread that completes many calls at once. Pairs may be nested. */
 void call_answers_hold(void);
 void call_answers_send(void);
 
@@ -242,6 +259,7 @@ struct call_server_config {
 	void *context;		/* given to handlers */
 	call_link_lost lost;	/* or NULL */
 	unsigned threads;	/* that run handlers */
+	bool cooperative;	/* of them, see runtime/pool.h */
 	unsigned in_flight_max; /* requests of one link that are unanswered; 0: 4,096 */
 };
 

@@ -343,10 +343,12 @@ read_batch(struct link *l, char *scratch)
 	got = (size_t)n;
 	direct = got < iov[0].iov_len ? got : iov[0].iov_len;
 	set_active(l, true);
+	l->ops->begin(l);
 	st = call_assembler_fds(&l->in, fds, fd_count);
 	if (st == STATUS_OK)
 		st = call_assembler_add(
 		    &l->in, direct, (struct text){ scratch, got - direct }, frame_came, &b);
+	l->ops->end(l);
 	set_active(l, false);
 	return st == STATUS_OK ? b.status : st;
 }

@@ -26,6 +26,9 @@
 struct link;
 
 struct link_ops {
+	/* On the reader's thread, around the frames of one read. */
+	void (*begin)(struct link *l);
+	void (*end)(struct link *l);
 	/* On the reader's thread. Owns the frame. INVALID: no peer of ours sends
 	 * that; the link is closed. */
 	enum status (*frame)(struct link *l, struct call_frame *f);

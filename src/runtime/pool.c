@@ -7,10 +7,16 @@
  * threads that are awake, and a task that blocks holds up nobody; new threads
  * come in the same chain. Workers sleep on a word of their own and are woken
  * without the lock. Threads that ended are joined by whoever comes next.
+ *
+ * With a source, a worker that finds no task asks it instead of sleeping, if
+ * nobody else does: the asker. What it submits from within it takes up itself
+ * when it comes back, so nobody is woken for that. Invariant: somebody asks,
+ * or a worker is awake that will look for work when its task ends or waits.
  */
 #include "runtime/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/arena.h"
@@ -29,6 +35,7 @@ struct worker {
 	struct pool *pool;
 	_Atomic uint32_t state; /* WOKEN is set with the lock, and out of idle */
 	pthread_t thread;
+	struct thread_keeper keeper;
 };
 
 struct pool {
@@ -40,12 +47,18 @@ struct pool {
 	struct list idle; /* most recent first */
 	struct list gone; /* ended, not joined */
 	pthread_cond_t ended;
-	/* Changed with the lock, read without by pool_full. */
-	_Atomic size_t queued, idlers;
-	unsigned threads, turn;
-	_Atomic bool coming; /* a thread was woken or started and is on its way */
+	size_t queued;
+	unsigned threads, idlers, turn;
+	unsigned blocked;	/* workers whose task waits */
+	unsigned awake_max;	/* 0: any number */
+	_Atomic uint32_t asker; /* nobody sleeps on it: its address stands for the asker */
+	bool asking;		/* the source */
+	bool coming;		/* a thread was woken or started and is on its way */
 	bool closing;
 };
+
+/* The pool whose source this thread asks right now. */
+static _Thread_local struct pool *asking_for;
 
 static struct task *
 take_queued(struct pool *p)
@@ -61,8 +74,9 @@ take_queued(struct pool *p)
 	return LIST_OWNER(node, struct task, node);
 }
 
-/* With the lock: takes a worker out of idle, to be woken without it. */
-static struct worker *
+/* With the lock: takes a worker out of idle, to be woken without it by the
+ * word that it sleeps on. */
+static _Atomic uint32_t *
 rouse(struct pool *p, struct list *node)
 {
 	struct worker *w = LIST_OWNER(node, struct worker, node);
@@ -70,7 +84,7 @@ rouse(struct pool *p, struct list *node)
 	list_remove(node);
 	p->idlers--;
 	atomic_store(&w->state, WOKEN);
-	return w;
+	return &w->state;
 }
 
 /* Sleeps until roused, with the lock taken off; false: the worker should go. */
@@ -103,50 +117,138 @@ sleep_until_roused(struct pool *p, struct worker *w)
 
 static void start_worker(struct pool *p);
 
-/* With the lock: whom to wake for what is queued, or NULL; starts a thread if
- * all are at work. */
-static struct worker *
+/* Workers that run, or are on their way to. */
+static unsigned
+awake(const struct pool *p)
+{
+	return p->threads - p->idlers - p->blocked - p->asking;
+}
+
+static bool
+wants_another(const struct pool *p)
+{
+	if (p->coming)
+		return false;
+	if (p->queued > 0)
+		return p->awake_max == 0 || awake(p) < p->awake_max;
+	return p->config.wait != NULL && !p->asking && awake(p) == 0;
+}
+
+/* With the lock: whom to wake for what is queued, or to ask the source, or
+ * NULL; starts a thread if all are at work. */
+static _Atomic uint32_t *
 next_worker(struct pool *p)
 {
-	if (p->queued == 0 || p->coming)
+	if (!wants_another(p))
 		return NULL;
 	if (!list_empty(&p->idle)) {
 		p->coming = true;
 		return rouse(p, p->idle.next);
+	}
+	if (p->asking) {
+		p->coming = true;
+		return &p->asker;
 	}
 	if (p->threads < p->config.max)
 		start_worker(p);
 	return NULL;
 }
 
+/* Without the lock, so the worker itself may be gone by now: only the address
+ * of its word is used. An asker that came back meanwhile is interrupted the
+ * next time, in vain. */
 static void
-wake(struct worker *w)
+wake(struct pool *p, _Atomic uint32_t *word)
 {
-	if (w != NULL)
-		thread_wake(&w->state);
+	if (word == &p->asker)
+		p->config.interrupt(p->config.source);
+	else if (word != NULL)
+		thread_wake(word);
+}
+
+/* With the lock, which is off while the source is asked. */
+static void
+ask(struct pool *p)
+{
+	p->asking = true;
+	pthread_mutex_unlock(&p->lock);
+	asking_for = p;
+	p->config.wait(p->config.source);
+	asking_for = NULL;
+	pthread_mutex_lock(&p->lock);
+	p->asking = false;
+	p->coming = false;
+}
+
+/* ---- what a task says through its thread's keeper ---- */
+
+static void
+blocks(void *arg)
+{
+	struct worker *w = arg;
+	struct pool *p = w->pool;
+	_Atomic uint32_t *next;
+
+	pthread_mutex_lock(&p->lock);
+	p->blocked++;
+	next = next_worker(p);
+	pthread_mutex_unlock(&p->lock);
+	wake(p, next);
+}
+
+static void
+goes_on(void *arg)
+{
+	struct worker *w = arg;
+
+	pthread_mutex_lock(&w->pool->lock);
+	w->pool->blocked--;
+	pthread_mutex_unlock(&w->pool->lock);
+}
+
+/* ---- workers ---- */
+
+static void
+run_task(struct pool *p, struct task *t)
+{
+	_Atomic uint32_t *next = next_worker(p);
+
+	pthread_mutex_unlock(&p->lock);
+	wake(p, next);
+	t->run(t);
+	pthread_mutex_lock(&p->lock);
+}
+
+/* With the lock: takes part until there is nothing to do and the worker should
+ * go. */
+static void
+work(struct pool *p, struct worker *w)
+{
+	for (;;) {
+		struct task *t = take_queued(p);
+
+		if (t != NULL)
+			run_task(p, t);
+		else if (p->closing)
+			return;
+		else if (p->config.wait != NULL && !p->asking)
+			ask(p);
+		else if (!sleep_until_roused(p, w))
+			return;
+	}
 }
 
 static void *
 worker_main(void *arg)
 {
-	struct worker *w = arg, *next;
+	struct worker *w = arg;
 	struct pool *p = w->pool;
-	struct task *t;
 
+	if (p->awake_max > 0)
+		thread_set_keeper(&w->keeper);
 	pthread_mutex_lock(&p->lock);
 	p->coming = false;
-	for (;;) {
-		t = take_queued(p);
-		if (t == NULL && (p->closing || !sleep_until_roused(p, w)))
-			break;
-		if (t == NULL)
-			continue;
-		next = next_worker(p);
-		pthread_mutex_unlock(&p->lock);
-		wake(next);
-		t->run(t);
-		pthread_mutex_lock(&p->lock);
-	}
+	work(p, w);
 	p->threads--;
 	list_add_last(&p->gone, &w->node);
 	pthread_cond_signal(&p->ended);
@@ -174,6 +276,8 @@ start_worker(struct pool *p)
 	struct worker *w = MEM_NEW(struct worker);
 
 	w->pool = p;
+	w->state = WOKEN;
+	w->keeper = (struct thread_keeper){ blocks, goes_on, w };
 	list_init(&w->node);
 	if (thread_start(p->name, p->config.stack, worker_main, w, &w->thread) != STATUS_OK) {
 		if (p->threads == 0)
@@ -185,14 +289,26 @@ start_worker(struct pool *p)
 	p->coming = true;
 }
 
+/* Two at the least, so that a task that waits unsaid holds up nobody. */
+static unsigned
+processors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+
+	return n < 2 ? 2 : (unsigned)n;
+}
+
 struct pool *
 pool_new(const struct pool_config *config)
 {
 	struct pool *p = MEM_NEW(struct pool);
 
 	CHECK(config->max >= config->min && config->max > 0);
+	CHECK(config->wait == NULL || config->min > 0);
 	p->magic = POOL_MAGIC;
 	p->config = *config;
+	p->awake_max = config->cooperative || config->wait != NULL ? processors() : 0;
 	for (size_t i = 0; i + 1 < sizeof(p->name) && config->name[i] != '\0'; i++)
 		p->name[i] = config->name[i];
 	CHECK(pthread_mutex_init(&p->lock, NULL) == 0);
@@ -209,25 +325,25 @@ pool_new(const struct pool_config *config)
 }
 
 /* With the lock: whom to wake without it, or NULL. */
-static struct worker *
+static _Atomic uint32_t *
 submit(struct pool *p, struct task *t, struct list *queue)
 {
 	list_add_last(queue, &t->node);
 	p->queued++;
 	join_gone(p);
-	return next_worker(p);
+	return asking_for == p ? NULL : next_worker(p);
 }
 
 static void
 submit_one(struct pool *p, struct task *t, struct list *queue)
 {
-	struct worker *w;
+	_Atomic uint32_t *w;
 
 	MAGIC_CHECK(p, POOL_MAGIC);
 	pthread_mutex_lock(&p->lock);
 	w = submit(p, t, queue);
 	pthread_mutex_unlock(&p->lock);
-	wake(w);
+	wake(p, w);
 }
 
 void
@@ -245,8 +361,8 @@ pool_run_front(struct pool *p, struct task *t)
 void
 pool_run_front_all(struct pool *p, struct list *tasks)
 {
-	struct worker *w;
 	struct list *node;
+	_Atomic uint32_t *w;
 
 	MAGIC_CHECK(p, POOL_MAGIC);
 	pthread_mutex_lock(&p->lock);
@@ -255,17 +371,9 @@ pool_run_front_all(struct pool *p, struct list *tasks)
 		p->queued++;
 	}
 	join_gone(p);
-	w = next_worker(p);
+	w = asking_for == p ? NULL : next_worker(p);
 	pthread_mutex_unlock(&p->lock);
-	wake(w);
-}
-
-bool
-pool_full(struct pool *p)
-{
-	size_t queued = atomic_load_explicit(&p->queued, memory_order_relaxed);
-
-	return queued > atomic_load_explicit(&p->idlers, memory_order_relaxed) + p->coming;
+	wake(p, w);
 }
 
 void
@@ -275,7 +383,9 @@ pool_free(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
 	while (!list_empty(&p->idle))
-		thread_wake(&rouse(p, p->idle.next)->state);
+		thread_wake(rouse(p, p->idle.next));
+	if (p->asking)
+		p->config.interrupt(p->config.source);
 	while (p->threads > 0)
 		pthread_cond_wait(&p->ended, &p->lock);
 	pthread_mutex_unlock(&p->lock);
@@ -292,7 +402,7 @@ pool_facts_of(struct pool *p, struct pool_facts *out)
 {
 	pthread_mutex_lock(&p->lock);
 	out->threads = p->threads;
-	out->busy = p->threads - (unsigned)p->idlers;
+	out->busy = p->threads - p->idlers - p->asking;
 	out->queued = p->queued;
 	pthread_mutex_unlock(&p->lock);
 }

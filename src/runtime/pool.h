@@ -4,6 +4,18 @@
  * intrusive and run in the order they came; threads are started when all are
  * busy, up to max, and go after a minute without work, down to min. The most
  * recently idle thread is woken first, so that few stay warm.
+ *
+ * A pool may have a source: what a worker asks for tasks, one at a time, when
+ * none are queued. So whoever finds that a client spoke serves it, and no
+ * other thread has to be woken for it. While the asker is at work itself
+ * nobody asks; it, or another that is awake, asks when it is done, and one that
+ * is about to wait for something (thread_blocks) sees to it that somebody
+ * does.
+ *
+ * A pool is cooperative if its tasks say when they wait for others, by what
+ * they wait with (calls, streams, thread_blocks). Then no more of its threads
+ * are awake at once than the machine has processors: more would only take
+ * turns. With a source it always is.
  */
 #ifndef RUNTIME_POOL_H
 #define RUNTIME_POOL_H
@@ -25,6 +37,13 @@ struct pool_config {
 	unsigned min, max;
 	size_t stack; /* octets; 0: 256 KiB */
 	int64_t idle; /* microseconds without work before a thread goes; 0: a minute */
+	bool cooperative;
+	/* The source, or NULL; with one, min is at least 1. It waits until there is
+	 * something to do and submits it, or until it is interrupted, which stays
+	 * so until the wait that comes next or is under way returns. */
+	void (*wait)(void *source);
+	void (*interrupt)(void *source);
+	void *source;
 };
 
 struct pool *pool_new(const struct pool_config *config);
@@ -34,8 +53,6 @@ void pool_run(struct pool *p, struct task *t);
 void pool_run_front(struct pool *p, struct task *t);
 /* All tasks of the list (by their nodes), which is empty afterwards. */
 void pool_run_front_all(struct pool *p, struct list *tasks);
-/* Whether tasks wait for a thread: then nobody should keep one waiting. */
-bool pool_full(struct pool *p);
 /* Waits until all tasks are done and all threads ended. */
 void pool_free(struct pool *p);
 

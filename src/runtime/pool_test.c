@@ -101,7 +101,6 @@ fronts_overtake_in_order(void **state)
 	pool_run(p, &gate.task);
 	while (sem_wait(&gate.entered) != 0)
 		;
-	assert_false(pool_full(p));
 	for (unsigned i = 0; i < ARRAY_LEN(works); i++) {
 		works[i] = (struct work){ { .run = note_order }, i, NULL, NULL, NULL };
 		(i < 3 ? pool_run : pool_run_front)(p, &works[i].task);
@@ -110,7 +109,6 @@ fronts_overtake_in_order(void **state)
 	assert_int_equal(facts.threads, 1);
 	assert_int_equal(facts.busy, 1);
 	assert_int_equal(facts.queued, 6);
-	assert_true(pool_full(p));
 	sem_post(&gate.leave);
 	pool_free(p);
 	assert_int_equal(order_at, 6);

@@ -18,7 +18,6 @@
 #include "runtime/session_private.h"
 #include "runtime/tls.h"
 
-#define LINGER (20 * CLOCK_MS)
 #define ACCEPT_BATCH 64
 #define ACCEPT_PAUSE CLOCK_SECOND
 
@@ -30,9 +29,25 @@ ready(void *arg, struct session *s)
 	pool_run_front(v->pool, &s->task);
 }
 
+static void
+wait_for_some(void *arg)
+{
+	struct service *v = arg;
+
+	waiter_wait(v->waiter);
+}
+
+static void
+interrupt(void *arg)
+{
+	struct service *v = arg;
+
+	waiter_interrupt(v->waiter);
+}
+
 /* ---- the door ---- */
 
-/* On the waiter's thread. A flood of connections makes one line a second. */
+/* By who waits. A flood of connections makes one line a second. */
 static void
 refuse(struct service *v, const struct listener *l, int fd, const char *why)
 {
@@ -160,22 +175,25 @@ service_start(const struct service_config *config)
 {
 	struct service *v = MEM_NEW(struct service);
 	const struct pool_config pool = {
-		.name = "worker", .min = config->workers_min, .max = config->workers_max
+		.name = "worker",
+		.min = config->workers_min == 0 ? 1 : config->workers_min,
+		.max = config->workers_max,
+		.wait = wait_for_some,
+		.interrupt = interrupt,
+		.source = v,
 	};
 	const struct waiter_config waiter = { .ready = ready, .accept = accept_some, .arg = v };
 
 	v->magic = SERVICE_MAGIC;
 	v->config = *config;
-	if (v->config.linger == 0)
-		v->config.linger = LINGER;
 	v->next_id = 1;
 	CHECK(pthread_mutex_init(&v->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&v->empty, NULL) == 0);
 	list_init(&v->sessions);
 	v->tls = config->tls == NULL ? NULL : tls_context_ref(config->tls);
 	v->limits = limits_new(config->sessions_max == 0 ? UINT32_MAX : config->sessions_max + 1);
-	v->pool = pool_new(&pool);
 	v->waiter = waiter_new(&waiter);
+	v->pool = pool_new(&pool);
 	for (size_t i = 0; i < config->listener_count; i++)
 		waiter_listen(v->waiter, &config->listeners[i]);
 	return v;

@@ -148,7 +148,6 @@ house_start(struct house *h)
 	h->config.listeners = &h->listener;
 	h->config.listener_count = 1;
 	h->config.workers_max = h->config.workers_max == 0 ? 4 : h->config.workers_max;
-	h->config.linger = h->config.linger == 0 ? 1000 : h->config.linger;
 	h->service = service_start(&h->config);
 }
 
@@ -446,7 +445,7 @@ static void
 a_thousand_sessions_lose_no_event(void **state)
 {
 	static struct crowd crowds[4];
-	struct house h = { .config = { .workers_max = 8, .linger = 1000 } };
+	struct house h = { .config = { .workers_max = 8 } };
 	pthread_t threads[4], publisher;
 
 	memset(versions, 0, sizeof(versions));

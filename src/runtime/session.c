@@ -2,7 +2,7 @@
 /*
  * One session on a worker: the phases before the protocol's first run (PROXY
  * header, TLS handshake), the runs, and what follows each: flush, look whether
- * somebody called meanwhile, linger for the next input, park. A handshake or
+ * somebody called meanwhile, park. A handshake or
  * header that is not whole parks like a half line, so that a silent client
  * costs no thread at any point.
  */
@@ -207,17 +207,12 @@ flush(struct session *s)
 	stream_set_deadline(&s->stream, 0);
 }
 
-/* Looks for more input, for a while if the client was the last to act and no
- * other session waits for this thread. Octets that poll cannot see are found
- * here, so that parking is safe after AGAIN. */
+/* Octets that poll cannot see are found here, so that parking is safe after
+ * AGAIN; what poll can see wakes the session when it is parked. */
 static enum status
-linger(struct session *s, enum wake why)
+look_again(struct session *s)
 {
-	bool client = why == WAKE_INPUT || why == WAKE_START;
-
-	if (client && !pool_full(s->service->pool))
-		return stream_wait(&s->stream, s->service->config.linger);
-	return stream_pending(&s->stream) ? stream_wait(&s->stream, 0) : STATUS_AGAIN;
+	return stream_pending(&s->stream) ? stream_fill_now(&s->stream) : STATUS_AGAIN;
 }
 
 static void
@@ -270,7 +265,7 @@ goes_on(struct session *s, enum phase before, enum wake *why, bool *filled)
 	if (s->phase != PHASE_RUN)
 		return false;
 	if (before == PHASE_RUN || stream_buffered(&s->stream).len == 0) {
-		if (linger(s, *why) == STATUS_AGAIN)
+		if (look_again(s) == STATUS_AGAIN)
 			return waiter_reason(s, why);
 	}
 	*why = WAKE_INPUT;

@@ -3,9 +3,9 @@
  * Sessions: a client's connection from accept to close. Protocol code is
  * linear and blocking: run() reads what is there, acts, answers, and returns
  * NEXT_PARK when it needs more input than has come, or NEXT_CLOSE. Around it,
- * the runtime flushes, lingers some milliseconds for the next input, and then
- * parks the session: the thread goes home, the stream gives its buffers back,
- * and the session sleeps in the waiter (runtime/waiter.h has the rules).
+ * the runtime flushes and parks the session: the stream gives its buffers
+ * back, the session sleeps in the waiter (runtime/waiter.h has the rules), and
+ * the thread takes up the next one whose client spoke.
  */
 #ifndef RUNTIME_SESSION_H
 #define RUNTIME_SESSION_H
@@ -120,7 +120,6 @@ struct service_config {
 	unsigned sessions_max;	  /* beyond: answered by the class's busy text and closed */
 	unsigned per_address_max; /* sessions of one address (IPv6: one /64); 0: none.
 				   * Loopback is not counted */
-	int64_t linger;		  /* microseconds; 0: 20,000 */
 	int64_t idle;		  /* parked without input, microseconds; 0: for ever */
 	struct tls_context *tls;  /* may be NULL */
 	void *context;		  /* the protocol's: service_context() */

@@ -38,7 +38,7 @@ struct service {
 	struct waiter *waiter;
 	struct limits *limits;
 	atomic_uint_fast64_t next_id;
-	uint64_t refused; /* since the last line of the log; the waiter's thread's own */
+	uint64_t refused; /* since the last line of the log; the own of who waits */
 	int64_t refused_logged;
 	pthread_mutex_t lock; /* all below, and sessions' topic and lists */
 	pthread_cond_t empty;

@@ -3,22 +3,20 @@
  * Streams. Every read and write is tried before anything waits, so that the
  * usual command costs one recv, one send and no poll. Time rules are looked
  * at only where the stream would have to wait for its peer: who is quick is
- * never cut off because we were slow. Where the wait for the next command is
- * short and known (stream_wait), the read itself blocks, by SO_RCVTIMEO.
+ * never cut off because we were slow.
  */
 #include "runtime/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "runtime/stream_private.h"
+#include "runtime/thread.h"
 
 /* Input that nobody read would make the kernel answer with a reset, which may
  * overtake the last reply: throw away what is there, within reason. */
@@ -104,9 +102,9 @@ status_of_errno(int error)
 }
 
 enum status
-stream_receive(struct stream *s, char *to, size_t n, bool block, size_t *got)
+stream_receive(struct stream *s, char *to, size_t n, size_t *got)
 {
-	ssize_t r = recv(s->fd, to, n, block ? 0 : MSG_DONTWAIT);
+	ssize_t r = recv(s->fd, to, n, MSG_DONTWAIT);
 
 	if (r < 0 && errno == EINTR)
 		return STATUS_AGAIN;
@@ -129,9 +127,9 @@ stream_send(struct stream *s, struct text *t)
 }
 
 static enum status
-plain_read(struct stream *s, char *to, size_t n, bool block, size_t *got, short *events)
+plain_read(struct stream *s, char *to, size_t n, size_t *got, short *events)
 {
-	return stream_receive(s, to, n, block, got);
+	return stream_receive(s, to, n, got);
 }
 
 static enum status
@@ -141,7 +139,7 @@ plain_write(struct stream *s, struct text *t, short *events)
 }
 
 static enum status
-memory_read(struct stream *s, char *to, size_t n, bool block, size_t *got, short *events)
+memory_read(struct stream *s, char *to, size_t n, size_t *got, short *events)
 {
 	*got = s->memory_in.len < n ? s->memory_in.len : n;
 	if (*got > 0)
@@ -180,23 +178,28 @@ stream_init_memory(struct stream *s, struct text in, struct buffer *out)
 
 /* ---- waiting ---- */
 
+int64_t
+stream_rate_deadline(int64_t from, uint64_t moved, uint32_t octets_per_second)
+{
+	int64_t grace = STREAM_RATE_GRACE;
+	uint64_t earned;
+
+	if (octets_per_second == 0)
+		return INT64_MAX;
+	earned = moved / octets_per_second;
+	if (earned > (uint64_t)(grace / CLOCK_SECOND))
+		grace = earned < 1000000 ? (int64_t)earned * CLOCK_SECOND : 1000000 * CLOCK_SECOND;
+	return from + grace;
+}
+
 /* When the rules say that waiting must end. */
 static int64_t
 patience_ends(const struct stream *s, int64_t now)
 {
 	int64_t end = s->deadline != 0 ? s->deadline : now + STREAM_WAIT_MAX;
+	int64_t rate_ends = stream_rate_deadline(s->rate_from, s->rate_bytes, s->min_rate);
 
-	if (s->min_rate != 0) {
-		uint64_t earned = s->rate_bytes / s->min_rate;
-		int64_t grace = STREAM_RATE_GRACE;
-
-		if (earned > (uint64_t)(grace / CLOCK_SECOND))
-			grace = earned < 1000000 ? (int64_t)earned * CLOCK_SECOND
-						 : 1000000 * CLOCK_SECOND;
-		if (s->rate_from + grace < end)
-			end = s->rate_from + grace;
-	}
-	return end;
+	return rate_ends < end ? rate_ends : end;
 }
 
 /* One wait of at most so many microseconds: OK, AGAIN when they passed. */
@@ -205,8 +208,11 @@ poll_once(int fd, short events, int64_t microseconds)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int64_t ms = (microseconds + CLOCK_MS - 1) / CLOCK_MS;
-	int r = poll(&p, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
+	int r;
 
+	thread_blocks();
+	r = poll(&p, 1, ms > INT32_MAX ? INT32_MAX : (int)ms);
+	thread_goes_on();
 	if (r < 0 && errno != EINTR)
 		return STATUS_IO;
 	return r == 0 ? STATUS_AGAIN : STATUS_OK;
@@ -252,7 +258,7 @@ read_room(struct stream *s)
 
 /* One read of the transport into the buffer: OK, AGAIN or broken. */
 static enum status
-pull(struct stream *s, bool block, short *events)
+pull(struct stream *s, short *events)
 {
 	enum status st;
 	size_t got = 0;
@@ -263,7 +269,7 @@ pull(struct stream *s, bool block, short *events)
 		return s->broken;
 	to = read_room(s);
 	*events = POLLIN;
-	st = s->kind->read(s, to, STREAM_READ_SIZE, block, &got, events);
+	st = s->kind->read(s, to, STREAM_READ_SIZE, &got, events);
 	if (st == STATUS_AGAIN)
 		return STATUS_AGAIN;
 	if (st != STATUS_OK)
@@ -276,12 +282,8 @@ pull(struct stream *s, bool block, short *events)
 	return STATUS_OK;
 }
 
-/* A command waits for the rest of what its client is sending. A client that
- * writes a message and then its line end (as Python's imaplib does) holds the
- * second back until the first is acknowledged, which the kernel may put off
- * for 40 milliseconds: acknowledge now. */
-static void
-acknowledge(struct stream *s)
+void
+stream_acknowledge(struct stream *s)
 {
 	const int one = 1;
 
@@ -289,33 +291,14 @@ acknowledge(struct stream *s)
 		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
 }
 
-/* What is on its way is awaited by the read itself, for the short time that
- * SO_RCVTIMEO holds, unless the rules say that the peer had its time. */
-static bool
-may_block(const struct stream *s)
-{
-	int64_t now;
-
-	if (s->patience == 0 || s->fd < 0)
-		return false;
-	now = clock_mono();
-	return patience_ends(s, now) > now + s->patience;
-}
-
 enum status
 stream_fill(struct stream *s)
 {
 	enum status st;
 	short events;
-	bool block = may_block(s);
 
-	/* What was received is acknowledged before the read blocks for more. */
-	if (block)
-		acknowledge(s);
-	while ((st = pull(s, block, &events)) == STATUS_AGAIN) {
-		if (!block)
-			acknowledge(s);
-		block = false;
+	while ((st = pull(s, &events)) == STATUS_AGAIN) {
+		stream_acknowledge(s);
 		st = stream_poll(s, events);
 		if (st != STATUS_OK)
 			return stream_break(s, st);
@@ -332,40 +315,7 @@ stream_fill_now(struct stream *s)
 		s->drained = false;
 		return STATUS_AGAIN;
 	}
-	return pull(s, false, &events);
-}
-
-/* Blocking reads from now on give up after so long. (A listening socket hands
- * this on only to connections that come after it was set there, so it is set
- * on each.) */
-static enum status
-set_patience(struct stream *s, int64_t microseconds)
-{
-	const struct timeval tv = { .tv_sec = microseconds / CLOCK_SECOND,
-		.tv_usec = microseconds % CLOCK_SECOND };
-	int flags = fcntl(s->fd, F_GETFL);
-
-	if (flags < 0 || setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) != 0)
-		return STATUS_IO;
-	if ((flags & O_NONBLOCK) != 0 && fcntl(s->fd, F_SETFL, flags & ~O_NONBLOCK) != 0)
-		return STATUS_IO;
-	s->patience = microseconds;
-	return STATUS_OK;
-}
-
-enum status
-stream_wait(struct stream *s, int64_t microseconds)
-{
-	short events;
-
-	if (s->broken != STATUS_OK)
-		return s->broken;
-	s->drained = false;
-	if (s->fd < 0 || microseconds <= 0)
-		return pull(s, false, &events);
-	if (s->patience != microseconds && set_patience(s, microseconds) != STATUS_OK)
-		return stream_break(s, STATUS_IO);
-	return pull(s, true, &events);
+	return pull(s, &events);
 }
 
 enum status

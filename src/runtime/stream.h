@@ -36,7 +36,6 @@ struct stream {
 	bool ended;	    /* broken by the peer's end of sending: writes still go out */
 	bool drained;	    /* the last read took all that was there */
 	uint32_t min_rate;  /* octets a second, counted from rate_from; 0: none */
-	int64_t patience;   /* of the socket's blocking reads (SO_RCVTIMEO); 0: not set */
 	struct buffer in;   /* received, not consumed; in_at is the start */
 	size_t in_at;
 	struct buffer out;     /* written, not flushed */
@@ -62,6 +61,10 @@ void stream_set_deadline(struct stream *s, int64_t mono);
  * break the stream with TIMEOUT at the next wait; 0 ends the rule. */
 void stream_set_min_rate(struct stream *s, uint32_t octets_per_second);
 
+/* The moment at which a transfer that began then and has moved so much would
+ * break the rule of so many octets a second (0: never, INT64_MAX). */
+int64_t stream_rate_deadline(int64_t from, uint64_t moved, uint32_t octets_per_second);
+
 /* What was received and not consumed; good until the next fill, wait, read or
  * idle. Consuming leaves it in place. */
 struct text stream_buffered(const struct stream *s);
@@ -71,8 +74,11 @@ enum status stream_fill(struct stream *s) MUST_CHECK;
 /* The same without waiting: AGAIN when nothing is there now, or when the last
  * read took all there was (which saves the system call that would say so). */
 enum status stream_fill_now(struct stream *s) MUST_CHECK;
-/* Waits at most this long for input to arrive; AGAIN when none did. */
-enum status stream_wait(struct stream *s, int64_t microseconds) MUST_CHECK;
+/* Waits for the rest of what the peer is sending. A client that writes a
+ * message and then its line end (as Python's imaplib does) holds the second
+ * back until the first is acknowledged, which the kernel may put off for 40
+ * milliseconds: acknowledge now (TCP_QUICKACK). stream_fill does it by itself. */
+void stream_acknowledge(struct stream *s);
 
 /* A whole line ending in CRLF if one is buffered, without the CRLF; consumed
  * by stream_consume(line.len + 2). AGAIN: not whole yet. LIMIT: more than

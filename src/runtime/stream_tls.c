@@ -29,7 +29,6 @@ struct tls {
 	size_t ahead_at, ahead_len;
 	size_t record_left; /* of the record that OpenSSL is taking */
 	enum status io;	    /* how the socket failed, if it did */
-	bool block;	    /* the next read of the socket may wait */
 	bool dead;	    /* the connection may not even say goodbye */
 };
 
@@ -100,8 +99,7 @@ ahead_fill(struct stream *s)
 	size_t got = 0;
 
 	t->ahead = mem_resize(t->ahead, AHEAD_SIZE, 1);
-	st = stream_receive(s, t->ahead + t->ahead_len, AHEAD_SIZE - t->ahead_len, t->block, &got);
-	t->block = false;
+	st = stream_receive(s, t->ahead + t->ahead_len, AHEAD_SIZE - t->ahead_len, &got);
 	if (st == STATUS_OK && got == 0)
 		st = STATUS_CLOSED;
 	t->ahead_len += got;
@@ -213,16 +211,14 @@ outcome(struct tls *t, int result, short *events)
 }
 
 static enum status
-tls_read(struct stream *s, char *to, size_t n, bool block, size_t *got, short *events)
+tls_read(struct stream *s, char *to, size_t n, size_t *got, short *events)
 {
 	struct tls *t = s->tls;
 	enum status st;
 	int result;
 
 	ERR_clear_error();
-	t->block = block;
 	result = SSL_read_ex(t->ssl, to, n, got);
-	t->block = false;
 	if (result == 1)
 		return STATUS_OK;
 	st = outcome(t, result, events);

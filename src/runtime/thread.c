@@ -96,3 +96,27 @@ thread_wake(_Atomic uint32_t *word)
 {
 	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
+
+/* ---- keepers ---- */
+
+static _Thread_local const struct thread_keeper *keeper_of_this;
+
+void
+thread_set_keeper(const struct thread_keeper *keeper)
+{
+	keeper_of_this = keeper;
+}
+
+void
+thread_blocks(void)
+{
+	if (keeper_of_this != NULL)
+		keeper_of_this->blocks(keeper_of_this->arg);
+}
+
+void
+thread_goes_on(void)
+{
+	if (keeper_of_this != NULL)
+		keeper_of_this->goes_on(keeper_of_this->arg);
+}

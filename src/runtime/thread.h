@@ -30,4 +30,17 @@ int64_t thread_time(void);
 bool thread_sleep(_Atomic uint32_t *word, uint32_t value, int64_t until);
 void thread_wake(_Atomic uint32_t *word);
 
+/* Who answers for this thread's share of work (a pool) hears when it is about
+ * to wait for a peer or another process, and when it goes on. Everything that
+ * waits so in the code of sessions says it; on other threads it costs nothing. */
+struct thread_keeper {
+	void (*blocks)(void *arg);
+	void (*goes_on)(void *arg);
+	void *arg;
+};
+/* The keeper of the calling thread, or NULL; it stays the caller's. */
+void thread_set_keeper(const struct thread_keeper *keeper);
+void thread_blocks(void);
+void thread_goes_on(void);
+
 #endif

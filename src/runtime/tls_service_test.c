@@ -92,7 +92,6 @@ house_open(struct house *h, enum listener_tls tls)
 	h->config.listeners = &h->listener;
 	h->config.listener_count = 1;
 	h->config.workers_max = 2;
-	h->config.linger = 1000;
 	h->config.tls = h->context;
 	h->service = service_start(&h->config);
 }

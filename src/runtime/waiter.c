@@ -24,7 +24,6 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "runtime/metrics.h"
-#include "runtime/thread.h"
 
 #define WAITER_MAGIC 0x3a17e411u
 #define LISTEN_MAGIC 0x3a17e422u
@@ -56,18 +55,16 @@ struct waiter {
 	unsigned magic;
 	struct waiter_config config;
 	int epoll, event;
-	pthread_t thread;
 	atomic_uint parked;
 	pthread_mutex_t lock; /* all below */
 	struct timer *heap;
 	uint32_t count, cap;
-	int64_t sleeps_until; /* 0 while the thread is awake and will look itself */
+	int64_t sleeps_until; /* 0 while nobody waits: who does next looks itself */
 	struct list dead;
 	unsigned dead_count;
 	struct listening *listening;
 	int64_t paused_until; /* 0: listening */
 	bool stopped;	      /* listens no more */
-	bool closing;
 };
 
 static void
@@ -316,7 +313,7 @@ resume_listening(struct waiter *w, int64_t now)
 	w->paused_until = 0;
 }
 
-/* ---- the thread ---- */
+/* ---- rounds ---- */
 
 static void
 wake(struct waiter *w, struct session *s, enum wake why)
@@ -344,12 +341,14 @@ expire(struct waiter *w, int64_t now, struct list *woken)
 	}
 }
 
-/* Times and the dead of this round, and how long to sleep after it. */
+/* Times and the dead of this round, and how long to sleep after it: not at all
+ * if a time woke somebody. */
 static int
 keep_house(struct waiter *w)
 {
 	struct list woken = LIST_INIT(woken), dead = LIST_INIT(dead), *node;
 	int64_t now = clock_mono(), until = INT64_MAX, ms;
+	bool woke;
 
 	pthread_mutex_lock(&w->lock);
 	expire(w, now, &woken);
@@ -363,10 +362,13 @@ keep_house(struct waiter *w)
 		until = w->paused_until;
 	w->sleeps_until = until;
 	pthread_mutex_unlock(&w->lock);
+	woke = !list_empty(&woken);
 	while ((node = list_take_first(&woken)) != NULL)
 		w->config.ready(w->config.arg, LIST_OWNER(node, struct session, task.node));
 	while ((node = list_take_first(&dead)) != NULL)
 		mem_free(LIST_OWNER(node, struct session, task.node));
+	if (woke)
+		return 0;
 	if (until == INT64_MAX)
 		return -1;
 	ms = (until - now + CLOCK_MS - 1) / CLOCK_MS;
@@ -395,33 +397,28 @@ handle(struct waiter *w, const struct epoll_event *e)
 		wake(w, e->data.ptr, WAKE_INPUT);
 }
 
-static bool
-goes_on(struct waiter *w)
-{
-	bool on;
-
-	pthread_mutex_lock(&w->lock);
-	w->sleeps_until = 0;
-	on = !w->closing;
-	pthread_mutex_unlock(&w->lock);
-	return on;
-}
-
-static void *
-waiter_main(void *arg)
+void
+waiter_wait(struct waiter *w)
 {
 	struct epoll_event events[BATCH];
-	struct waiter *w = arg;
+	int n;
 
-	do {
-		int n = epoll_wait(w->epoll, events, BATCH, keep_house(w));
+	MAGIC_CHECK(w, WAITER_MAGIC);
+	n = epoll_wait(w->epoll, events, BATCH, keep_house(w));
+	if (n < 0 && errno != EINTR)
+		die("epoll_wait: %s", strerror(errno));
+	for (int i = 0; i < n; i++)
+		handle(w, &events[i]);
+	pthread_mutex_lock(&w->lock);
+	w->sleeps_until = 0;
+	pthread_mutex_unlock(&w->lock);
+}
 
-		if (n < 0 && errno != EINTR)
-			die("epoll_wait: %s", strerror(errno));
-		for (int i = 0; i < n; i++)
-			handle(w, &events[i]);
-	} while (goes_on(w));
-	return NULL;
+void
+waiter_interrupt(struct waiter *w)
+{
+	MAGIC_CHECK(w, WAITER_MAGIC);
+	kick(w);
 }
 
 struct waiter *
@@ -438,8 +435,6 @@ waiter_new(const struct waiter_config *config)
 	w->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->epoll < 0 || w->event < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->event, &e) != 0)
 		die("epoll: %s", strerror(errno));
-	if (thread_start("waiter", 0, waiter_main, w, &w->thread) != STATUS_OK)
-		die("the waiter's thread cannot be started");
 	return w;
 }
 
@@ -455,11 +450,6 @@ waiter_free(struct waiter *w)
 	struct listening *l;
 
 	MAGIC_CHECK(w, WAITER_MAGIC);
-	pthread_mutex_lock(&w->lock);
-	w->closing = true;
-	pthread_mutex_unlock(&w->lock);
-	kick(w);
-	pthread_join(w->thread, NULL);
 	(void)keep_house(w);
 	CHECK(w->count == 0);
 	while ((l = w->listening) != NULL) {

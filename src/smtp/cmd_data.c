@@ -2,7 +2,8 @@
 /*
  * DATA (RFC 5321 4.1.1.4) and BDAT (RFC 3030 2): the ways a message comes in.
  * With BDAT the chunk is read whatever the answer will be: its octets are
- * never looked at as commands.
+ * never looked at as commands. The commands begin a transfer; server.c brings
+ * it what comes, and at its end it is answered here.
  */
 #include "runtime/settings.h"
 #include "smtp/session.h"
@@ -25,15 +26,10 @@ no_recipients(const struct smtp_session *x)
 							    : REPLY_RECIPIENT_FIRST;
 }
 
-/* The session ends inside a message: the client is gone, too slow, or sends
- * far more than may be. */
+/* The session ends inside a message: the client sends far more than may be. */
 static enum next
-broken(struct smtp_session *x, enum status why)
+too_much(struct smtp_session *x)
 {
-	if (why == STATUS_TIMEOUT)
-		return smtp_say_and_close(x, REPLY_IDLE);
-	if (why != STATUS_LIMIT)
-		return NEXT_CLOSE;
 	smtp_say_detail(
 	    x, REPLY_TOO_LARGE, arena_printf(&x->scratch, "%llu", (unsigned long long)size_max()));
 	(void)stream_flush(&x->session.stream);
@@ -44,8 +40,6 @@ enum next
 smtp_cmd_data(struct smtp_session *x, struct text argument)
 {
 	enum smtp_reply wrong = no_recipients(x);
-	struct smtp_message *m;
-	enum status got;
 
 	if (wrong == REPLY_NONE && x->tx.chunks != CHUNKS_NONE)
 		wrong = REPLY_CHUNKS_BEGUN;
@@ -56,13 +50,9 @@ smtp_cmd_data(struct smtp_session *x, struct text argument)
 		return NEXT_PARK;
 	}
 	smtp_say(x, REPLY_DATA_GO);
-	(void)stream_flush(&x->session.stream);
-	m = smtp_message_new(size_max(), false);
-	got = smtp_message_data(m, &x->session.stream);
-	if (got == STATUS_OK)
-		smtp_deliver(x, m);
-	smtp_message_free(m);
-	return got == STATUS_OK ? NEXT_PARK : broken(x, got);
+	x->tx.message = smtp_message_new(size_max(), false);
+	smtp_transfer_begin(&x->transfer, TRANSFER_DATA, 0);
+	return NEXT_PARK;
 }
 
 /* chunk-size [ SP "LAST" ] */
@@ -92,44 +82,52 @@ chunk_wrong(const struct smtp_session *x)
 	return no_recipients(x);
 }
 
+static void
+drop_message(struct smtp_session *x)
+{
+	smtp_message_free(x->tx.message);
+	x->tx.message = NULL;
+}
+
 /* A chunk that comes at the wrong time, or too much of it. After a failure the
  * client must send RSET (RFC 3030 2): more chunks are refused until then. */
 static enum next
 refuse_chunk(struct smtp_session *x, enum smtp_reply wrong, uint64_t octets)
 {
 	if (octets > size_max())
-		return broken(x, STATUS_LIMIT);
-	enum status got = smtp_chunk_drop(&x->session.stream, octets);
+		return too_much(x);
+	smtp_transfer_begin(&x->transfer, TRANSFER_DROP, octets);
+	x->transfer.wrong = wrong;
+	return NEXT_PARK;
+}
 
-	if (got != STATUS_OK)
-		return broken(x, got);
+static void
+chunk_dropped(struct smtp_session *x)
+{
 	if (x->tx.open && x->tx.chunks != CHUNKS_NONE)
 		x->tx.chunks = CHUNKS_FAILED;
-	smtp_message_free(x->tx.message);
-	x->tx.message = NULL;
-	smtp_say(x, wrong);
-	return NEXT_PARK;
+	drop_message(x);
+	smtp_say(x, x->transfer.wrong);
 }
 
 /* The chunk is in; what now. */
 static void
-chunk_taken(struct smtp_session *x, uint64_t octets, bool last)
+chunk_taken(struct smtp_session *x)
 {
 	enum smtp_reply fault;
 
-	if (last) {
+	if (x->transfer.last) {
 		smtp_deliver(x, x->tx.message);
 		return;
 	}
 	fault = smtp_message_fault(x->tx.message, false);
 	if (fault == REPLY_NONE) {
 		smtp_say_detail(x, REPLY_CHUNK_OK,
-		    arena_printf(&x->scratch, "%llu", (unsigned long long)octets));
+		    arena_printf(&x->scratch, "%llu", (unsigned long long)x->transfer.octets));
 		return;
 	}
 	x->tx.chunks = CHUNKS_FAILED;
-	smtp_message_free(x->tx.message);
-	x->tx.message = NULL;
+	drop_message(x);
 	smtp_say_detail(
 	    x, fault, arena_printf(&x->scratch, "%llu", (unsigned long long)size_max()));
 }
@@ -140,7 +138,6 @@ smtp_cmd_bdat(struct smtp_session *x, struct text argument)
 	uint64_t octets = 0;
 	bool last = false;
 	enum smtp_reply wrong;
-	enum status got;
 
 	/* What follows cannot be told from commands any more: end of session. */
 	if (!parse_chunk(argument, &octets, &last))
@@ -152,10 +149,28 @@ smtp_cmd_bdat(struct smtp_session *x, struct text argument)
 		x->tx.message = smtp_message_new(size_max(), x->tx.body == SMTP_BINARYMIME);
 	x->tx.chunks = CHUNKS_BEGUN;
 	if (octets > size_max())
-		return broken(x, STATUS_LIMIT);
-	got = smtp_message_chunk(x->tx.message, &x->session.stream, octets);
-	if (got != STATUS_OK)
-		return broken(x, got);
-	chunk_taken(x, octets, last);
+		return too_much(x);
+	smtp_transfer_begin(&x->transfer, TRANSFER_CHUNK, octets);
+	x->transfer.last = last;
 	return NEXT_PARK;
+}
+
+enum status
+smtp_transfer_go_on(struct smtp_session *x, enum next *next)
+{
+	enum status got = smtp_transfer_take(&x->transfer, x->tx.message, &x->session.stream);
+
+	*next = NEXT_PARK;
+	if (got == STATUS_AGAIN)
+		return got;
+	if (got != STATUS_OK)
+		*next = too_much(x);
+	else if (x->transfer.kind == TRANSFER_DATA)
+		smtp_deliver(x, x->tx.message);
+	else if (x->transfer.kind == TRANSFER_CHUNK)
+		chunk_taken(x);
+	else
+		chunk_dropped(x);
+	x->transfer.kind = TRANSFER_NONE;
+	return STATUS_OK;
 }

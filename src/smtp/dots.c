@@ -104,6 +104,8 @@ dots_take(struct dots *d, struct text in, dots_sink sink, void *arg)
 	struct cursor c = cursor_of(in);
 	const char *from = in.ptr; /* not given yet */
 
+	if (in.len == 0)
+		return 0;
 	while (!cursor_done(&c) && d->state != DOTS_ENDED) {
 		switch (d->state) {
 		case DOTS_START:

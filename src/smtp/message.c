@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * See smtp/message.h. Reading blocks: a worker belongs to the transfer until
- * its end, which is why every wait has a deadline and the whole a minimum rate
- * (smtp.data_timeout, smtp.min_rate; RFC 5321 4.5.3.2.5).
- */
+/* See smtp/message.h. */
 #include "smtp/message.h"
 
 #include <stdatomic.h>
@@ -56,97 +52,67 @@ keep(void *arg, struct text part)
 		m->failed = spool_add(&m->spool, part);
 }
 
+/* ---- transfers ---- */
+
+void
+smtp_transfer_begin(struct smtp_transfer *t, enum smtp_transfer_kind kind, uint64_t octets)
+{
+	*t = (struct smtp_transfer){
+		.kind = kind,
+		.octets = octets,
+		.left = octets,
+		.dots = { .state = DOTS_START },
+		.began = clock_mono(),
+	};
+}
+
+int64_t
+smtp_transfer_deadline(const struct smtp_transfer *t)
+{
+	int64_t wait = clock_mono() + setting(SET_SMTP_DATA_TIMEOUT);
+	int64_t rate =
+	    stream_rate_deadline(t->began, t->moved, (uint32_t)setting(SET_SMTP_MIN_RATE));
+
+	return rate < wait ? rate : wait;
+}
+
 static enum status
-fill(struct stream *s)
+take_data(struct smtp_transfer *t, struct smtp_message *m, struct stream *s)
 {
-	stream_set_deadline(s, clock_mono() + setting(SET_SMTP_DATA_TIMEOUT));
-	return stream_fill(s);
-}
+	struct text in = stream_buffered(s);
+	size_t taken = dots_take(&t->dots, in, keep, m);
 
-static void
-transfer_begin(struct stream *s)
-{
-	stream_set_min_rate(s, (uint32_t)setting(SET_SMTP_MIN_RATE));
-}
-
-static void
-transfer_end(struct stream *s)
-{
-	stream_set_min_rate(s, 0);
-	stream_set_deadline(s, 0);
-}
-
-static enum status
-read_data(struct smtp_message *m, struct stream *s, struct dots *d)
-{
-	while (d->state != DOTS_ENDED) {
-		struct text in = stream_buffered(s);
-		enum status got = STATUS_OK;
-
-		if (m->octets / SWALLOW_TIMES > m->limit)
-			return STATUS_LIMIT;
-		if (in.len == 0)
-			got = fill(s);
-		if (got != STATUS_OK)
-			return got;
-		in = stream_buffered(s);
-		stream_consume(s, dots_take(d, in, keep, m));
+	stream_consume(s, taken);
+	t->moved += taken;
+	if (t->dots.state == DOTS_ENDED) {
+		m->lines = t->dots.lines;
+		return STATUS_OK;
 	}
-	return STATUS_OK;
+	return m->octets / SWALLOW_TIMES > m->limit ? STATUS_LIMIT : STATUS_AGAIN;
 }
 
-enum status
-smtp_message_data(struct smtp_message *m, struct stream *s)
-{
-	struct dots d = { .state = DOTS_START };
-
-	transfer_begin(s);
-	enum status got = read_data(m, s, &d);
-	transfer_end(s);
-	m->lines = d.lines;
-	return got;
-}
-
-/* m NULL: forgotten. */
 static enum status
-read_chunk(struct smtp_message *m, struct stream *s, uint64_t n)
+take_chunk(struct smtp_transfer *t, struct smtp_message *m, struct stream *s)
 {
-	while (n > 0) {
-		struct text in = stream_buffered(s);
-		enum status got = STATUS_OK;
+	struct text in = text_part(stream_buffered(s), 0, t->left);
 
-		if (in.len == 0)
-			got = fill(s);
-		if (got != STATUS_OK)
-			return got;
-		in = text_part(stream_buffered(s), 0, n);
-		if (m != NULL && !m->binary)
-			lines_all(&m->lines, in);
-		if (m != NULL)
-			keep(m, in);
-		stream_consume(s, in.len);
-		n -= in.len;
-	}
-	return STATUS_OK;
+	if (t->kind == TRANSFER_CHUNK && !m->binary)
+		lines_all(&m->lines, in);
+	if (t->kind == TRANSFER_CHUNK)
+		keep(m, in);
+	stream_consume(s, in.len);
+	t->moved += in.len;
+	t->left -= in.len;
+	return t->left == 0 ? STATUS_OK : STATUS_AGAIN;
 }
 
 enum status
-smtp_message_chunk(struct smtp_message *m, struct stream *s, uint64_t n)
+smtp_transfer_take(struct smtp_transfer *t, struct smtp_message *m, struct stream *s)
 {
-	transfer_begin(s);
-	enum status got = read_chunk(m, s, n);
-	transfer_end(s);
-	return got;
+	return t->kind == TRANSFER_DATA ? take_data(t, m, s) : take_chunk(t, m, s);
 }
 
-enum status
-smtp_chunk_drop(struct stream *s, uint64_t n)
-{
-	transfer_begin(s);
-	enum status got = read_chunk(NULL, s, n);
-	transfer_end(s);
-	return got;
-}
+/* ---- the message as a whole ---- */
 
 enum smtp_reply
 smtp_message_fault(struct smtp_message *m, bool last)

@@ -27,13 +27,35 @@ struct smtp_message *smtp_message_new(uint64_t limit, bool binary);
 /* Takes NULL. */
 void smtp_message_free(struct smtp_message *m);
 
-/* Reads the mail data behind a 354 up to its final dot. Not OK: the
- * connection is beyond use (gone, too slow, or far beyond the size limit). */
-enum status smtp_message_data(struct smtp_message *m, struct stream *s) MUST_CHECK;
-/* Reads the n octets of a chunk. */
-enum status smtp_message_chunk(struct smtp_message *m, struct stream *s, uint64_t n) MUST_CHECK;
-/* Reads n octets and forgets them: the chunk of a refused BDAT (RFC 3030 2). */
-enum status smtp_chunk_drop(struct stream *s, uint64_t n) MUST_CHECK;
+/* Octets of a message on their way in. A transfer takes what has come and is
+ * parked for more like half a line, so that a slow sender costs no thread; the
+ * wait for each piece and the whole have their limits (smtp.data_timeout,
+ * smtp.min_rate; RFC 5321 4.5.3.2.5). */
+enum smtp_transfer_kind {
+	TRANSFER_NONE,
+	TRANSFER_DATA,	/* up to the final dot */
+	TRANSFER_CHUNK, /* so many octets */
+	TRANSFER_DROP,	/* the same, forgotten: of a refused BDAT (RFC 3030 2) */
+};
+
+struct smtp_transfer {
+	enum smtp_transfer_kind kind;
+	enum smtp_reply wrong; /* of DROP: what is said at its end */
+	bool last;	       /* of CHUNK */
+	uint64_t octets, left; /* of CHUNK and DROP */
+	struct dots dots;      /* of DATA */
+	int64_t began;
+	uint64_t moved;
+};
+
+void smtp_transfer_begin(struct smtp_transfer *t, enum smtp_transfer_kind kind, uint64_t octets);
+/* Takes what is buffered into the message (NULL for DROP). OK: the transfer is
+ * over; AGAIN: more must come; LIMIT: far beyond the size limit, the connection
+ * is beyond use. */
+enum status smtp_transfer_take(
+    struct smtp_transfer *t, struct smtp_message *m, struct stream *s) MUST_CHECK;
+/* Monotonic: when more must have come, seen from now. */
+int64_t smtp_transfer_deadline(const struct smtp_transfer *t);
 
 /* What is wrong with it, so far or (last) as a whole: REPLY_NONE if nothing. */
 enum smtp_reply smtp_message_fault(struct smtp_message *m, bool last);

@@ -218,16 +218,20 @@ bad_line(struct smtp_session *x, enum smtp_reply why)
 }
 
 static enum next
+command_over(struct smtp_session *x, enum next next)
+{
+	arena_reset(&x->scratch);
+	await_command(x);
+	return next == NEXT_PARK ? tired(x) : next;
+}
+
+static enum next
 good_line(struct smtp_session *x, struct text line)
 {
 	struct text kept = arena_copy(&x->scratch, line);
 
 	stream_consume(&x->session.stream, line.len + 2);
-	enum next next = smtp_command_line(x, kept);
-
-	arena_reset(&x->scratch);
-	await_command(x);
-	return next == NEXT_PARK ? tired(x) : next;
+	return command_over(x, smtp_command_line(x, kept));
 }
 
 /* Waits for more: parks, or ends the session if nothing more will come. */
@@ -245,7 +249,39 @@ no_line(struct smtp_session *x, bool *more)
 	}
 	if (clock_mono() >= x->command_by)
 		return smtp_say_and_close(x, REPLY_IDLE);
+	if ((x->transfer.kind != TRANSFER_NONE && x->transfer.moved > 0) ||
+	    stream_buffered(&x->session.stream).len > 0)
+		stream_acknowledge(&x->session.stream); /* of what it began */
 	return park(x);
+}
+
+/* A message is on its way in. */
+static enum next
+receive(struct smtp_session *x, bool *more)
+{
+	enum next next;
+
+	if (smtp_transfer_go_on(x, &next) == STATUS_OK)
+		return command_over(x, next);
+	x->command_by = smtp_transfer_deadline(&x->transfer);
+	return no_line(x, more);
+}
+
+/* The service stops: who has begun to send a message may still end it, as long
+ * as the connection is left to us. */
+static enum next
+stop(struct smtp_session *x)
+{
+	struct stream *s = &x->session.stream;
+	enum status got = STATUS_OK;
+	enum next next;
+
+	while (x->transfer.kind != TRANSFER_NONE && got == STATUS_OK &&
+	       smtp_transfer_go_on(x, &next) == STATUS_AGAIN) {
+		stream_set_deadline(s, smtp_transfer_deadline(&x->transfer));
+		got = stream_fill(s);
+	}
+	return smtp_say_and_close(x, REPLY_STOPPING);
 }
 
 static enum next
@@ -258,6 +294,10 @@ commands(struct smtp_session *x)
 		struct text line;
 		size_t limit = (size_t)setting(SET_SMTP_LINE_MAX);
 
+		if (x->transfer.kind != TRANSFER_NONE) {
+			next = receive(x, &more);
+			continue;
+		}
 		if (x->skipping && !skip_line(x)) {
 			next = no_line(x, &more);
 			continue;
@@ -288,7 +328,7 @@ run(struct session *s, enum wake why, const struct smtp_profile *profile)
 		x->server = service_context(s->service);
 	x->profile = profile;
 	if (why == WAKE_STOP)
-		return smtp_say_and_close(x, REPLY_STOPPING);
+		return stop(x);
 	switch (x->phase) {
 	case SMTP_NEW:
 		return begin(x);

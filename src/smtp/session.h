@@ -39,7 +39,7 @@ struct smtp_transaction {
 	struct texts recipients;
 	uint32_t recipient_room;
 	enum smtp_chunks chunks;
-	struct smtp_message *message; /* what BDAT has brought so far */
+	struct smtp_message *message; /* what has come so far */
 	struct arena arena;
 };
 
@@ -56,7 +56,8 @@ struct smtp_session {
 	int64_t command_by;   /* monotonic: the next command must be whole by then */
 	struct arena scratch; /* of the command in hand */
 	struct smtp_transaction tx;
-	char helo[SMTP_HELO_MAX + 1]; /* empty: not said yet */
+	struct smtp_transfer transfer; /* under way, unless its kind is NONE */
+	char helo[SMTP_HELO_MAX + 1];  /* empty: not said yet */
 };
 
 /* ---- replies ---- */
@@ -130,6 +131,9 @@ SMTP_COMMAND_TABLE(X)
 
 /* ---- the message ---- */
 
+/* The transfer under way takes what is buffered. AGAIN: more must come. OK: it
+ * is over and answered; next is what follows. */
+enum status smtp_transfer_go_on(struct smtp_session *x, enum next *next) MUST_CHECK;
 /* The end of a message: checks it, has it delivered, replies (once, or once a
  * recipient), and closes the transaction. */
 void smtp_deliver(struct smtp_session *x, struct smtp_message *m);

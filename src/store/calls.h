@@ -326,44 +326,44 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 #define STORE_ANY_ROLE \
 	(BY_AUTH | BY_INTAKE | BY_MX | BY_ACCESS | BY_WEB | BY_LOOKUP | BY_SCAN | BY_OUTBOUND)
 
-#define STORE_CALLS(X)                                           \
-	X(store_rcpt, BY_MX | BY_ACCESS, CALL_AGAIN)             \
-	X(store_deliver, BY_INTAKE, CALL_AGAIN)                  \
-	X(store_append, BY_INTAKE, CALL_AGAIN)                   \
-	X(store_mailboxes, STORE_FRONTS, CALL_AGAIN)             \
-	X(store_mailbox, STORE_FRONTS, CALL_AGAIN)               \
-	X(store_create, STORE_FRONTS, CALL_AGAIN)                \
-	X(store_remove, STORE_FRONTS, CALL_AGAIN)                \
-	X(store_rename, STORE_FRONTS, CALL_AGAIN)                \
-	X(store_subscribe, STORE_FRONTS, CALL_AGAIN)             \
-	X(store_open, STORE_FRONTS, CALL_AGAIN)                  \
-	X(store_changes, STORE_FRONTS, CALL_AGAIN)               \
-	X(store_fetch, STORE_FRONTS, CALL_AGAIN)                 \
-	X(store_piece, STORE_FRONTS, CALL_AGAIN)                 \
-	X(store_flags, STORE_FRONTS, CALL_AGAIN)                 \
-	X(store_copy, STORE_FRONTS, CALL_AGAIN)                  \
-	X(store_expunge, STORE_FRONTS, CALL_AGAIN)               \
-	X(store_quota, STORE_FRONTS, CALL_AGAIN)                 \
-	X(store_maildrop, STORE_FRONTS, CALL_AGAIN)              \
-	X(store_feed, STORE_FRONTS, CALL_STREAM)                 \
-	X(store_watch, STORE_FRONTS, CALL_AGAIN)                 \
-	X(store_verifier, BY_AUTH, CALL_AGAIN)                   \
-	X(store_verifier_set, BY_AUTH, CALL_AGAIN)               \
-	X(store_verifier_census, BY_AUTH, CALL_AGAIN)            \
-	X(store_domain_add, BY_ADMIN, CALL_AGAIN)                \
-	X(store_domain_remove, BY_ADMIN, CALL_AGAIN)             \
-	X(store_domains, BY_ADMIN, CALL_AGAIN)                   \
-	X(store_catch_all, BY_ADMIN, CALL_AGAIN)                 \
-	X(store_account_add, BY_ADMIN, CALL_AGAIN)               \
-	X(store_account, BY_ADMIN, CALL_AGAIN)                   \
-	X(store_accounts, BY_ADMIN, CALL_AGAIN)                  \
-	X(store_account_set, BY_ADMIN, CALL_AGAIN)               \
-	X(store_account_remove, BY_ADMIN, CALL_AGAIN)            \
-	X(store_alias_add, BY_ADMIN, CALL_AGAIN)                 \
-	X(store_alias_remove, BY_ADMIN, CALL_AGAIN)              \
-	X(store_aliases, BY_ADMIN, CALL_AGAIN)                   \
-	X(store_settings, STORE_ANY_ROLE | BY_ADMIN, CALL_AGAIN) \
-	X(store_setting_set, BY_ADMIN, CALL_AGAIN)               \
+#define STORE_CALLS(X)                                            \
+	X(store_rcpt, BY_MX | BY_ACCESS, CALL_AGAIN | CALL_QUICK) \
+	X(store_deliver, BY_INTAKE, CALL_AGAIN)                   \
+	X(store_append, BY_INTAKE, CALL_AGAIN)                    \
+	X(store_mailboxes, STORE_FRONTS, CALL_AGAIN)              \
+	X(store_mailbox, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_create, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_remove, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_rename, STORE_FRONTS, CALL_AGAIN)                 \
+	X(store_subscribe, STORE_FRONTS, CALL_AGAIN)              \
+	X(store_open, STORE_FRONTS, CALL_AGAIN)                   \
+	X(store_changes, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_fetch, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_piece, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_flags, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_copy, STORE_FRONTS, CALL_AGAIN)                   \
+	X(store_expunge, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_quota, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_maildrop, STORE_FRONTS, CALL_AGAIN)               \
+	X(store_feed, STORE_FRONTS, CALL_STREAM)                  \
+	X(store_watch, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_verifier, BY_AUTH, CALL_AGAIN)                    \
+	X(store_verifier_set, BY_AUTH, CALL_AGAIN)                \
+	X(store_verifier_census, BY_AUTH, CALL_AGAIN)             \
+	X(store_domain_add, BY_ADMIN, CALL_AGAIN)                 \
+	X(store_domain_remove, BY_ADMIN, CALL_AGAIN)              \
+	X(store_domains, BY_ADMIN, CALL_AGAIN)                    \
+	X(store_catch_all, BY_ADMIN, CALL_AGAIN)                  \
+	X(store_account_add, BY_ADMIN, CALL_AGAIN)                \
+	X(store_account, BY_ADMIN, CALL_AGAIN)                    \
+	X(store_accounts, BY_ADMIN, CALL_AGAIN)                   \
+	X(store_account_set, BY_ADMIN, CALL_AGAIN)                \
+	X(store_account_remove, BY_ADMIN, CALL_AGAIN)             \
+	X(store_alias_add, BY_ADMIN, CALL_AGAIN)                  \
+	X(store_alias_remove, BY_ADMIN, CALL_AGAIN)               \
+	X(store_aliases, BY_ADMIN, CALL_AGAIN)                    \
+	X(store_settings, STORE_ANY_ROLE | BY_ADMIN, CALL_AGAIN)  \
+	X(store_setting_set, BY_ADMIN, CALL_AGAIN)                \
 	X(store_check, BY_ADMIN, CALL_AGAIN)
 
 CALLS_DECLARE(store, STORE_CALLS)

@@ -401,31 +401,59 @@ all_suspended(const struct targets *t)
 	return true;
 }
 
-void
-serve_store_rcpt(struct call_in *in, const void *request, void *context)
+/* What the directory alone decides; true when that is the answer. */
+static bool
+rcpt_decided(struct call_in *in, struct rcpt_op *o, enum status how)
 {
-	const struct store_rcpt_request *r = request;
+	if (how == STATUS_NOT_FOUND || how == STATUS_INVALID)
+		o->verdict = RCPT_NO_SUCH_USER;
+	else if (how == STATUS_DENIED)
+		o->verdict = RCPT_NOT_OURS;
+	else if (how != STATUS_OK) {
+		call_refuse(in, how, "The directory cannot be read now.", "rcpt");
+		return true;
+	} else if (all_suspended(&o->to))
+		o->verdict = RCPT_SUSPENDED;
+	if (o->verdict == RCPT_OK && o->to.count == 1)
+		return false;
+	rcpt_answer(&o->a.op);
+	return true;
+}
+
+static struct rcpt_op *
+rcpt_new(struct call_in *in, const void *request)
+{
 	struct rcpt_op *o = ARENA_NEW(call_arena(in), struct rcpt_op);
-	enum status s = directory_resolve(context, r->address, call_arena(in), &o->to);
 
 	o->a.op.in = in;
 	o->a.op.request = request;
 	o->a.op.arena = call_arena(in);
-	o->verdict = RCPT_OK;
-	if (s == STATUS_NOT_FOUND || s == STATUS_INVALID)
-		o->verdict = RCPT_NO_SUCH_USER;
-	else if (s == STATUS_DENIED)
-		o->verdict = RCPT_NOT_OURS;
-	else if (s != STATUS_OK) {
-		call_refuse(in, s, "The directory cannot be read now.", "rcpt");
-		return;
-	} else if (all_suspended(&o->to))
-		o->verdict = RCPT_SUSPENDED;
-	if (o->verdict != RCPT_OK || o->to.count != 1) {
-		rcpt_answer(&o->a.op);
-		return;
-	}
 	o->a.read = rcpt_read;
 	o->a.answer = rcpt_answer;
-	serve_read_trusted(context, o->to.at[0].account, &o->a);
+	o->verdict = RCPT_OK;
+	return o;
+}
+
+/* With what must be read, on a thread that may wait for it. */
+static void
+rcpt_with_reading(struct call_in *in, const void *request, void *context)
+{
+	const struct store_rcpt_request *r = request;
+	struct rcpt_op *o = rcpt_new(in, request);
+
+	if (!rcpt_decided(in, o, directory_resolve(context, r->address, call_arena(in), &o->to)))
+		serve_read_trusted(context, o->to.at[0].account, &o->a);
+}
+
+void
+serve_store_rcpt(struct call_in *in, const void *request, void *context)
+{
+	const struct store_rcpt_request *r = request;
+	struct rcpt_op *o = rcpt_new(in, request);
+	enum status how = directory_resolve_now(context, r->address, call_arena(in), &o->to);
+
+	if (how != STATUS_AGAIN && rcpt_decided(in, o, how))
+		return;
+	if (how == STATUS_AGAIN || !serve_read_now(context, o->to.at[0].account, &o->a))
+		call_hand_on(in, rcpt_with_reading);
 }

@@ -132,5 +132,8 @@ struct targets {
 };
 enum status directory_resolve(
     struct store *s, struct text address, struct arena *a, struct targets *out) MUST_CHECK;
+/* The same from memory alone; AGAIN when that does not know. */
+enum status directory_resolve_now(
+    struct store *s, struct text address, struct arena *a, struct targets *out) MUST_CHECK;
 
 #endif

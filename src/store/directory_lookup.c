@@ -107,8 +107,8 @@ cache_put(struct directory *d, struct text key, const struct address *address, u
 		cached_free(c);
 }
 
-enum status
-directory_lookup(struct store *s, const struct address_key *k, struct arena *a, struct address *out)
+static enum status
+lookup(struct store *s, const struct address_key *k, bool now, struct arena *a, struct address *out)
 {
 	struct directory *d = &s->directory;
 	struct key key = address_row(k);
@@ -118,6 +118,8 @@ directory_lookup(struct store *s, const struct address_key *k, struct arena *a, 
 
 	if (cache_get(d, key_text(&key), a, out, &generation))
 		return STATUS_OK;
+	if (now)
+		return STATUS_AGAIN;
 	how = engine_get(
 	    s->engine, directory_shard(d, k->domain)->owner.entity, key_text(&key), a, &value);
 	if (how == STATUS_OK)
@@ -127,17 +129,27 @@ directory_lookup(struct store *s, const struct address_key *k, struct arena *a, 
 	return how == STATUS_OK && out->kind == ADDRESS_RESERVED ? STATUS_NOT_FOUND : how;
 }
 
+enum status
+directory_lookup(struct store *s, const struct address_key *k, struct arena *a, struct address *out)
+{
+	return lookup(s, k, false, a, out);
+}
+
 /* The catch-all goes into the arena. */
 static enum status
-find_domain(struct store *s, struct text domain, struct arena *a, struct text *catch_all)
+find_domain(struct store *s, struct text domain, bool now, struct arena *a, struct text *catch_all)
 {
 	struct shard *sh = directory_shard(&s->directory, domain);
-	enum status how = owner_wait_loaded(&sh->owner);
+	enum status how = now ? STATUS_OK : owner_wait_loaded(&sh->owner);
 	struct domain *d;
 
 	if (how != STATUS_OK)
 		return how;
 	pthread_mutex_lock(&sh->owner.lock);
+	if (!sh->owner.loaded) {
+		pthread_mutex_unlock(&sh->owner.lock);
+		return now ? STATUS_AGAIN : STATUS_UNAVAILABLE;
+	}
 	d = map_get(&sh->domains, domain);
 	if (d != NULL)
 		*catch_all = arena_copy(a, d->catch_all);
@@ -152,6 +164,7 @@ struct resolving {
 	struct store *store;
 	struct arena *arena;
 	struct targets *out;
+	bool now;	 /* from memory alone */
 	struct map seen; /* addresses */
 };
 
@@ -179,13 +192,13 @@ add_target(struct resolving *r, const struct address *d)
 static enum status
 lookup_any(struct resolving *r, struct address_key *k, struct address *out)
 {
-	enum status s = directory_lookup(r->store, k, r->arena, out);
+	enum status s = lookup(r->store, k, r->now, r->arena, out);
 	struct address_key base = *k;
 	size_t plus = text_find_byte(k->local, '+', 1);
 
 	if (s == STATUS_NOT_FOUND && plus < k->local.len) {
 		base.local = text_part(k->local, 0, plus);
-		s = directory_lookup(r->store, &base, r->arena, out);
+		s = lookup(r->store, &base, r->now, r->arena, out);
 	}
 	return s;
 }
@@ -233,7 +246,7 @@ follow(struct resolving *r, struct text address, unsigned depth, struct text *ca
 		*canonical = k.whole;
 	if (depth > ALIAS_DEPTH_MAX || map_put(&r->seen, k.whole, r) != NULL)
 		return r->out->count > 0 ? STATUS_OK : STATUS_NOT_FOUND;
-	s = find_domain(r->store, k.domain, r->arena, &catch_all);
+	s = find_domain(r->store, k.domain, r->now, r->arena, &catch_all);
 	if (s != STATUS_OK)
 		return s == STATUS_NOT_FOUND ? STATUS_DENIED : s;
 	s = lookup_any(r, &k, &d);
@@ -251,10 +264,10 @@ follow(struct resolving *r, struct text address, unsigned depth, struct text *ca
 	return STATUS_OK;
 }
 
-enum status
-directory_resolve(struct store *s, struct text address, struct arena *a, struct targets *out)
+static enum status
+resolve(struct store *s, struct text address, bool now, struct arena *a, struct targets *out)
 {
-	struct resolving r = { .store = s, .arena = a, .out = out };
+	struct resolving r = { .store = s, .arena = a, .out = out, .now = now };
 	enum status how;
 
 	*out = (struct targets){ .canonical = TEXT_EMPTY };
@@ -265,12 +278,24 @@ directory_resolve(struct store *s, struct text address, struct arena *a, struct 
 	return how;
 }
 
+enum status
+directory_resolve(struct store *s, struct text address, struct arena *a, struct targets *out)
+{
+	return resolve(s, address, false, a, out);
+}
+
+enum status
+directory_resolve_now(struct store *s, struct text address, struct arena *a, struct targets *out)
+{
+	return resolve(s, address, true, a, out);
+}
+
 bool
 directory_has_domain(struct store *s, struct text domain)
 {
 	struct arena a = ARENA_INIT;
 	struct text catch_all;
-	bool has = find_domain(s, domain, &a, &catch_all) == STATUS_OK;
+	bool has = find_domain(s, domain, false, &a, &catch_all) == STATUS_OK;
 
 	arena_done(&a);
 	return has;

@@ -166,6 +166,16 @@ serve_read_trusted(struct store *s, uint64_t account, struct account_op *o)
 		owner_submit(&o->a->owner, &o->op);
 }
 
+bool
+serve_read_now(struct store *s, uint64_t account, struct account_op *o)
+{
+	prepare_trusted(s, account, o);
+	if (read_now(o))
+		return true;
+	account_put(o->a);
+	return false;
+}
+
 void
 serve_trusted_later(struct store *s, uint64_t account, struct account_op *o)
 {

@@ -40,6 +40,8 @@ void serve_read(struct store *s, struct call_in *in, const void *request, struct
 void serve_trusted(struct store *s, uint64_t account, struct account_op *o);
 /* A read, at once if the account is in memory. */
 void serve_read_trusted(struct store *s, uint64_t account, struct account_op *o);
+/* The same, or false and nothing done if it is not. */
+bool serve_read_now(struct store *s, uint64_t account, struct account_op *o) MUST_CHECK;
 /* As serve_trusted, from finish(). */
 void serve_trusted_later(struct store *s, uint64_t account, struct account_op *o);
 /* The same, waiting for the end; op.arena is set. For the background thread. */
