@@ -3,7 +3,8 @@
  * load-smtp: sends messages with text that is like mail over many connections,
  * one message each or many (--reuse 1), command by command as most senders do
  * (RFC 5321 3). What smtp-source does, with another text, many accounts, and
- * the time of each answer. Prints one line of JSON.
+ * the time of each answer. Prints one line of JSON. Texts are made before the
+ * clock starts, since the load shares the machine with the server.
  */
 #include "load/net.h"
 #include "load/options.h"
@@ -13,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Texts come again after so many messages. */
+#define BODIES_MAX 2900 /* hundreds, for the share of attachments */
 
 enum state { GREETING, HELLO, MAIL, RCPT, DATA, BODY, QUIT };
 
@@ -52,6 +56,8 @@ struct session {
 static struct net *net;
 static struct session *all;
 static char *page; /* a message while it is written */
+static char *bodies; /* all texts, one behind the other */
+static unsigned long body_count;
 static unsigned long next_message, answered, accepted, refused, live;
 static float *delays;
 static struct dice dice;
@@ -112,18 +118,39 @@ fill_x(char *out, size_t octets)
 	memcpy(out + octets - 2, "\r\n", 2);
 }
 
+/* So many of each hundred are attachments, spread over the hundred. */
+static bool
+is_attachment(unsigned long i)
+{
+	return i * 37 % 100 < attachments;
+}
+
+static void
+make_bodies(void)
+{
+	body_count = messages < BODIES_MAX ? messages : BODIES_MAX;
+	bodies = malloc(body_count * size);
+	if (bodies == NULL)
+		net_die("memory");
+	for (unsigned long i = 0; i < body_count; i++) {
+		char *at = bodies + i * size;
+
+		if (is_attachment(i))
+			text_fill_base64(&dice, at, size);
+		else if (strcmp(body, "x") == 0)
+			fill_x(at, size);
+		else
+			text_fill(&dice, at, size);
+	}
+}
+
 static void
 send_message(struct session *s)
 {
-	bool attachment = dice_roll(&dice, 100) < attachments;
-	size_t at = write_header(s, page, 1024, attachment);
+	unsigned long i = s->number % body_count;
+	size_t at = write_header(s, page, 1024, is_attachment(i));
 
-	if (attachment)
-		text_fill_base64(&dice, page + at, size);
-	else if (strcmp(body, "x") == 0)
-		fill_x(page + at, size);
-	else
-		text_fill(&dice, page + at, size);
+	memcpy(page + at, bodies + i * size, size);
 	at += size;
 	memcpy(page + at, ".\r\n", 3);
 	s->sent = net_now();
@@ -292,6 +319,7 @@ prepare(void)
 	text_init(seed);
 	tag = (unsigned long)time(NULL) * 1000000 + (unsigned long)(net_now() * 1e6) % 1000000;
 	dice_init(&dice, tag);
+	make_bodies();
 }
 
 int
@@ -312,6 +340,7 @@ main(int argc, char **argv)
 	net_free(net);
 	free(delays);
 	free(page);
+	free(bodies);
 	free(all);
 	return refused == 0 ? 0 : 1;
 }

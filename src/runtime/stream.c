@@ -256,27 +256,51 @@ read_room(struct stream *s)
 	return buffer_room(&s->in, STREAM_READ_SIZE);
 }
 
+/* Most reads bring a command: it is received into this thread's page and a
+ * buffer of its size is made for it, which costs less than to have and to wipe
+ * one that could take a whole read. What follows a full read is received in
+ * place. */
+static enum status
+read_some(struct stream *s, size_t *got, short *events)
+{
+	static _Thread_local char page[STREAM_READ_SIZE];
+	bool small = s->drained || s->in.cap == 0;
+	enum status st =
+	    s->kind->read(s, small ? page : read_room(s), STREAM_READ_SIZE, got, events);
+
+	if (st != STATUS_OK || *got == 0)
+		return st;
+	if (!small) {
+		buffer_added(&s->in, *got);
+		return STATUS_OK;
+	}
+	if (s->in_at == s->in.len) {
+		buffer_clear(&s->in);
+		s->in_at = 0;
+	}
+	buffer_add(&s->in, page, *got);
+	secret_wipe(page, *got);
+	return STATUS_OK;
+}
+
 /* One read of the transport into the buffer: OK, AGAIN or broken. */
 static enum status
 pull(struct stream *s, short *events)
 {
 	enum status st;
 	size_t got = 0;
-	char *to;
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	if (s->broken != STATUS_OK)
 		return s->broken;
-	to = read_room(s);
 	*events = POLLIN;
-	st = s->kind->read(s, to, STREAM_READ_SIZE, &got, events);
+	st = read_some(s, &got, events);
 	if (st == STATUS_AGAIN)
 		return STATUS_AGAIN;
 	if (st != STATUS_OK)
 		return stream_break(s, st);
 	if (got == 0)
 		return end_of_input(s);
-	buffer_added(&s->in, got);
 	s->bytes_in += got;
 	s->rate_bytes += got;
 	return STATUS_OK;
