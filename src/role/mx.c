@@ -3,12 +3,15 @@
  * Role mx: the SMTP and LMTP sessions of strangers. It may ask the store
  * whether an address is ours, and hand a message to intake; it reads no mail.
  */
+#include "base/log.h"
 #include "role/front.h"
 #include "role/roles.h"
 #include "runtime/settings.h"
 #include "smtp/server.h"
+#include "store/calls.h"
 
 #define GREETERS 100000 /* addresses that are remembered to have waited */
+#define KNOWN 10000	/* recipients that were accepted a moment ago */
 
 struct mx {
 	const struct role_start *start;
@@ -45,6 +48,40 @@ mx_serve(void *context, struct call_server_config *config, struct failure *f)
 	return STATUS_OK;
 }
 
+/* On the link's thread. */
+static void
+directory_changed(void *arg, enum status s, const void *reply)
+{
+	struct mx *m = arg;
+
+	(void)reply;
+	if (s == STATUS_OK)
+		smtp_known_changed(m->server.known);
+	else
+		smtp_known_lost(m->server.known);
+}
+
+static void
+follow_directory(struct mx *m)
+{
+	const struct store_directory_feed_request request = { 0 };
+	enum status s =
+	    call_stream(m->calls, &store_directory_feed_call, &request, directory_changed, m);
+
+	if (s != STATUS_OK) /* then it is asked each time */
+		LOG_WARN("mx.no-directory-feed", FIELD_STATUS(s));
+}
+
+/* A new store knows no feed. */
+static void
+mx_relinked(void *context, enum role peer)
+{
+	struct mx *m = context;
+
+	if (peer == ROLE_STORE && m->service != NULL)
+		follow_directory(m);
+}
+
 static enum status
 mx_begin(void *context, struct calls *calls, struct failure *f)
 {
@@ -67,7 +104,9 @@ mx_begin(void *context, struct calls *calls, struct failure *f)
 		.calls = calls,
 		.hostname = m->start->hostname,
 		.greeters = smtp_greeters_new(GREETERS),
+		.known = smtp_known_new(KNOWN),
 	};
+	follow_directory(m);
 	return front_start(
 	    m->start, calls, protocols, ARRAY_LEN(protocols), &m->arena, &config, &m->service, f);
 }
@@ -94,6 +133,7 @@ mx_stop(void *context, int64_t deadline)
 	}
 	if (m->server.greeters != NULL)
 		smtp_greeters_free(m->server.greeters);
+	smtp_known_free(m->server.known);
 	arena_done(&m->arena);
 	mem_free(m);
 }
@@ -104,5 +144,6 @@ const struct role_ops role_mx_ops = {
 	.serve = mx_serve,
 	.begin = mx_begin,
 	.certificates = mx_certificates,
+	.relinked = mx_relinked,
 	.stop = mx_stop,
 };

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "runtime/stream_private.h"
 #include "runtime/thread.h"
 

@@ -52,6 +52,26 @@ ask(struct smtp_session *x, struct text address)
 	}
 }
 
+/* As ask(), for an address that may have been accepted a moment ago. */
+static enum smtp_reply
+ask_or_know(struct smtp_session *x, struct text address)
+{
+	struct smtp_known *known = x->server->known;
+	int64_t keep = setting(SET_SMTP_RECIPIENT_REMEMBER);
+	enum smtp_reply found;
+	uint64_t era;
+
+	if (known == NULL || keep == 0)
+		return ask(x, address);
+	if (smtp_known_has(known, address, x->tx.size, keep))
+		return REPLY_RECIPIENT_OK;
+	era = smtp_known_era(known);
+	found = ask(x, address);
+	if (found == REPLY_RECIPIENT_OK)
+		smtp_known_add(known, address, x->tx.size, era);
+	return found;
+}
+
 static bool
 not_there(enum smtp_reply r)
 {
@@ -136,7 +156,7 @@ take(struct smtp_session *x, struct text argument, struct text *detail)
 	if (text_find_byte(address, '@', 0) == address.len)
 		found = ask_postmaster(x, &address);
 	else
-		found = ask(x, address);
+		found = ask_or_know(x, address);
 	if (found == REPLY_RECIPIENT_OK)
 		keep(&x->tx, address);
 	return found;

@@ -11,12 +11,14 @@
 #include "runtime/calls.h"
 #include "runtime/session.h"
 #include "smtp/greet.h"
+#include "smtp/known.h"
 
 /* One a process, made before the service and alive as long as it. */
 struct smtp_server {
 	struct calls *calls;
 	struct text hostname;		/* in the greeting, in Received, and as our own name */
 	struct smtp_greeters *greeters; /* who need not wait for the greeting; NULL: nobody waits */
+	struct smtp_known *known;	/* recipients accepted a moment ago; NULL: ask each time */
 };
 
 extern const struct session_class smtp_mx_class;   /* port 25 */

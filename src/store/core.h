@@ -7,6 +7,7 @@
 
 #include "store/account.h"
 #include "store/directory.h"
+#include "store/directory_feed.h"
 #include "store/feed.h"
 #include "store/queue.h"
 #include "store/site.h"
@@ -39,6 +40,7 @@ struct store {
 	struct queue queue;
 	struct site site;
 	struct feed feed;
+	struct directory_feed directory_feed;
 	struct tender tender;
 	struct staging staging;
 };

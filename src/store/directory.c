@@ -384,6 +384,7 @@ shard_publish(struct txn *txn)
 static void
 shard_told(struct txn *txn)
 {
+	directory_feed_tell(&txn->store->directory_feed);
 }
 
 static void

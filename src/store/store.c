@@ -71,6 +71,7 @@ core_new(struct engine *e, const struct store_config *config)
 	list_init(&s->lru);
 	s->pool = pool_new(&pool);
 	feed_init(&s->feed);
+	directory_feed_init(&s->directory_feed);
 	tender_init(s);
 	staging_init(&s->staging);
 	return s;
@@ -115,6 +116,7 @@ store_free(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 	pool_free(s->pool);
 	feed_done(&s->feed);
+	directory_feed_done(&s->directory_feed);
 	account_cache_free(s);
 	queue_done(s);
 	directory_done(&s->directory);
@@ -145,6 +147,7 @@ lost(uint64_t link, enum role peer, void *context)
 	struct store *s = context;
 
 	feed_lost(&s->feed, link);
+	directory_feed_lost(&s->directory_feed, link);
 }
 
 #define SERVE_ROW(name, roles, flags) { &name##_call, serve_##name },
