@@ -17,6 +17,10 @@
 #define MOST_FILES 4096
 #define MAX_WAL (256 * MIB)
 #define ROCKSDB_LOG_FATAL 4
+/* Kind and id of an entity and the kind of a row; the part of a blob's id that
+ * a run of the server has in common. */
+#define META_HINT "memtable_insert_with_hint_prefix_extractor=fixed:10"
+#define BLOB_HINT "memtable_insert_with_hint_prefix_extractor=fixed:8"
 
 enum { FAMILIES = 3 };
 
@@ -44,6 +48,22 @@ table_options(rocksdb_cache_t *cache)
 	return t;
 }
 
+/* Rows of an account mostly come in the order of their keys: an insertion that
+ * begins where the last one with the same prefix ended costs a fraction of one
+ * from the top of the list. The C interface has no function for this option. */
+static rocksdb_options_t *
+with_hints(rocksdb_options_t *o, const char *option)
+{
+	rocksdb_options_t *hinted = rocksdb_options_create();
+	char *error = NULL;
+
+	rocksdb_get_options_from_string(o, option, hinted, &error);
+	rocksdb_options_destroy(o);
+	if (error != NULL)
+		die("RocksDB does not know %s: %s", option, error);
+	return hinted;
+}
+
 static rocksdb_options_t *
 family_options(rocksdb_block_based_table_options_t *table, size_t write_buffer)
 {
@@ -53,6 +73,9 @@ family_options(rocksdb_block_based_table_options_t *table, size_t write_buffer)
 	rocksdb_options_set_write_buffer_size(o, write_buffer);
 	rocksdb_options_set_max_write_buffer_number(o, 3);
 	rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
+	/* Most deliveries ask for message-ids that nobody has seen. */
+	rocksdb_options_set_memtable_prefix_bloom_size_ratio(o, 0.02);
+	rocksdb_options_set_memtable_whole_key_filtering(o, 1);
 	rocksdb_options_set_compression(o, rocksdb_no_compression);
 	return o;
 }
@@ -118,8 +141,8 @@ opening_init(struct opening *o, const struct engine_rocksdb_settings *how)
 	o->cache = rocksdb_cache_create_lru(how->cache > 0 ? how->cache : DEFAULT_CACHE);
 	o->table = table_options(o->cache);
 	o->db = db_options();
-	o->meta = family_options(o->table, write_buffer);
-	o->blob = blob_options(o->table, write_buffer);
+	o->meta = with_hints(family_options(o->table, write_buffer), META_HINT);
+	o->blob = with_hints(blob_options(o->table, write_buffer), BLOB_HINT);
 }
 
 static void
