@@ -32,6 +32,9 @@
 /* Pushes 1, 2, ... count and ends with OK, or holds (count 0). */
 #define toy_stream_REQUEST(F, S) F(S, U64, count)
 #define toy_stream_REPLY(F, S) F(S, U64, number)
+/* Answered on the link's thread, or (odd numbers) handed on. */
+#define toy_quick_REQUEST(F, S) F(S, U64, number)
+#define toy_quick_REPLY(F, S) F(S, U64, number)
 #define toy_nobody_REQUEST(F, S) F(S, U64, number)
 #define toy_nobody_REPLY(F, S) F(S, U64, number)
 
@@ -42,7 +45,8 @@
 	X(toy_fail, BY_MX | BY_ACCESS, CALL_AGAIN)    \
 	X(toy_size, BY_MX, CALL_AGAIN)                \
 	X(toy_stream, BY_MX | BY_ACCESS, CALL_STREAM) \
-	X(toy_nobody, BY_NOBODY, CALL_AGAIN)
+	X(toy_nobody, BY_NOBODY, CALL_AGAIN)          \
+	X(toy_quick, BY_MX, CALL_AGAIN | CALL_QUICK)
 
 CALLS_DECLARE(toy, TOY_CALLS)
 

@@ -7,6 +7,7 @@
 #define RUNTIME_CALL_TOY_TEST_HELPER_H
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/testing.h"
 #include "runtime/call_links.h"
@@ -102,6 +103,26 @@ handle_stream(struct call_in *in, const void *request, void *context)
 	call_end(in, STATUS_OK);
 }
 
+/* Numbers of threads: who answered. */
+UNUSED static void
+answer_by(struct call_in *in, const void *request, void *context)
+{
+	const struct toy_quick_reply r = { .number = (uint64_t)gettid() };
+
+	call_reply(in, &r);
+}
+
+UNUSED static void
+handle_quick(struct call_in *in, const void *request, void *context)
+{
+	const struct toy_quick_request *q = request;
+
+	if (q->number % 2 == 1)
+		call_hand_on(in, answer_by);
+	else
+		answer_by(in, request, context);
+}
+
 static const struct call_row toy_rows[] = {
 	{ &toy_echo_call, handle_echo },
 	{ &toy_hold_call, handle_hold },
@@ -110,6 +131,7 @@ static const struct call_row toy_rows[] = {
 	{ &toy_size_call, handle_size },
 	{ &toy_stream_call, handle_stream },
 	{ &toy_nobody_call, handle_hold },
+	{ &toy_quick_call, handle_quick },
 };
 
 UNUSED static void

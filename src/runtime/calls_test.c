@@ -7,6 +7,7 @@
 #include "runtime/calls.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -593,6 +594,123 @@ requests_wait_until_the_server_is_open(void **state)
 	calls_free(s);
 }
 
+/* ---- calls that nobody waits for ---- */
+
+struct begun {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned ended;
+	enum status status;
+	uint64_t number;
+	char words[64];
+};
+
+#define BEGUN_INIT                                                                     \
+	{                                                                              \
+		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER \
+	}
+
+static void
+on_reply(void *arg, enum status s, const void *reply, const struct failure *f)
+{
+	const struct toy_hold_reply *r = reply;
+	struct begun *b = arg;
+
+	pthread_mutex_lock(&b->lock);
+	b->status = s;
+	if (s == STATUS_OK)
+		b->number = r->number;
+	else
+		(void)snprintf(b->words, sizeof(b->words), "%s", f->client);
+	b->ended++;
+	pthread_cond_broadcast(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+begun_wait(struct begun *b, unsigned ended)
+{
+	pthread_mutex_lock(&b->lock);
+	while (b->ended < ended)
+		pthread_cond_wait(&b->changed, &b->lock);
+	pthread_mutex_unlock(&b->lock);
+}
+
+static void
+a_begun_call_ends_by_its_function(void **state)
+{
+	const struct toy_hold_request q = { .number = 3 };
+	const struct toy_fail_request refused = {
+		.status = STATUS_QUOTA, .client = TEXT("Mailbox full"), .log = TEXT("test")
+	};
+	struct begun b = BEGUN_INIT;
+	struct toy t;
+
+	toy_start(&t, 1, 0);
+	assert_ok(call_begin(t.calls, &toy_hold_call, &q, on_reply, &b));
+	toy_wait(&t, 1);
+	assert_int_equal(b.ended, 0);
+	toy_answer(toy_take(&t), 8);
+	begun_wait(&b, 1);
+	assert_int_equal(b.status, STATUS_OK);
+	assert_int_equal(b.number, 8);
+	assert_ok(call_begin(t.calls, &toy_fail_call, &refused, on_reply, &b));
+	begun_wait(&b, 2);
+	assert_int_equal(b.status, STATUS_QUOTA);
+	assert_string_equal(b.words, "Mailbox full");
+	call_pair_free(t.pair);
+}
+
+static void
+a_begun_call_ends_with_its_link(void **state)
+{
+	const struct calls_config alone = { .self = ROLE_MX, .no_patience = true };
+	const struct toy_hold_request q = { .number = 3 };
+	struct calls *nobody = calls_new(&alone);
+	struct begun b = BEGUN_INIT;
+	struct toy t;
+
+	assert_int_equal(call_begin(nobody, &toy_hold_call, &q, on_reply, &b), STATUS_UNAVAILABLE);
+	calls_free(nobody);
+	assert_int_equal(b.ended, 0);
+	toy_start(&t, 1, 0);
+	assert_ok(call_begin(t.calls, &toy_hold_call, &q, on_reply, &b));
+	toy_wait(&t, 1);
+	call_pair_break(t.pair, 0);
+	begun_wait(&b, 1);
+	assert_int_equal(b.status, STATUS_CLOSED);
+	toy_answer(toy_take(&t), 0);
+	call_pair_free(t.pair);
+	assert_int_equal(b.ended, 1);
+}
+
+static uint64_t
+answered_by(struct toy *t, uint64_t number)
+{
+	const struct toy_quick_request q = { .number = number };
+	struct toy_quick_reply r = { 0 };
+	struct arena a = ARENA_INIT;
+
+	assert_ok(toy_quick(t->calls, &q, &a, &r, NULL));
+	arena_done(&a);
+	return r.number;
+}
+
+static void
+quick_calls_run_where_they_are_read(void **state)
+{
+	struct toy t;
+	uint64_t reader, other;
+
+	toy_start(&t, 1, 0);
+	reader = answered_by(&t, 0);
+	other = answered_by(&t, 1);
+	assert_int_not_equal(reader, other);
+	assert_int_equal(answered_by(&t, 2), reader);
+	assert_int_equal(answered_by(&t, 3), other); /* there is one thread */
+	call_pair_free(t.pair);
+}
+
 int
 main(void)
 {
@@ -617,6 +735,9 @@ main(void)
 		cmocka_unit_test(a_stream_ends_with_its_link),
 		cmocka_unit_test(quiescing_finishes_what_is_in_hand),
 		cmocka_unit_test(requests_wait_until_the_server_is_open),
+		cmocka_unit_test(a_begun_call_ends_by_its_function),
+		cmocka_unit_test(a_begun_call_ends_with_its_link),
+		cmocka_unit_test(quick_calls_run_where_they_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

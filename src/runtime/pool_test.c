@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/testing.h"
+#include "runtime/thread.h"
 
 struct work {
 	struct task task;
@@ -167,6 +168,202 @@ threads_come_and_go(void **state)
 	pool_free(p);
 }
 
+/* ---- with a source ---- */
+
+/* A source that gives what the test has put into it. */
+struct source {
+	struct pool *pool;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct list tasks;
+	bool interrupted;
+	unsigned asked; /* how often */
+	unsigned asking;
+};
+
+static void
+source_wait(void *arg)
+{
+	struct list *node;
+	struct source *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	s->asked++;
+	assert_int_equal(++s->asking, 1); /* one at a time */
+	pthread_cond_broadcast(&s->changed);
+	while (list_empty(&s->tasks) && !s->interrupted)
+		pthread_cond_wait(&s->changed, &s->lock);
+	s->interrupted = false;
+	s->asking--;
+	while ((node = list_take_first(&s->tasks)) != NULL)
+		pool_run_front(s->pool, LIST_OWNER(node, struct task, node));
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+source_interrupt(void *arg)
+{
+	struct source *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	s->interrupted = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+source_put(struct source *s, struct task *t)
+{
+	pthread_mutex_lock(&s->lock);
+	list_add_last(&s->tasks, &t->node);
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+source_await_asker(struct source *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (s->asking == 0)
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+source_start(struct source *s, unsigned max)
+{
+	struct pool_config config = { .name = "test",
+		.min = 1,
+		.max = max,
+		.wait = source_wait,
+		.interrupt = source_interrupt,
+		.source = s };
+
+	*s = (struct source){ .lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER };
+	list_init(&s->tasks);
+	pthread_mutex_lock(&s->lock); /* until the pool is known */
+	s->pool = pool_new(&config);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+gate_pass(struct gate *g)
+{
+	while (sem_wait(&g->entered) != 0)
+		;
+	sem_post(&g->leave);
+}
+
+/* A task that waits for something and says so. */
+static void
+gate_run_saying_so(struct task *t)
+{
+	thread_blocks();
+	gate_run(t);
+	thread_goes_on();
+}
+
+static void
+who_asks_serves(void **state)
+{
+	struct pool_facts facts;
+	struct source s;
+	struct gate g;
+
+	source_start(&s, 8);
+	for (int i = 0; i < 100; i++) {
+		source_await_asker(&s); /* nobody is in the gate any more */
+		gate_init(&g);
+		source_put(&s, &g.task);
+		gate_pass(&g);
+	}
+	source_await_asker(&s);
+	pool_facts_of(s.pool, &facts);
+	assert_int_equal(facts.threads, 1); /* nobody else was needed */
+	assert_int_equal(facts.busy, 0);
+	pool_free(s.pool);
+}
+
+static void
+others_may_submit_too(void **state)
+{
+	static struct gate gates[100];
+	struct source s;
+
+	source_start(&s, 1);
+	for (size_t i = 0; i < ARRAY_LEN(gates); i++) {
+		gate_init(&gates[i]);
+		pool_run(s.pool, &gates[i].task); /* interrupts the asker */
+		gate_pass(&gates[i]);
+	}
+	pool_free(s.pool);
+}
+
+static void
+somebody_asks_while_tasks_wait(void **state)
+{
+	struct source s;
+	struct gate waiting[6], last;
+
+	source_start(&s, 8);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		gate_init(&waiting[i]);
+		waiting[i].task.run = gate_run_saying_so;
+		source_put(&s, &waiting[i].task);
+		while (sem_wait(&waiting[i].entered) != 0)
+			;
+		source_await_asker(&s);
+	}
+	gate_init(&last);
+	source_put(&s, &last.task);
+	gate_pass(&last);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+		sem_post(&waiting[i].leave);
+	pool_free(s.pool);
+}
+
+/* No more run at once than there are processors, unless they wait. */
+static void
+few_are_awake(void **state)
+{
+	const struct pool_config config = {
+		.name = "test", .min = 0, .max = 1000, .cooperative = true
+	};
+	struct pool *p = pool_new(&config);
+	static struct gate gates[600];
+	struct pool_facts facts;
+	unsigned inside = 0, most;
+	cpu_set_t set;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	most = CPU_COUNT(&set) < 2 ? 2 : (unsigned)CPU_COUNT(&set);
+	for (size_t i = 0; i < ARRAY_LEN(gates); i++) {
+		gate_init(&gates[i]);
+		gates[i].task.run = i < 20 ? gate_run_saying_so : gate_run;
+		pool_run(p, &gates[i].task);
+	}
+	for (size_t i = 0; i < 20; i++) /* these wait: all get in */
+		while (sem_wait(&gates[i].entered) != 0)
+			;
+	for (size_t i = 20; i < ARRAY_LEN(gates); i++) { /* then one by one, in order */
+		while (sem_wait(&gates[i].entered) != 0)
+			;
+		for (inside = 0; i + inside + 1 < ARRAY_LEN(gates) &&
+				 sem_trywait(&gates[i + inside + 1].entered) == 0;)
+			inside++;
+		for (size_t k = 1; k <= inside; k++)
+			sem_post(&gates[i + k].entered);
+		pool_facts_of(p, &facts);
+		assert_in_range(facts.threads, 21, 20 + most);
+		assert_in_range(inside, 0, most - 1);
+		sem_post(&gates[i].leave);
+	}
+	for (size_t i = 0; i < 20; i++)
+		sem_post(&gates[i].leave);
+	pool_free(p);
+}
+
 int
 main(void)
 {
@@ -175,6 +372,10 @@ main(void)
 		cmocka_unit_test(fronts_overtake_in_order),
 		cmocka_unit_test(the_back_is_not_forgotten),
 		cmocka_unit_test(threads_come_and_go),
+		cmocka_unit_test(who_asks_serves),
+		cmocka_unit_test(others_may_submit_too),
+		cmocka_unit_test(somebody_asks_while_tasks_wait),
+		cmocka_unit_test(few_are_awake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

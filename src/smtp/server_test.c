@@ -301,6 +301,135 @@ a_group_is_answered_at_once(void **state)
 	house_end(h, x);
 }
 
+static enum next
+hear_and_say(struct house *h, struct smtp_session *x, struct text words, const char *end)
+{
+	enum next next;
+
+	house_say(h, x, words);
+	next = house_wake(h, x, WAKE_INPUT);
+	assert_true(text_ends(house_heard(h, x), text_of(end)));
+	return next;
+}
+
+/* However slowly a message comes, no thread waits for it. */
+static void
+half_a_message_parks(void **state)
+{
+	static const char tail[] = "\r\n.\r\nNOOP\r\n";
+	struct house *h = *state;
+	struct smtp_session *x = house_socket_session(h, TEST_MX, "127.0.0.1");
+	unsigned before = house_delivered(h);
+
+	assert_int_equal(house_wake(h, x, WAKE_START), NEXT_PARK);
+	assert_int_equal(
+	    hear_and_say(h, x, TEXT(BEGIN "DATA\r\nSubject: x\r\n\r\nbo"), "a line of its own\r\n"),
+	    NEXT_PARK);
+	assert_int_equal(hear_and_say(h, x, TEXT("dy"), ""), NEXT_PARK);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(house_delivered(h), before);
+		assert_int_equal(
+		    hear_and_say(h, x, (struct text){ tail + i, 1 }, i < 4 ? "" : "\r\n"),
+		    NEXT_PARK);
+	}
+	assert_int_equal(house_delivered(h), before + 1);
+	assert_text(buffer_text(&h->last.message), "Subject: x\r\n\r\nbody\r\n");
+	assert_int_equal(
+	    hear_and_say(h, x, (struct text){ tail + 5, sizeof(tail) - 6 }, "\r\n"), NEXT_PARK);
+	house_end(h, x);
+}
+
+static void
+half_a_chunk_parks(void **state)
+{
+	struct house *h = *state;
+	struct smtp_session *x = house_socket_session(h, TEST_MX, "127.0.0.1");
+
+	assert_int_equal(house_wake(h, x, WAKE_START), NEXT_PARK);
+	assert_int_equal(
+	    hear_and_say(h, x, TEXT(BEGIN "BDAT 6 LAST\r\nQUI"), "Recipient accepted\r\n"),
+	    NEXT_PARK);
+	assert_int_equal(hear_and_say(h, x, TEXT("T\r"), ""), NEXT_PARK);
+	assert_int_equal(hear_and_say(h, x, TEXT("\nQUIT\r\n"), "\r\n"), NEXT_CLOSE);
+	assert_text(buffer_text(&h->last.message), "QUIT\r\n");
+	house_end(h, x);
+}
+
+/* Its wait and its rate have limits (RFC 5321 4.5.3.2.5): here 3 minutes
+ * between pieces, and 100 octets a second after the first ten. */
+static void
+a_slow_message_is_given_up(void **state)
+{
+	struct house *h = *state;
+	struct smtp_session *x = house_socket_session(h, TEST_MX, "127.0.0.1");
+
+	clock_set_for_test(-1, CLOCK_HOUR);
+	assert_int_equal(house_wake(h, x, WAKE_START), NEXT_PARK);
+	assert_int_equal(hear_and_say(h, x, TEXT(BEGIN "DATA\r\n"), "\r\n"), NEXT_PARK);
+	assert_int_equal(x->session.park_until, CLOCK_HOUR + 10 * CLOCK_SECOND);
+	clock_set_for_test(-1, CLOCK_HOUR + 9 * CLOCK_SECOND);
+	for (int i = 0; i < 20; i++) {
+		house_say(h, x,
+		    TEXT("0123456789012345678901234567890123456789012345678901234567"
+			 "890123456789012345678901234567890123456789\r\n"));
+		assert_int_equal(house_wake(h, x, WAKE_INPUT), NEXT_PARK);
+	}
+	assert_int_equal(x->session.park_until, CLOCK_HOUR + 20 * CLOCK_SECOND);
+	clock_set_for_test(-1, CLOCK_HOUR + 20 * CLOCK_SECOND);
+	assert_int_equal(house_wake(h, x, WAKE_TIMER), NEXT_CLOSE);
+	assert_true(text_starts(house_heard(h, x), TEXT("421 4.4.2 ")));
+	clock_set_for_test(-1, -1);
+	house_end(h, x);
+}
+
+/* Who has begun to send when the service stops may end it. */
+static void
+a_stop_lets_a_message_end(void **state)
+{
+	struct house *h = *state;
+	struct smtp_session *x = house_socket_session(h, TEST_MX, "127.0.0.1");
+	unsigned before = house_delivered(h);
+	struct text heard;
+
+	assert_int_equal(house_wake(h, x, WAKE_START), NEXT_PARK);
+	(void)hear_and_say(h, x, TEXT(BEGIN "DATA\r\nSubject: x\r\n\r\nbo"), "\r\n");
+	house_say(h, x, TEXT("dy\r\n.\r\n"));
+	assert_int_equal(house_wake(h, x, WAKE_STOP), NEXT_CLOSE);
+	assert_int_equal(house_delivered(h), before + 1);
+	heard = house_heard(h, x);
+	assert_true(text_starts(heard, TEXT("250 2.0.0 ")));
+	assert_true(text_find(heard, TEXT("421 4.3.2"), 0) < heard.len);
+	house_end(h, x);
+}
+
+/* The directory is asked once for a burst, and again when it has changed. */
+static void
+accepted_recipients_are_known_for_a_moment(void **state)
+{
+	struct house *h = *state;
+	unsigned asked;
+
+	h->server.known = smtp_known_new(10);
+	smtp_known_changed(h->server.known);
+	asked = atomic_load(&h->asked);
+	assert_string_equal(
+	    house_codes(h, TEST_MX, TEXT(BEGIN RCPT RCPT)), OK_TO_DATA "250:2.1.5 250:2.1.5");
+	assert_int_equal(atomic_load(&h->asked), asked + 1);
+	smtp_known_changed(h->server.known);
+	assert_string_equal(house_codes(h, TEST_MX, TEXT(BEGIN)), "250 250:2.1.0 250:2.1.5");
+	assert_int_equal(atomic_load(&h->asked), asked + 2);
+	/* Never who was refused. */
+	assert_string_equal(house_codes(h, TEST_MX, TEXT(HELO MAIL TO("full") TO("full"))),
+	    "250 250:2.1.0 452:4.2.2 452:4.2.2");
+	assert_int_equal(atomic_load(&h->asked), asked + 4);
+	house_set("smtp.recipient_remember", "0");
+	assert_string_equal(house_codes(h, TEST_MX, TEXT(BEGIN)), "250 250:2.1.0 250:2.1.5");
+	assert_int_equal(atomic_load(&h->asked), asked + 5);
+	house_set("smtp.recipient_remember", "");
+	smtp_known_free(h->server.known);
+	h->server.known = NULL;
+}
+
 int
 main(void)
 {
@@ -320,6 +449,11 @@ main(void)
 		cmocka_unit_test(half_a_line_does_not_win_time),
 		cmocka_unit_test(a_stop_says_goodbye),
 		cmocka_unit_test(a_group_is_answered_at_once),
+		cmocka_unit_test(half_a_message_parks),
+		cmocka_unit_test(half_a_chunk_parks),
+		cmocka_unit_test(a_slow_message_is_given_up),
+		cmocka_unit_test(a_stop_lets_a_message_end),
+		cmocka_unit_test(accepted_recipients_are_known_for_a_moment),
 	};
 
 	return cmocka_run_group_tests(tests, house_setup, house_teardown);

@@ -43,7 +43,7 @@ struct house {
 	struct smtp_server server;
 	struct listener listener;
 	struct buffer out, codes;
-	_Atomic unsigned delivered;
+	_Atomic unsigned delivered, asked;
 	struct delivery last;
 	int client_fd; /* of the socket session */
 };
@@ -77,7 +77,9 @@ house_rcpt(struct call_in *in, const void *request, void *context)
 {
 	const struct store_rcpt_request *q = request;
 	struct store_rcpt_reply r = { .verdict = RCPT_NOT_OURS, .canonical = q->address };
+	struct house *h = context;
 
+	atomic_fetch_add(&h->asked, 1);
 	if (text_ends(q->address, TEXT("@demo.test")))
 		r.verdict = RCPT_NO_SUCH_USER;
 	for (size_t i = 0; i < ARRAY_LEN(house_directory); i++) {

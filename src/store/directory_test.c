@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Domains, accounts and aliases: what an address leads to, and that making and
  * removing accounts survives every failure on the way. */
+#include <pthread.h>
 #include <stdio.h>
 
 #include "runtime/call_permission_test_helper.h"
@@ -276,6 +277,69 @@ the_census_follows(void **state)
 	    ASK(w, auth, store_verifier, &v, .address = TEXT("b@example.com")), STATUS_NOT_FOUND);
 }
 
+/* ---- who is told ---- */
+
+struct ear {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned told, heard;
+	bool ended;
+};
+
+static void
+hear(void *arg, enum status s, const void *reply)
+{
+	struct ear *e = arg;
+
+	(void)reply;
+	pthread_mutex_lock(&e->lock);
+	e->told += s == STATUS_OK;
+	e->ended |= s != STATUS_OK;
+	pthread_cond_signal(&e->changed);
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* Once more than until now. */
+static void
+await_told(struct ear *e)
+{
+	pthread_mutex_lock(&e->lock);
+	while (e->told == e->heard)
+		pthread_cond_wait(&e->changed, &e->lock);
+	e->heard = e->told;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void
+changes_are_told(void **state)
+{
+	struct ear e = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	const struct store_directory_feed_request q = { .none_ = 0 };
+	struct call_server_config server = { .threads = 1 };
+	struct store_account_set_reply set;
+	struct store_alias_remove_reply removed;
+	struct world *w = *state;
+	struct call_pair *pair;
+	struct calls *mx;
+
+	store_serve(w->store, &server);
+	pair = call_pair_new(ROLE_MX, &server, ROLE_STORE, &mx);
+	assert_ok(call_stream(mx, &store_directory_feed_call, &q, hear, &e));
+	await_told(&e); /* the feed stands */
+	assert_int_equal(rcpt(w, "team@example.com"), RCPT_NO_SUCH_USER);
+	world_account(w, "a@example.com");
+	await_told(&e);
+	assert_ok(alias(w, "team@example.com", "a@example.com"));
+	await_told(&e);
+	assert_ok(ASK(w, admin, store_account_set, &set, .address = TEXT("a@example.com"),
+	    .change = ACCOUNT_SUSPENDED, .value = 1));
+	await_told(&e);
+	assert_ok(ASK(w, admin, store_alias_remove, &removed, .address = TEXT("team@example.com")));
+	await_told(&e);
+	call_pair_free(pair);
+	assert_true(e.ended);
+}
+
 static void
 permissions(void **state)
 {
@@ -296,6 +360,7 @@ main(void)
 		cmocka_unit_test(ambiguity_is_resolved),
 		CASE(lists_come_in_pages),
 		CASE(the_census_follows),
+		CASE(changes_are_told),
 		cmocka_unit_test(permissions),
 	};
 
