@@ -379,13 +379,18 @@ pool_run_front_all(struct pool *p, struct list *tasks)
 void
 pool_free(struct pool *p)
 {
+	bool asking;
+
 	MAGIC_CHECK(p, POOL_MAGIC);
 	pthread_mutex_lock(&p->lock);
 	p->closing = true;
 	while (!list_empty(&p->idle))
 		thread_wake(rouse(p, p->idle.next));
-	if (p->asking)
+	asking = p->asking; /* nobody begins to any more */
+	pthread_mutex_unlock(&p->lock);
+	if (asking)
 		p->config.interrupt(p->config.source);
+	pthread_mutex_lock(&p->lock);
 	while (p->threads > 0)
 		pthread_cond_wait(&p->ended, &p->lock);
 	pthread_mutex_unlock(&p->lock);

@@ -195,9 +195,10 @@ source_wait(void *arg)
 		pthread_cond_wait(&s->changed, &s->lock);
 	s->interrupted = false;
 	s->asking--;
-	while ((node = list_take_first(&s->tasks)) != NULL)
-		pool_run_front(s->pool, LIST_OWNER(node, struct task, node));
+	node = list_take_first(&s->tasks);
 	pthread_mutex_unlock(&s->lock);
+	if (node != NULL)
+		pool_run_front(s->pool, LIST_OWNER(node, struct task, node));
 }
 
 static void
