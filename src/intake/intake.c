@@ -322,7 +322,7 @@ begin_delivery(struct intake *in, struct call_in *call, const struct intake_deli
 {
 	const struct store_deliver_request request = store_delivery(q, m);
 
-	return call_begin(in->calls, &store_deliver_call, &request, deliver_begun, call);
+	return call_post(in->calls, &store_deliver_call, &request, deliver_begun, call);
 }
 
 static void
@@ -435,7 +435,7 @@ begin_append(struct intake *in, struct call_in *call, const struct intake_append
 {
 	const struct store_append_request request = store_filing(q, m);
 
-	return call_begin(in->calls, &store_append_call, &request, append_begun, call);
+	return call_post(in->calls, &store_append_call, &request, append_begun, call);
 }
 
 static void

@@ -338,7 +338,7 @@ call_abandon(struct call_ahead *h)
 }
 
 static enum status
-begin_call(
+post_call(
     struct calls *c, const struct call *call, const void *request, call_reply_fn fn, void *arg)
 {
 	struct pending *p;
@@ -363,14 +363,14 @@ begin_call(
 }
 
 enum status
-call_begin(
+call_post(
     struct calls *c, const struct call *call, const void *request, call_reply_fn fn, void *arg)
 {
 	enum status st;
 
 	CHECK((call->flags & CALL_STREAM) == 0);
 	(void)calls_ref(c);
-	st = begin_call(c, call, request, fn, arg);
+	st = post_call(c, call, request, fn, arg);
 	calls_unref(c);
 	return st;
 }

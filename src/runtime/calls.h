@@ -206,7 +206,7 @@ enum status call_stream(struct calls *c, const struct call *call, const void *re
  * time-out: this is for who serves a call itself, whose caller has one. Not OK
  * (UNAVAILABLE: no link at this moment): nothing was sent, fn is not called. */
 typedef void (*call_reply_fn)(void *arg, enum status s, const void *reply, const struct failure *f);
-enum status call_begin(struct calls *c, const struct call *call, const void *request,
+enum status call_post(struct calls *c, const struct call *call, const void *request,
     call_reply_fn fn, void *arg) MUST_CHECK;
 
 /* ---- server side ---- */

@@ -637,7 +637,7 @@ begun_wait(struct begun *b, unsigned ended)
 }
 
 static void
-a_begun_call_ends_by_its_function(void **state)
+a_posted_call_ends_by_its_function(void **state)
 {
 	const struct toy_hold_request q = { .number = 3 };
 	const struct toy_fail_request refused = {
@@ -647,14 +647,14 @@ a_begun_call_ends_by_its_function(void **state)
 	struct toy t;
 
 	toy_start(&t, 1, 0);
-	assert_ok(call_begin(t.calls, &toy_hold_call, &q, on_reply, &b));
+	assert_ok(call_post(t.calls, &toy_hold_call, &q, on_reply, &b));
 	toy_wait(&t, 1);
 	assert_int_equal(b.ended, 0);
 	toy_answer(toy_take(&t), 8);
 	begun_wait(&b, 1);
 	assert_int_equal(b.status, STATUS_OK);
 	assert_int_equal(b.number, 8);
-	assert_ok(call_begin(t.calls, &toy_fail_call, &refused, on_reply, &b));
+	assert_ok(call_post(t.calls, &toy_fail_call, &refused, on_reply, &b));
 	begun_wait(&b, 2);
 	assert_int_equal(b.status, STATUS_QUOTA);
 	assert_string_equal(b.words, "Mailbox full");
@@ -662,7 +662,7 @@ a_begun_call_ends_by_its_function(void **state)
 }
 
 static void
-a_begun_call_ends_with_its_link(void **state)
+a_posted_call_ends_with_its_link(void **state)
 {
 	const struct calls_config alone = { .self = ROLE_MX, .no_patience = true };
 	const struct toy_hold_request q = { .number = 3 };
@@ -670,11 +670,11 @@ a_begun_call_ends_with_its_link(void **state)
 	struct begun b = BEGUN_INIT;
 	struct toy t;
 
-	assert_int_equal(call_begin(nobody, &toy_hold_call, &q, on_reply, &b), STATUS_UNAVAILABLE);
+	assert_int_equal(call_post(nobody, &toy_hold_call, &q, on_reply, &b), STATUS_UNAVAILABLE);
 	calls_free(nobody);
 	assert_int_equal(b.ended, 0);
 	toy_start(&t, 1, 0);
-	assert_ok(call_begin(t.calls, &toy_hold_call, &q, on_reply, &b));
+	assert_ok(call_post(t.calls, &toy_hold_call, &q, on_reply, &b));
 	toy_wait(&t, 1);
 	call_pair_break(t.pair, 0);
 	begun_wait(&b, 1);
@@ -735,8 +735,8 @@ main(void)
 		cmocka_unit_test(a_stream_ends_with_its_link),
 		cmocka_unit_test(quiescing_finishes_what_is_in_hand),
 		cmocka_unit_test(requests_wait_until_the_server_is_open),
-		cmocka_unit_test(a_begun_call_ends_by_its_function),
-		cmocka_unit_test(a_begun_call_ends_with_its_link),
+		cmocka_unit_test(a_posted_call_ends_by_its_function),
+		cmocka_unit_test(a_posted_call_ends_with_its_link),
 		cmocka_unit_test(quick_calls_run_where_they_are_read),
 	};
 

@@ -140,15 +140,16 @@ static enum status
 find_domain(struct store *s, struct text domain, bool now, struct arena *a, struct text *catch_all)
 {
 	struct shard *sh = directory_shard(&s->directory, domain);
-	enum status how = now ? STATUS_OK : owner_wait_loaded(&sh->owner);
+	enum status how = STATUS_OK;
 	struct domain *d;
 
-	if (how != STATUS_OK)
-		return how;
 	pthread_mutex_lock(&sh->owner.lock);
-	if (!sh->owner.loaded) {
+	while (!sh->owner.loaded) { /* again, if it was unloaded since */
 		pthread_mutex_unlock(&sh->owner.lock);
-		return now ? STATUS_AGAIN : STATUS_UNAVAILABLE;
+		how = now ? STATUS_AGAIN : owner_wait_loaded(&sh->owner);
+		if (how != STATUS_OK)
+			return how;
+		pthread_mutex_lock(&sh->owner.lock);
 	}
 	d = map_get(&sh->domains, domain);
 	if (d != NULL)
