@@ -221,6 +221,23 @@ def test_recipients(house, recipient, answer):
         assert w.enhanced(f"RCPT TO:<{recipient}>\r\n".encode()) == answer
 
 
+def test_an_accepted_recipient_is_forgotten_when_it_goes(house):
+    """mx remembers it, here for a minute, but hears of changes at once."""
+    house.set("smtp.recipient_remember", "1 min", "mx")
+    try:
+        house.run("account", "add", "leaver@demo.test", "--password-stdin", stdin="secret")
+        with Wire(house) as w:
+            w.codes(b"EHLO c.test\r\nMAIL FROM:<a@b.test>\r\n", 2)
+            for _ in range(3):
+                assert w.enhanced(b"RCPT TO:<leaver@demo.test>\r\n") == "250 2.1.5"
+            house.run("account", "remove", "leaver@demo.test")
+            deadline = time.monotonic() + 30
+            while w.enhanced(b"RCPT TO:<leaver@demo.test>\r\n") != "550 5.1.1":
+                assert time.monotonic() < deadline
+    finally:
+        house.set("smtp.recipient_remember", "", "mx")
+
+
 def test_postmaster_without_a_domain(house):
     with Wire(house) as w:
         w.codes(b"EHLO c.test\r\nMAIL FROM:<a@b.test>\r\n", 2)
