@@ -38,7 +38,7 @@ make_opaque(struct message *m)
 	    FIELD_U64("uid", m->row->uid));
 	mime_opaque(TEXT_EMPTY, m->arena, s);
 	s->size = m->row->size - m->row->prefix.len;
-	s->header_len = imap_message_open(m) == STATUS_OK ? m->reader.content.header_len : 0;
+	s->header_len = imap_message_open(m) == STATUS_OK ? m->reader.header_len : 0;
 	s->root.body_at = s->header_len;
 	s->root.body_len = s->size > s->header_len ? s->size - s->header_len : 0;
 }

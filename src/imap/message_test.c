@@ -131,6 +131,47 @@ a_summary_that_lies_reads_nothing_else(void **state)
 	section_is("[1.MIME]", NULL);
 }
 
+/* A header of so many octets, then nine more. */
+static void
+long_header(size_t octets, struct buffer *out)
+{
+	while (out->len < octets - 200)
+		buffer_addf(out, "X-Line: %060zu\r\n", out->len);
+	buffer_addf(out, "X-Last: %0*d\r\n\r\n", (int)(octets - out->len - 12), 1);
+	assert_int_equal(out->len, octets);
+	buffer_add_string(out, "Hello\r\n\r\n");
+}
+
+/* A header of which only the first part has a frame of its own. */
+static void
+a_header_longer_than_its_frame(void **state)
+{
+	static const int beyond[] = { -1000, -1, 0, 1, 2, 3, 4, 5, 1000, 300000 };
+	const uint64_t prefix = sizeof(PREFIX) - 1;
+
+	for (size_t i = 0; i < ARRAY_LEN(beyond); i++) {
+		struct test_message l;
+		struct buffer mail = BUFFER_INIT;
+		struct octets where;
+		struct section s = { .text = SECTION_HEADER };
+		size_t header = (size_t)((int)CONTENT_FRAME_RAW + beyond[i]);
+
+		long_header(header, &mail);
+		test_message_make(&l, buffer_text(&mail), TEXT(PREFIX));
+		l.row.piece0 = content_head(l.row.piece0);
+		assert_ok(imap_message_open(&l.m));
+		assert_true(imap_message_section(&l.m, &s, &where));
+		assert_int_equal(where.from, 0);
+		assert_int_equal(where.len, prefix + header);
+		s.text = SECTION_BODY;
+		assert_true(imap_message_section(&l.m, &s, &where));
+		assert_int_equal(where.from, prefix + header);
+		assert_int_equal(where.len, 9);
+		test_message_free(&l);
+		buffer_done(&mail);
+	}
+}
+
 int
 main(void)
 {
@@ -141,6 +182,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_message_of_one_part, make, done),
 		cmocka_unit_test_setup_teardown(a_bad_summary_is_not_the_end, make, done),
 		cmocka_unit_test_setup_teardown(a_summary_that_lies_reads_nothing_else, make, done),
+		cmocka_unit_test(a_header_longer_than_its_frame),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

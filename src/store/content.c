@@ -223,7 +223,8 @@ content_head(struct text piece0)
 {
 	struct content c;
 
-	if (content_open(piece0, &c) != STATUS_OK)
+	/* A header as long as that may go on in the body's frame. */
+	if (content_open(piece0, &c) != STATUS_OK || c.header_len == CONTENT_FRAME_RAW)
 		return piece0;
 	return text_part(piece0, 0, piece0.len - c.body_frame.len);
 }

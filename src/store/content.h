@@ -11,7 +11,7 @@
  * 256 KiB and its frame at most 64 KiB, the body frame. Otherwise piece i >= 1 is body frame i - 1.
  * A frame begins with its kind (0 raw, 1 zstd); what zstd would not shrink is
  * kept raw. Of a header longer than 256 KiB only that much is the header's
- * frame; the rest goes with the body, which no reader of ranges can tell.
+ * frame; the rest goes with the body, where store/reader.h looks for its end.
  */
 #ifndef STORE_CONTENT_H
 #define STORE_CONTENT_H

@@ -20,10 +20,50 @@ fetch_piece(void *arg, uint32_t piece, struct arena *a, struct text *bytes)
 	return st;
 }
 
+/* Looks for the empty line behind a header (as mime/header.h has it). */
+struct seek {
+	uint64_t at; /* octets seen, from the start of the content */
+	enum { WITHIN, LINE, LINE_CR } state;
+};
+
+static enum status
+seek_empty_line(void *arg, struct text part)
+{
+	struct seek *s = arg;
+
+	for (size_t i = 0; i < part.len; i++) {
+		char c = part.ptr[i];
+
+		s->at++;
+		if (c == '\n' && s->state != WITHIN)
+			return STATUS_EXISTS;
+		s->state = c == '\n' ? LINE : c == '\r' && s->state == LINE ? LINE_CR : WITHIN;
+	}
+	return STATUS_OK;
+}
+
+/* A header as long as its frame may go on behind it. */
+static enum status
+find_header_end(struct store_reader *r)
+{
+	struct content *c = &r->content;
+	struct seek s = { .at = CONTENT_FRAME_RAW - sizeof("\r\n\r\n") + 1 };
+	enum status st = STATUS_OK;
+
+	r->header_len = c->header_len;
+	if (c->header_len < CONTENT_FRAME_RAW)
+		return STATUS_OK;
+	st = content_read(c, s.at, UINT64_MAX, seek_empty_line, &s);
+	r->header_len = s.at;
+	return st == STATUS_EXISTS ? STATUS_OK : st;
+}
+
 enum status
 store_reader_open(struct store_reader *r, struct calls *calls, struct text token, uint32_t mailbox,
     const struct store_row *row)
 {
+	enum status st;
+
 	*r = (struct store_reader){ .calls = calls,
 		.token = token,
 		.mailbox = mailbox,
@@ -31,7 +71,8 @@ store_reader_open(struct store_reader *r, struct calls *calls, struct text token
 		.prefix = row->prefix };
 	r->content.fetch = fetch_piece;
 	r->content.arg = r;
-	return content_open(row->piece0, &r->content);
+	st = content_open(row->piece0, &r->content);
+	return st == STATUS_OK ? find_header_end(r) : st;
 }
 
 uint64_t
@@ -43,7 +84,7 @@ store_reader_size(const struct store_reader *r)
 uint64_t
 store_reader_header(const struct store_reader *r)
 {
-	return r->prefix.len + r->content.header_len;
+	return r->prefix.len + r->header_len;
 }
 
 enum status

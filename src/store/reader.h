@@ -18,11 +18,13 @@ struct store_reader {
 	uint32_t mailbox, uid;
 	struct text prefix;
 	struct content content;
+	uint64_t header_len; /* of the content, however long it is */
 };
 
 /* The row was fetched with FETCH_PIECE0, or with FETCH_HEADER when nothing
  * behind the header will be read; its texts live as long as the reader, which
- * stays where it is. CORRUPT. */
+ * stays where it is. Reads on where a header is longer than its frame.
+ * CORRUPT. */
 enum status store_reader_open(struct store_reader *r, struct calls *calls, struct text token,
     uint32_t mailbox, const struct store_row *row) MUST_CHECK;
 uint64_t store_reader_size(const struct store_reader *r);
