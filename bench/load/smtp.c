@@ -55,7 +55,7 @@ struct session {
 
 static struct net *net;
 static struct session *all;
-static char *page; /* a message while it is written */
+static char *page;   /* a message while it is written */
 static char *bodies; /* all texts, one behind the other */
 static unsigned long body_count;
 static unsigned long next_message, answered, accepted, refused, live;
