@@ -146,7 +146,7 @@ long_header(size_t octets, struct buffer *out)
 static void
 a_header_longer_than_its_frame(void **state)
 {
-	static const int beyond[] = { -1000, -1, 0, 1, 2, 3, 4, 5, 1000, 300000 };
+	static const int beyond[] = { -1000, -1, 0, 1, 2, 3, 4, 5, 1000, 200000 };
 	const uint64_t prefix = sizeof(PREFIX) - 1;
 
 	for (size_t i = 0; i < ARRAY_LEN(beyond); i++) {
