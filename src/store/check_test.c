@@ -590,6 +590,21 @@ a_record_without_content(void **state)
 	says(0, "content of record");
 }
 
+/* Shared content of an account that went is garbage until it is given back. */
+static void
+a_removed_account_is_no_problem(void **state)
+{
+	struct store_account_remove_reply none;
+
+	assert_ok(
+	    ASK(bench.w, admin, store_account_remove, &none, .address = TEXT("bob@example.com")));
+	store_settle(bench.w->store);
+	(void)first_row(entity_of(bench.bob), KEY_GARBAGE, NULL);
+	world_check(bench.w, 0);
+	store_tend(bench.w->store);
+	world_check(bench.w, 0);
+}
+
 #define TEST(name, ...) cmocka_unit_test_setup_teardown(name, setup, teardown),
 
 int
@@ -597,7 +612,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = { CLOSED_CASES(TEST) OPEN_CASES(TEST) /* and */
 		TEST(rows_that_do_not_decode) TEST(rows_that_cannot_be_read)
-		    TEST(a_record_without_content) };
+		    TEST(a_record_without_content) TEST(a_removed_account_is_no_problem) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
