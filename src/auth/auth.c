@@ -18,30 +18,61 @@ CALLS_DEFINE(auth, AUTH_CALLS, CALLS_AUTH, ROLE_AUTH)
 #define REMEMBERED (1u << 16)
 #define LIMIT_ENTRIES 100000
 
-static void
-serve_verifier(struct call_in *in, const void *request, void *context)
+static unsigned
+cores(void)
 {
-	const struct auth_verifier_request *q = request;
-	struct auth *a = context;
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
+struct wanted_verifier {
+	struct task task;
+	struct auth *auth;
+	struct call_in *in;
+	const struct auth_verifier_request *request; /* ends with its answer */
+};
+
+static void
+make_verifier(struct task *t)
+{
+	struct wanted_verifier *w = LIST_OWNER(t, struct wanted_verifier, task);
+	const struct auth_verifier_request *q = w->request;
 	struct auth_verifier_reply reply = { 0 };
 	struct buffer plain = BUFFER_INIT, sealed = BUFFER_INIT;
 	struct failure f = { 0 };
 	struct verifier v;
 	enum status s;
 
-	s = q->hash.len > 0 ? verifier_of_hash(q->hash, call_arena(in), &v, &f)
-			    : verifier_of_password(q->password, call_arena(in), &v, &f);
+	s = q->hash.len > 0 ? verifier_of_hash(q->hash, call_arena(w->in), &v, &f)
+			    : verifier_of_password(q->password, call_arena(w->in), &v, &f);
 	if (s != STATUS_OK) {
-		call_fail(in, s, &f);
+		call_fail(w->in, s, &f);
 		return;
 	}
 	verifier_pack(&v, &plain);
-	seal_close(key_text(a->verifier_key), buffer_text(&plain), &sealed);
+	seal_close(key_text(w->auth->verifier_key), buffer_text(&plain), &sealed);
 	reply.verifier = buffer_text(&sealed);
 	reply.has_scram = v.has_scram;
-	call_reply(in, &reply);
+	call_reply(w->in, &reply);
 	buffer_done_secret(&plain);
 	buffer_done(&sealed);
+}
+
+static void
+serve_verifier(struct call_in *in, const void *request, void *context)
+{
+	const struct auth_verifier_request *q = request;
+	struct auth *a = context;
+	struct wanted_verifier *w = ARENA_NEW(call_arena(in), struct wanted_verifier);
+
+	*w = (struct wanted_verifier){
+		.task.run = make_verifier, .auth = a, .in = in, .request = q
+	};
+	if (q->hash.len > 0)
+		make_verifier(&w->task); /* costs nothing */
+	else
+		pool_run(a->hashers, &w->task);
 }
 
 static void
@@ -67,16 +98,13 @@ static const struct call_row rows[] = {
 void
 auth_serve(struct auth *a, struct call_server_config *config)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
 	MAGIC_CHECK(a, AUTH_MAGIC);
 	config->rows = rows;
 	config->row_count = ARRAY_LEN(rows);
 	config->context = a;
-	/* Argon2id takes a core and 19 MiB each; signatures must not wait behind
-	 * a full set of them, nor lookups that wait for the store. */
+	/* For signatures, and lookups that wait for the store. */
 	if (config->threads == 0)
-		config->threads = (unsigned)(cores > 0 ? cores : 1) * 2 + 2;
+		config->threads = cores() * 2 + 2;
 }
 
 struct auth *
@@ -95,6 +123,8 @@ auth_new(const struct auth_config *config)
 	a->limits = limits_new(LIMIT_ENTRIES);
 	a->delay = delay_new();
 	a->keys = keys_new();
+	/* Argon2id takes a core and 19 MiB each: nothing else waits behind it. */
+	a->hashers = pool_new(&(struct pool_config){ .name = "hasher", .max = cores() });
 	pthread_mutex_init(&a->lock, NULL);
 	list_init(&a->by_age);
 	prep_prepare();
@@ -105,6 +135,7 @@ void
 auth_free(struct auth *a)
 {
 	MAGIC_CHECK(a, AUTH_MAGIC);
+	pool_free(a->hashers);
 	delay_free(a->delay);
 	exchanges_free(a);
 	keys_free(a->keys);

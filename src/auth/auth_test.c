@@ -3,7 +3,11 @@
  * every mechanism, what is remembered, what is refused and how. */
 #include "auth/auth.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include "auth/seal.h"
+#include "auth/serve.h"
 #include "auth/token.h"
 #include "auth/verifier.h"
 #include "base/clock.h"
@@ -355,6 +359,71 @@ the_table_is_kept(void **state)
 	call_permissions_hold(auth_call_list, auth_call_count, ROLE_AUTH);
 }
 
+/* ---- many at once ---- */
+
+struct guess {
+	struct world *w;
+	unsigned number;
+	pthread_t thread;
+};
+
+static _Atomic unsigned guesses_answered;
+
+static void *
+guess(void *arg)
+{
+	struct guess *g = arg;
+	struct arena a = ARENA_INIT;
+	struct auth_start_request q = {
+		.mechanism = TEXT("PLAIN"),
+		.has_initial = true,
+		.service = TEXT("imap"),
+		.flags = AUTH_MAY_PLAIN,
+	};
+	struct auth_start_reply r;
+
+	q.initial = arena_printf(&a, "%cnobody%u@demo.test%cguess", 0, g->number, 0);
+	q.remote = arena_printf(&a, "198.51.100.%u", g->number);
+	assert_ok(auth_start(g->w->calls, &q, &a, &r, NULL));
+	assert_int_equal(r.state, AUTH_NO);
+	guesses_answered++;
+	arena_done(&a);
+	return NULL;
+}
+
+/* Who guesses passwords, from however many addresses, keeps nobody from a TLS
+ * handshake or from a sign-in that needs no Argon2id. */
+static void
+guesses_hold_up_nobody(void **state)
+{
+	struct world *w = *state;
+	unsigned count = (unsigned)sysconf(_SC_NPROCESSORS_ONLN) * 8 + 32;
+	struct guess *guesses = ARENA_ARRAY(&w->arena, struct guess, count);
+	struct auth_certificates_reply certificates;
+	struct auth_start_reply r;
+	struct pool_facts facts;
+
+	start(w, "PLAIN", TEXT("\0alice@demo.test\0secret"), AUTH_MAY_PLAIN, &r);
+	for (unsigned i = 0; i < count; i++) {
+		guesses[i] = (struct guess){ .w = w, .number = i };
+		assert_int_equal(pthread_create(&guesses[i].thread, NULL, guess, &guesses[i]), 0);
+	}
+	do {
+		(void)poll(NULL, 0, 1);
+		pool_facts_of(w->auth->hashers, &facts);
+	} while (facts.queued < count / 2 && guesses_answered < count / 2);
+	assert_ok(auth_certificates(
+	    w->calls, &(struct auth_certificates_request){ 0 }, &w->arena, &certificates, NULL));
+	start(w, "PLAIN", TEXT("\0alice@demo.test\0secret"), AUTH_MAY_PLAIN, &r);
+	assert_int_equal(r.state, AUTH_DONE);
+	start(w, "SCRAM-SHA-256", TEXT("n,,n=alice@demo.test,r=nonce"), 0, &r);
+	assert_int_equal(r.state, AUTH_MORE);
+	assert_true(guesses_answered < count - 10);
+	for (unsigned i = 0; i < count; i++)
+		(void)pthread_join(guesses[i].thread, NULL);
+	assert_int_equal(guesses_answered, count);
+}
+
 int
 main(void)
 {
@@ -367,6 +436,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(an_old_verifier_is_made_new, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(scram_from_end_to_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(made_up_salts_stay, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(guesses_hold_up_nobody, set_up, tear_down),
 		cmocka_unit_test(the_table_is_kept),
 	};
 

@@ -287,10 +287,49 @@ conclude(struct auth *a, struct call_in *in, struct exchange *e, enum verdict v,
 		refuse(in, AUTH_SUSPENDED);
 		break;
 	case VERDICT_LATER:
+	case VERDICT_OPEN:
 		refuse(in, AUTH_UNAVAILABLE);
 		break;
 	}
 	exchange_free(e);
+}
+
+struct hashing {
+	struct task task;
+	struct auth *auth;
+	struct call_in *in;
+	struct exchange *exchange;
+};
+
+static void
+hash(struct task *t)
+{
+	struct hashing *h = LIST_OWNER(t, struct hashing, task);
+	struct exchange *e = h->exchange;
+
+	conclude(h->auth, h->in, e,
+	    verify_by_hash(
+		h->auth, &e->account, &e->sasl.verifier, e->real, e->sasl.password, &e->sasl.arena),
+	    TEXT_EMPTY);
+}
+
+/* The verdict on a password: now if it is remembered, else when a hasher had
+ * time for it. Signatures and SCRAM do not wait behind those. */
+static void
+password_given(struct auth *a, struct call_in *in, struct exchange *e)
+{
+	struct sasl *s = &e->sasl;
+	enum verdict v = verify_password(
+	    a, s->user, s->password, &s->arena, &e->account, &s->verifier, &e->real);
+	struct hashing *h;
+
+	if (v != VERDICT_OPEN) {
+		conclude(a, in, e, v, TEXT_EMPTY);
+		return;
+	}
+	h = ARENA_NEW(call_arena(in), struct hashing);
+	*h = (struct hashing){ .task.run = hash, .auth = a, .in = in, .exchange = e };
+	pool_run(a->hashers, &h->task);
 }
 
 static void
@@ -314,8 +353,7 @@ advance(struct auth *a, struct call_in *in, struct exchange *e, struct text said
 		challenge(a, in, e, buffer_text(&out));
 		break;
 	case SASL_PASSWORD:
-		v = verify_password(a, e->sasl.user, e->sasl.password, &e->sasl.arena, &e->account);
-		conclude(a, in, e, v, TEXT_EMPTY);
+		password_given(a, in, e);
 		break;
 	case SASL_DONE:
 		v = !e->real		   ? VERDICT_WRONG

@@ -10,6 +10,7 @@
 #include "auth/sasl.h"
 #include "base/map.h"
 #include "runtime/limits.h"
+#include "runtime/pool.h"
 
 struct delay;
 struct keys;
@@ -24,6 +25,7 @@ struct auth {
 	struct limits *limits;
 	struct delay *delay;
 	struct keys *keys;
+	struct pool *hashers; /* one thread a core: for Argon2id and nothing else */
 	pthread_mutex_t lock; /* of what follows */
 	struct map exchanges;
 	struct list by_age;
@@ -45,9 +47,14 @@ void serve_step(struct call_in *in, const void *request, void *context);
 void exchanges_free(struct auth *a);
 
 /* verify.c: the verdict on a password or a proof, with the account. */
-enum verdict { VERDICT_RIGHT, VERDICT_WRONG, VERDICT_SUSPENDED, VERDICT_LATER };
+enum verdict { VERDICT_RIGHT, VERDICT_WRONG, VERDICT_SUSPENDED, VERDICT_LATER, VERDICT_OPEN };
+/* What costs little. OPEN: verify_by_hash has the last word, also where there is
+ * no such account, and then *real is false. */
 enum verdict verify_password(struct auth *a, struct text user, struct text password,
-    struct arena *arena, struct auth_account *out);
+    struct arena *arena, struct auth_account *account, struct verifier *v, bool *real);
+/* What takes a core for as long as Argon2id wants: in the pool of hashers. */
+enum verdict verify_by_hash(struct auth *a, const struct auth_account *account,
+    const struct verifier *v, bool real, struct text password, struct arena *arena);
 /* The SCRAM verifier of a user; a made-up one (the same each time) where there
  * is none, and then *real is false. */
 enum verdict find_scram(struct auth *a, struct text user, struct arena *arena,

@@ -60,30 +60,40 @@ upgrade(
 
 enum verdict
 verify_password(struct auth *a, struct text user, struct text password, struct arena *arena,
-    struct auth_account *out)
+    struct auth_account *account, struct verifier *v, bool *real)
 {
-	int64_t now = clock_mono(), remember = setting(SET_AUTH_REMEMBER);
-	struct verifier v;
-	enum verdict verdict;
+	enum verdict verdict = look_up(a, user, arena, account, v);
 
-	verdict = look_up(a, user, arena, out, &v);
-	if (verdict == VERDICT_WRONG)
-		verifier_pretend(password);
-	if (verdict != VERDICT_RIGHT)
+	if (verdict == VERDICT_LATER)
 		return verdict;
-	if (remember > 0 &&
-	    remember_knows(a->remember, out->account, out->verifier, password, now)) {
-		metric_add(METRIC_SIGN_INS_REMEMBERED, 1);
-		return out->suspended ? VERDICT_SUSPENDED : VERDICT_RIGHT;
-	}
-	if (!verifier_matches(&v, password))
+	*real = verdict == VERDICT_RIGHT;
+	if (!*real || setting(SET_AUTH_REMEMBER) <= 0 ||
+	    !remember_knows(
+		a->remember, account->account, account->verifier, password, clock_mono()))
+		return VERDICT_OPEN;
+	metric_add(METRIC_SIGN_INS_REMEMBERED, 1);
+	return account->suspended ? VERDICT_SUSPENDED : VERDICT_RIGHT;
+}
+
+enum verdict
+verify_by_hash(struct auth *a, const struct auth_account *account, const struct verifier *v,
+    bool real, struct text password, struct arena *arena)
+{
+	int64_t remember = setting(SET_AUTH_REMEMBER);
+
+	if (!real) {
+		verifier_pretend(password);
 		return VERDICT_WRONG;
-	if (out->suspended)
+	}
+	if (!verifier_matches(v, password))
+		return VERDICT_WRONG;
+	if (account->suspended)
 		return VERDICT_SUSPENDED;
 	if (remember > 0)
-		remember_add(a->remember, out->account, out->verifier, password, now + remember);
-	if (verifier_is_old(&v))
-		upgrade(a, out, password, arena);
+		remember_add(a->remember, account->account, account->verifier, password,
+		    clock_mono() + remember);
+	if (verifier_is_old(v))
+		upgrade(a, account, password, arena);
 	return VERDICT_RIGHT;
 }
 
