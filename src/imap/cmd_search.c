@@ -110,10 +110,11 @@ static enum status
 run(struct search *s, struct failure *why)
 {
 	enum status st = STATUS_OK;
+	unsigned levels = imap_search_levels(s->key);
 
 	ask_view(s);
 	for (int level = LEVEL_ROW; level <= LEVEL_CONTENT && st == STATUS_OK; level++)
-		if (!runs_empty(&s->unknown))
+		if ((levels & 1u << level) != 0 && !runs_empty(&s->unknown))
 			st = ask_level(s, (enum search_level)level, why);
 	return st;
 }

@@ -59,6 +59,8 @@ struct candidate {
 	enum status st;	   /* what went wrong while reading */
 };
 enum answer imap_search_ask(const struct search_key *key, struct candidate *m);
+/* The levels at which a tree may learn something, a bit (1 << level) each. */
+unsigned imap_search_levels(const struct search_key *key);
 
 /* What search_words.c offers: folded text in which a folded word is sought. */
 bool imap_has_word(struct text utf8, struct text word);

@@ -256,6 +256,22 @@ ask_any(const struct search_key *key, struct candidate *c)
 	return sum;
 }
 
+unsigned
+imap_search_levels(const struct search_key *key)
+{
+	unsigned levels = 0;
+
+	for (; key != NULL; key = key->next) {
+		if (key->id == KEY_AND || key->id == KEY_OR || key->id == KEY_NOT)
+			levels |= imap_search_levels(key->first);
+		else
+			levels |= 1u << matchers[key->id].level;
+		if (key->id == KEY_HEADER)
+			levels |= 1u << LEVEL_SUMMARY;
+	}
+	return levels;
+}
+
 static enum answer
 ask_one(const struct search_key *key, struct candidate *c)
 {

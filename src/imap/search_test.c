@@ -188,6 +188,27 @@ answers_come_as_early_as_they_can(void **state)
 	assert_int_equal(ask_at(" BODY x", LEVEL_HEADER), ANSWER_UNKNOWN);
 }
 
+static unsigned
+levels_of(const char *search)
+{
+	struct cursor c = cursor_of(text_of(search));
+	struct search_key *key;
+
+	assert_int_equal(imap_search_parse(&c, &t.arena, &key), SEARCH_OK);
+	return imap_search_levels(key);
+}
+
+static void
+nothing_is_read_for_no_key(void **state)
+{
+	assert_int_equal(levels_of(" 1:*"), 1u << LEVEL_VIEW);
+	assert_int_equal(levels_of(" TEXT x"), 1u << LEVEL_CONTENT);
+	assert_int_equal(levels_of(" UNSEEN NOT SUBJECT x"), 1u << LEVEL_ROW | 1u << LEVEL_SUMMARY);
+	assert_int_equal(levels_of(" HEADER To x"), 1u << LEVEL_SUMMARY | 1u << LEVEL_HEADER);
+	assert_int_equal(levels_of(" OR BODY x (SEEN ALL)"),
+	    1u << LEVEL_CONTENT | 1u << LEVEL_ROW | 1u << LEVEL_VIEW);
+}
+
 static enum search_error
 error_of(const char *search)
 {
@@ -288,6 +309,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(bodies, make, done),
 		cmocka_unit_test_setup_teardown(logic, make, done),
 		cmocka_unit_test_setup_teardown(answers_come_as_early_as_they_can, make, done),
+		cmocka_unit_test_setup_teardown(nothing_is_read_for_no_key, make, done),
 		cmocka_unit_test_setup_teardown(no_searches, make, done),
 		cmocka_unit_test_setup_teardown(limits, make, done),
 		cmocka_unit_test_setup_teardown(words_across_windows, make, done),
