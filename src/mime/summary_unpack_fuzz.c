@@ -22,6 +22,22 @@ check_tree(const struct mime_part *part, uint64_t at, uint64_t end, unsigned dep
 	}
 }
 
+/* What is read up to the envelope alone is what is read of it in the whole. */
+static void
+check_front(struct text bytes, const struct mime_summary *s, struct arena *a)
+{
+	struct mime_summary front;
+
+	CHECK(mime_summary_unpack_envelope(bytes, a, &front) == STATUS_OK);
+	CHECK(front.size == s->size && front.header_len == s->header_len);
+	CHECK(front.sent_at == s->sent_at && front.sent_zone == s->sent_zone);
+	CHECK(text_equal(front.envelope.subject, s->envelope.subject));
+	CHECK(text_equal(front.envelope.in_reply_to, s->envelope.in_reply_to));
+	CHECK(text_equal(front.envelope.message_id, s->envelope.message_id));
+	CHECK(front.envelope.from.count == s->envelope.from.count);
+	CHECK(front.envelope.bcc.count == s->envelope.bcc.count);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -31,8 +47,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mime_summary s, back;
 
 	(void)mime_summary_peek(bytes, &back);
+	if (mime_summary_unpack_envelope(bytes, &a, &back) == STATUS_OK)
+		CHECK(back.header_len <= back.size);
 	if (mime_summary_unpack(bytes, &a, &s) == STATUS_OK) {
 		check_tree(&s.root, 0, s.size, 0);
+		check_front(bytes, &s, &a);
 		CHECK(s.header_len <= s.size);
 		mime_summary_pack(&s, &again);
 		CHECK(mime_summary_unpack(buffer_text(&again), &a, &back) == STATUS_OK);

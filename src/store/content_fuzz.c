@@ -16,6 +16,19 @@ fetch(void *arg, uint32_t piece, struct arena *a, struct text *bytes)
 	return STATUS_OK;
 }
 
+/* Piece 0 without the body in it says the same of the header. */
+static void
+check_head(struct text piece0, const struct content *whole)
+{
+	struct content c = { .fetch = fetch };
+	struct text head = content_head(piece0);
+
+	CHECK(head.ptr == piece0.ptr && head.len <= piece0.len);
+	CHECK(content_open(head, &c) == STATUS_OK);
+	CHECK(c.size == whole->size && c.header_len == whole->header_len);
+	CHECK(text_equal(c.header_frame, whole->header_frame));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -30,6 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (content_open(input, &c) == STATUS_OK) {
 		enum status s = content_read_buffer(&c, 1, 1 << 20, &out);
 
+		check_head(input, &c);
 		CHECK(out.len <= (s == STATUS_OK ? c.size : 1 << 20));
 	}
 	buffer_done(&out);
