@@ -171,6 +171,13 @@ systemctl show -P Result mailstead >/try/result
 dpkg -r mailstead
 test ! -e /usr/bin/mailstead
 test -d /var/lib/mailstead/store
+
+# From the source, beside what stayed: configuration and mail.
+make -C /source install PREFIX=/usr/local
+systemctl start mailstead
+/usr/local/bin/mailstead check
+fetch 2 | grep 'Subject: second'
+systemctl stop mailstead
 echo done >/try/done
 """
 
@@ -196,7 +203,7 @@ def nspawn(folder, *arguments, limit):
     (folder / "overlay").mkdir(exist_ok=True)
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", CONTAINER, "sh", str(folder),
                "-D", str(folder / "overlay/root"), "--register=no", "--keep-unit", "--private-network", "--quiet",
-               "--console=pipe", f"--bind={folder}/try:/try",
+               "--console=pipe", f"--bind={folder}/try:/try", f"--bind-ro={ROOT}:/source",
                "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
                *arguments]
     with open(folder / "console", "wb") as out:
