@@ -9,6 +9,7 @@ import re
 import smtplib
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -120,6 +121,40 @@ def whole_and_opaque(wire):
     assert message[b"BODY[]"].endswith(letter("poison", CHARSET).encode())
     assert int(message[b"RFC822.SIZE"]) == len(message[b"BODY[]"])
     assert message[b"BODYSTRUCTURE"][:3] == [b"text", b"plain", None], message[b"BODYSTRUCTURE"]
+
+
+def test_one_that_is_appended(house):
+    """IMAP's way in is the same: the mail app gets its OK, and the message is there."""
+    before = len(re.findall(r"event=intake\.opaque ", house.log()))
+    with imapwire.Wire(house).sign_in(house.bob) as wire:
+        wire.ok("CREATE appended")
+        wire.ok("APPEND appended (\\Seen)", letter("poison", CHARSET).encode())
+        assert wire.select("appended") == 1
+        whole_and_opaque(wire)
+        assert wire.search("SEEN") == [1]
+    assert len(re.findall(r"event=intake\.opaque ", house.log())) == before + 1
+
+
+def test_several_recipients_have_it(house):
+    with smtplib.SMTP(house.host, house.port("smtp"), "client.test", timeout=120) as client:
+        client.sendmail("sender@elsewhere.test", [house.bob, house.admin], letter("poison", CHARSET))
+    for account in (house.bob, house.admin):
+        with imapwire.Wire(house).sign_in(account) as wire:
+            wire.select("INBOX")
+            until_there(wire)
+            whole_and_opaque(wire)
+
+
+def until_there(wire):
+    """A message to several comes to each mailbox by itself: one with neither envelope nor subject."""
+    deadline = time.monotonic() + 60
+    while not any(b"Subject: poison\r\n" in wire.fetch(n, "BODY.PEEK[]")[n][b"BODY[]"] for n in wire.search("ALL")):
+        assert time.monotonic() < deadline
+        wire.idle()
+        for said in wire.idle_responses(deadline - time.monotonic()):
+            if said[-1] == b"EXISTS":
+                break
+        wire.done()
 
 
 def test_it_can_be_copied_and_removed(house):
