@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "store/core.h"
+#include "store/scan.h"
 
 #define ROW_VERSION 1
 #define LOAD_TRIES 5
@@ -142,18 +143,6 @@ mailbox_unpack(struct text value, struct mailbox *out)
 
 /* ---- the published mailboxes ---- */
 
-static struct text
-own(struct text t)
-{
-	return (struct text){ mem_string(t), t.len };
-}
-
-static void
-disown(struct text t)
-{
-	mem_free((char *)(uintptr_t)t.ptr);
-}
-
 size_t
 account_position(const struct account *a, struct text name)
 {
@@ -202,7 +191,7 @@ account_keep(struct account *a, const struct mailbox *m)
 	struct kept_mailbox *k = MEM_NEW(struct kept_mailbox);
 
 	k->m = *m;
-	k->m.name = own(m->name);
+	k->m.name = text_own(m->name);
 	CHECK(map_put_u64(&a->by_id, m->id, k) == NULL);
 	account_sort_in(a, k);
 	account_weigh_mailbox(a, k);
@@ -212,8 +201,8 @@ account_keep(struct account *a, const struct mailbox *m)
 void
 account_name(struct kept_mailbox *k, struct text name)
 {
-	disown(k->m.name);
-	k->m.name = own(name);
+	text_disown(k->m.name);
+	k->m.name = text_own(name);
 }
 
 void
@@ -222,7 +211,7 @@ account_drop(struct account *a, struct kept_mailbox *k)
 	account_sort_out(a, k);
 	(void)map_remove_u64(&a->by_id, k->m.id);
 	a->mailbox_weight -= k->cost;
-	disown(k->m.name);
+	text_disown(k->m.name);
 	runs_done(&k->uids);
 	buffer_done(&k->tail_bytes);
 	mem_free(k);
@@ -231,8 +220,9 @@ account_drop(struct account *a, struct kept_mailbox *k)
 /* ---- loading ---- */
 
 static enum status
-load_row(struct account *a, struct text key, struct text value)
+load_row(void *arg, struct text key, struct text value)
 {
+	struct account *a = arg;
 	struct mailbox m = { 0 };
 	struct text name;
 
@@ -249,7 +239,7 @@ load_row(struct account *a, struct text key, struct text value)
 		if (key.len != 3 || key_number(key, 1, 2) != a->keyword_cap ||
 		    a->keyword_cap >= a->head.keywords)
 			return STATUS_CORRUPT;
-		name = own(value);
+		name = text_own(value);
 		a->keyword[a->keyword_cap++] = name;
 		return STATUS_OK;
 	case KEY_DYING:
@@ -266,26 +256,6 @@ load_row(struct account *a, struct text key, struct text value)
 	default:
 		return STATUS_CORRUPT;
 	}
-}
-
-static enum status
-load_kind(struct account *a, enum key_kind kind)
-{
-	struct key from = key_of(kind), until = key_behind(from);
-	struct engine_scan *scan;
-	struct text key, value;
-	enum status s = engine_scan_open(
-	    a->owner.store->engine, a->owner.entity, key_text(&from), key_text(&until), &scan);
-
-	if (s != STATUS_OK)
-		return s;
-	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-		s = load_row(a, key, value);
-		if (s != STATUS_OK)
-			break;
-	}
-	engine_scan_close(scan);
-	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
 }
 
 static void
@@ -315,8 +285,8 @@ load_core(struct account *a)
 	else if (s == STATUS_OK)
 		s = facts_unpack(value, &a->facts);
 	if (s == STATUS_OK && !a->missing) {
-		a->facts.address = own(a->facts.address);
-		a->facts.verifier = own(a->facts.verifier);
+		a->facts.address = text_own(a->facts.address);
+		a->facts.verifier = text_own(a->facts.verifier);
 		s = engine_get(e, a->owner.entity, key_text(&head), &arena, &value);
 		if (s == STATUS_OK)
 			s = head_unpack(value, &a->head);
@@ -339,7 +309,7 @@ load_all(struct account *a)
 		return s;
 	a->keyword = mem_array(a->head.keywords, sizeof(*a->keyword));
 	for (size_t i = 0; i < ARRAY_LEN(kinds) && s == STATUS_OK; i++)
-		s = load_kind(a, kinds[i]);
+		s = scan_kind(a->owner.store, a->owner.entity, kinds[i], load_row, a);
 	if (s == STATUS_OK && a->keyword_cap != a->head.keywords)
 		s = STATUS_CORRUPT;
 	if (s == STATUS_OK)
@@ -391,7 +361,7 @@ account_unload(struct owner *o)
 	map_done(&a->by_id);
 	map_done(&a->by_name);
 	for (size_t i = 0; i < a->keyword_cap; i++)
-		disown(a->keyword[i]);
+		text_disown(a->keyword[i]);
 	mem_free(a->keyword);
 	a->keyword = NULL;
 	a->keyword_cap = 0;
@@ -399,8 +369,8 @@ account_unload(struct owner *o)
 	remembered_free(&a->remembered);
 	map_done(&a->marks);
 	runs_done(&a->dying);
-	disown(a->facts.address);
-	disown(a->facts.verifier);
+	text_disown(a->facts.address);
+	text_disown(a->facts.verifier);
 	a->facts = (struct facts){ .generation = 0 };
 	a->head = (struct head){ .modseq = 0 };
 }

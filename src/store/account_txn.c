@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "runtime/settings.h"
 #include "store/core.h"
+#include "store/scan.h"
 
 /* ---- mailboxes ---- */
 
@@ -204,29 +205,25 @@ account_hot(struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot 
 	return STATUS_OK;
 }
 
+static enum status
+know_block(void *arg, struct text key, struct text value)
+{
+	return key.len == 8 ? hot_uids(value, (uint32_t)key_number(key, 5, 3), arg)
+			    : STATUS_CORRUPT;
+}
+
 enum status
 account_know_uids(struct account *a, struct kept_mailbox *k)
 {
 	struct key from = key_hot(k->m.id, 0), until = key_behind(key_u32(KEY_HOT, k->m.id));
 	struct runs uids = RUNS_INIT;
-	struct engine_scan *scan;
-	struct text key, value;
 	enum status s;
 
 	if (k->uids_known)
 		return STATUS_OK;
-	s = engine_scan_open(
-	    a->owner.store->engine, a->owner.entity, key_text(&from), key_text(&until), &scan);
-	if (s != STATUS_OK)
-		return s;
-	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-		s = key.len == 8 ? hot_uids(value, (uint32_t)key_number(key, 5, 3), &uids)
-				 : STATUS_CORRUPT;
-		if (s != STATUS_OK)
-			break;
-	}
-	engine_scan_close(scan);
-	if (s != STATUS_NOT_FOUND) {
+	s = scan_rows(
+	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), know_block, &uids);
+	if (s != STATUS_OK) {
 		runs_done(&uids);
 		return s;
 	}
@@ -470,12 +467,6 @@ publish_blocks(struct account_txn *t)
 	}
 }
 
-static struct text
-own(struct text t)
-{
-	return (struct text){ mem_string(t), t.len };
-}
-
 static void
 publish_keywords(struct account_txn *t)
 {
@@ -488,7 +479,7 @@ publish_keywords(struct account_txn *t)
 	for (uint32_t i = 0; i < t->new_keywords; i++) {
 		uint32_t number = a->head.keywords + i;
 
-		a->keyword[number] = own(t->new_keyword[i]);
+		a->keyword[number] = text_own(t->new_keyword[i]);
 		(void)map_put(&a->keyword_number, arena_lower(&arena, a->keyword[number]),
 		    (void *)(uintptr_t)(number + 1));
 	}
@@ -505,11 +496,11 @@ publish_facts(struct account_txn *t)
 	if (!t->facts_changed)
 		return;
 	a->facts = t->facts;
-	a->facts.address = own(t->facts.address);
-	a->facts.verifier = own(t->facts.verifier);
+	a->facts.address = text_own(t->facts.address);
+	a->facts.verifier = text_own(t->facts.verifier);
 	a->missing = false;
-	mem_free((char *)(uintptr_t)old.address.ptr);
-	mem_free((char *)(uintptr_t)old.verifier.ptr);
+	text_disown(old.address);
+	text_disown(old.verifier);
 }
 
 static void

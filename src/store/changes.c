@@ -6,6 +6,7 @@
  * next answer repeats.
  */
 #include "store/core.h"
+#include "store/scan.h"
 #include "store/serve.h"
 
 #define ROWS_MAX (1u << 20)
@@ -42,33 +43,35 @@ take_change(struct changes_op *c, uint32_t mailbox, const struct change *ch)
 		runs_add_all(&c->flagged, &ch->uids);
 }
 
+/* What a reader of the log wants, and of which mailbox. */
+struct log_reader {
+	struct changes_op *c;
+	uint32_t mailbox;
+};
+
+static enum status
+read_change(void *arg, struct text key, struct text value)
+{
+	struct log_reader *l = arg;
+	struct unpack u = unpack_of(value);
+	struct change ch;
+
+	while (change_next(&u, &ch)) {
+		take_change(l->c, l->mailbox, &ch);
+		runs_done(&ch.uids);
+	}
+	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
+}
+
 static enum status
 read_log(struct account *a, struct changes_op *c, uint32_t mailbox, uint64_t since)
 {
 	struct key from = key_u64(KEY_CHANGE, since + 1);
 	struct key until = key_u64(KEY_CHANGE, c->reply.modseq + 1);
-	struct engine_scan *scan;
-	struct text key, value;
-	enum status s = engine_scan_open(
-	    a->owner.store->engine, a->owner.entity, key_text(&from), key_text(&until), &scan);
+	struct log_reader l = { c, mailbox };
 
-	if (s != STATUS_OK)
-		return s;
-	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-		struct unpack u = unpack_of(value);
-		struct change ch;
-
-		while (change_next(&u, &ch)) {
-			take_change(c, mailbox, &ch);
-			runs_done(&ch.uids);
-		}
-		if (!unpack_ok(&u)) {
-			s = STATUS_CORRUPT;
-			break;
-		}
-	}
-	engine_scan_close(scan);
-	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+	return scan_rows(
+	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), read_change, &l);
 }
 
 /* What came and went again is not told; what changed and went, only as gone. */

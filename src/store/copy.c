@@ -239,9 +239,6 @@ void
 serve_store_copy(struct call_in *in, const void *request, void *context)
 {
 	const struct store_copy_request *r = request;
-	struct account_op *o = ARENA_NEW(call_arena(in), struct account_op);
 
-	o->run = copy_run;
-	o->answer = copy_answer;
-	serve_write(context, in, request, o, r->token, r->op);
+	serve_write_plain(context, in, request, copy_run, copy_answer, r->token, r->op);
 }

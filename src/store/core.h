@@ -51,4 +51,17 @@ void core_busy(struct store *s, int change);
 void core_wrote(struct store *s, enum status how);
 struct blob_id core_blob_id(struct store *s);
 
+/* A copy that somebody owns, and its end. */
+static inline struct text
+text_own(struct text t)
+{
+	return (struct text){ mem_string(t), t.len };
+}
+
+static inline void
+text_disown(struct text t)
+{
+	mem_free((char *)(uintptr_t)t.ptr);
+}
+
 #endif

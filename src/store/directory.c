@@ -5,6 +5,7 @@
 #include "codec/idna.h"
 #include "mime/address.h"
 #include "store/core.h"
+#include "store/scan.h"
 
 #define ROW_VERSION 1
 
@@ -150,17 +151,11 @@ counts_unpack(struct text value, struct shard_counts *out)
 
 /* ---- published domains ---- */
 
-static struct text
-own(struct text t)
-{
-	return (struct text){ mem_string(t), t.len };
-}
-
 static void
 domain_free(struct domain *d)
 {
-	mem_free((char *)(uintptr_t)d->name.ptr);
-	mem_free((char *)(uintptr_t)d->catch_all.ptr);
+	text_disown(d->name);
+	text_disown(d->catch_all);
 	mem_free(d);
 }
 
@@ -170,8 +165,8 @@ domain_keep(struct shard *sh, const struct domain *d)
 	struct domain *kept = MEM_NEW(struct domain), *old;
 
 	*kept = *d;
-	kept->name = own(d->name);
-	kept->catch_all = own(d->catch_all);
+	kept->name = text_own(d->name);
+	kept->catch_all = text_own(d->catch_all);
 	old = map_put(&sh->domains, kept->name, kept);
 	if (old != NULL)
 		domain_free(old);
@@ -191,27 +186,14 @@ shard_unload(struct owner *o)
 }
 
 static enum status
-load_domains(struct shard *sh)
+load_domain(void *arg, struct text key, struct text value)
 {
-	struct key from = key_of(KEY_D_DOMAIN), until = key_behind(from);
-	struct owner *o = &sh->owner;
-	struct engine_scan *scan;
-	struct text key, value;
-	enum status s =
-	    engine_scan_open(o->store->engine, o->entity, key_text(&from), key_text(&until), &scan);
+	struct domain d = { .name = text_part(key, 1, key.len) };
+	enum status s = domain_unpack(value, &d);
 
-	if (s != STATUS_OK)
-		return s;
-	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-		struct domain d = { .name = text_part(key, 1, key.len) };
-
-		s = domain_unpack(value, &d);
-		if (s != STATUS_OK)
-			break;
-		domain_keep(sh, &d);
-	}
-	engine_scan_close(scan);
-	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+	if (s == STATUS_OK)
+		domain_keep(arg, &d);
+	return s;
 }
 
 static enum status
@@ -230,7 +212,7 @@ shard_load(struct owner *o)
 	else if (s == STATUS_NOT_FOUND)
 		s = STATUS_OK;
 	if (s == STATUS_OK)
-		s = load_domains(sh);
+		s = scan_kind(o->store, o->entity, KEY_D_DOMAIN, load_domain, sh);
 	if (s != STATUS_OK)
 		shard_unload(o);
 	arena_done(&a);

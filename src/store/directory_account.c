@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "store/core.h"
+#include "store/scan.h"
 
 /* Steps on a shard, then on an account, then on the shard. */
 struct account_work {
@@ -374,7 +375,7 @@ directory_remove_later(struct store *s, uint64_t account, struct text address)
 }
 
 static enum status
-finish_intent(struct store *s, struct text key, struct text value)
+finish_intent(void *arg, struct text key, struct text value)
 {
 	struct unpack u = unpack_of(value);
 	uint8_t what = unpack_u8(&u);
@@ -382,32 +383,17 @@ finish_intent(struct store *s, struct text key, struct text value)
 
 	if (key.len != 9 || !unpack_end(&u) || (what != INTENT_MAKE && what != INTENT_REMOVE))
 		return STATUS_CORRUPT;
-	directory_remove_later(s, key_number(key, 1, 8), address);
+	directory_remove_later(arg, key_number(key, 1, 8), address);
 	return STATUS_OK;
 }
 
 enum status
 directory_finish_intents(struct store *s)
 {
-	struct key from = key_of(KEY_D_INTENT), until = key_behind(from);
 	enum status how = STATUS_OK;
 
-	for (uint32_t i = 0; i < SHARDS && how == STATUS_OK; i++) {
-		struct engine_scan *scan;
-		struct text key, value;
-
-		how = engine_scan_open(s->engine, s->directory.shard[i].owner.entity,
-		    key_text(&from), key_text(&until), &scan);
-		if (how != STATUS_OK)
-			break;
-		while ((how = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-			how = finish_intent(s, key, value);
-			if (how != STATUS_OK)
-				break;
-		}
-		engine_scan_close(scan);
-		if (how == STATUS_NOT_FOUND)
-			how = STATUS_OK;
-	}
+	for (uint32_t i = 0; i < SHARDS && how == STATUS_OK; i++)
+		how = scan_kind(
+		    s, s->directory.shard[i].owner.entity, KEY_D_INTENT, finish_intent, s);
 	return how;
 }

@@ -7,6 +7,7 @@
  */
 #include "store/content.h"
 #include "store/core.h"
+#include "store/scan.h"
 #include "store/serve.h"
 
 #define FETCH_PAGE (1u << 20) /* octets of rows after which a reply ends */
@@ -220,25 +221,28 @@ get_block(struct account *a, struct fetch_op *f, uint32_t block)
 	return s == STATUS_OK ? use_block(a, f, block, value) : s;
 }
 
+struct block_walk {
+	struct account *a;
+	struct fetch_op *f;
+};
+
+static enum status
+walk_block(void *arg, struct text key, struct text value)
+{
+	struct block_walk *w = arg;
+
+	return key.len == 8 ? use_block(w->a, w->f, (uint32_t)key_number(key, 5, 3), value)
+			    : STATUS_CORRUPT;
+}
+
 static enum status
 scan_blocks(struct account *a, struct fetch_op *f, uint32_t first, uint32_t last)
 {
 	struct key from = key_hot(f->mailbox, first), until = key_behind(key_hot(f->mailbox, last));
-	struct engine_scan *scan;
-	struct text key, value;
-	enum status s = engine_scan_open(
-	    a->owner.store->engine, a->owner.entity, key_text(&from), key_text(&until), &scan);
+	struct block_walk w = { a, f };
 
-	if (s != STATUS_OK)
-		return s;
-	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-		s = key.len == 8 ? use_block(a, f, (uint32_t)key_number(key, 5, 3), value)
-				 : STATUS_CORRUPT;
-		if (s != STATUS_OK)
-			break;
-	}
-	engine_scan_close(scan);
-	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+	return scan_rows(
+	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), walk_block, &w);
 }
 
 /* Walks the blocks that the set touches: neighbours are scanned at once. */

@@ -167,11 +167,8 @@ void
 serve_store_create(struct call_in *in, const void *request, void *context)
 {
 	const struct store_create_request *r = request;
-	struct account_op *o = ARENA_NEW(call_arena(in), struct account_op);
 
-	o->run = create_run;
-	o->answer = create_answer;
-	serve_write(context, in, request, o, r->token, r->op);
+	serve_write_plain(context, in, request, create_run, create_answer, r->token, r->op);
 }
 
 /* ---- removing ---- */
@@ -222,11 +219,8 @@ void
 serve_store_remove(struct call_in *in, const void *request, void *context)
 {
 	const struct store_remove_request *r = request;
-	struct account_op *o = ARENA_NEW(call_arena(in), struct account_op);
 
-	o->run = remove_run;
-	o->answer = serve_done;
-	serve_write(context, in, request, o, r->token, r->op);
+	serve_write_plain(context, in, request, remove_run, serve_done, r->token, r->op);
 }
 
 /* ---- renaming ---- */
@@ -384,11 +378,8 @@ void
 serve_store_rename(struct call_in *in, const void *request, void *context)
 {
 	const struct store_rename_request *r = request;
-	struct account_op *o = ARENA_NEW(call_arena(in), struct account_op);
 
-	o->run = rename_run;
-	o->answer = serve_done;
-	serve_write(context, in, request, o, r->token, r->op);
+	serve_write_plain(context, in, request, rename_run, serve_done, r->token, r->op);
 }
 
 /* ---- subscribing ---- */
@@ -426,9 +417,6 @@ void
 serve_store_subscribe(struct call_in *in, const void *request, void *context)
 {
 	const struct store_subscribe_request *r = request;
-	struct account_op *o = ARENA_NEW(call_arena(in), struct account_op);
 
-	o->run = subscribe_run;
-	o->answer = serve_done;
-	serve_write(context, in, request, o, r->token, r->op);
+	serve_write_plain(context, in, request, subscribe_run, serve_done, r->token, r->op);
 }

@@ -7,6 +7,7 @@
 #include "store/cold.h"
 #include "store/core.h"
 #include "store/reference.h"
+#include "store/scan.h"
 
 #define RECORD_VERSION 1
 #define SHARED 1
@@ -226,13 +227,15 @@ queue_count(struct store *s)
 }
 
 static enum status
-load_record(struct store *s, uint32_t shard, struct text key, struct text value)
+load_record(void *arg, struct text key, struct text value)
 {
+	struct queue_shard *shard = arg;
+	struct store *s = shard->owner.store;
 	struct record *r;
 
 	if (key.len != 9)
 		return STATUS_CORRUPT;
-	r = record_new(s, key_number(key, 1, 8), shard);
+	r = record_new(s, key_number(key, 1, 8), (uint32_t)shard->owner.entity.id);
 	if (record_unpack(value, r) != STATUS_OK) {
 		record_free(r);
 		return STATUS_CORRUPT;
@@ -241,26 +244,6 @@ load_record(struct store *s, uint32_t shard, struct text key, struct text value)
 	atomic_store(&r->committed, true);
 	keep(s, r);
 	return STATUS_OK;
-}
-
-static enum status
-load_records(struct store *s, uint32_t shard)
-{
-	struct key from = key_of(KEY_Q_RECORD), until = key_behind(from);
-	struct engine_scan *scan;
-	struct text key, value;
-	enum status how = engine_scan_open(s->engine, s->queue.shard[shard].owner.entity,
-	    key_text(&from), key_text(&until), &scan);
-
-	if (how != STATUS_OK)
-		return how;
-	while ((how = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-		how = load_record(s, shard, key, value);
-		if (how != STATUS_OK)
-			break;
-	}
-	engine_scan_close(scan);
-	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
 }
 
 enum status
@@ -273,7 +256,8 @@ queue_init(struct store *s)
 		owner_init(
 		    &s->queue.shard[i].owner, &queue_class, s, (struct entity){ ENTITY_QUEUE, i });
 		if (how == STATUS_OK)
-			how = load_records(s, i);
+			how = scan_kind(s, s->queue.shard[i].owner.entity, KEY_Q_RECORD,
+			    load_record, &s->queue.shard[i]);
 	}
 	return how;
 }
@@ -344,18 +328,8 @@ take_back(struct task *task)
 {
 	struct record *r = LIST_OWNER(task, struct record, task);
 	struct store *s = r->store;
-	enum status how = STATUS_OK;
 
-	for (uint32_t i = 0; i < r->count && how == STATUS_OK; i++)
-		how = reference_drop(
-		    s, r->blob, (struct holder){ HOLDER_ACCOUNT, r->place[i].account });
-	if (how == STATUS_OK)
-		how = reference_drop(s, r->blob, (struct holder){ HOLDER_RECORD, r->id });
-	if (how != STATUS_OK)
-		LOG_WARN("store.reference_left", FIELD_U64("record", r->id));
-	queue_forget(r);
-	if (how != STATUS_OK)
-		tend_references(s); /* which leaves alone what the queue has */
+	record_give_back(r, true);
 	core_busy(s, -1);
 }
 

@@ -84,6 +84,9 @@ size_t queue_count(struct store *s);
 
 /* Applies a record if nobody is at it. */
 void record_start(struct record *r);
+/* Gives the holders of shared content back, waiting for it: the record's own and
+ * those of accounts that are not there, or of all; then forgets the record. */
+void record_give_back(struct record *r, bool all);
 /* It is done and removed. */
 void queue_forget(struct record *r);
 

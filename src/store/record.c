@@ -128,16 +128,14 @@ remove_apply(struct txn *t, struct op *op)
 	return STATUS_OK;
 }
 
-/* On a thread of the pool: references are given back with a wait. */
-static void
-give_back(struct task *task)
+void
+record_give_back(struct record *r, bool all)
 {
-	struct record *r = LIST_OWNER(task, struct record, task);
 	struct store *s = r->store;
 	enum status how = STATUS_OK;
 
 	for (uint32_t i = 0; i < r->count && r->shared && how == STATUS_OK; i++)
-		if (r->place[i].missing)
+		if (all || r->place[i].missing)
 			how = reference_drop(
 			    s, r->blob, (struct holder){ HOLDER_ACCOUNT, r->place[i].account });
 	if (r->shared && how == STATUS_OK)
@@ -147,6 +145,16 @@ give_back(struct task *task)
 	queue_forget(r);
 	if (how != STATUS_OK)
 		tend_references(s); /* which leaves alone what the queue has */
+}
+
+/* On a thread of the pool, since it waits. */
+static void
+give_back(struct task *task)
+{
+	struct record *r = LIST_OWNER(task, struct record, task);
+	struct store *s = r->store;
+
+	record_give_back(r, false);
 	core_busy(s, -1);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "store/core.h"
+#include "store/scan.h"
 
 #define PURGE_PER_BATCH 4u
 #define ROW_OPS_MAX 100000u
@@ -62,8 +63,9 @@ drop_first(struct remembered *r)
 }
 
 static enum status
-load_row(struct remembered *r, struct text key, struct text value)
+load_row(void *arg, struct text key, struct text value)
 {
+	struct remembered *r = arg;
 	struct unpack u = unpack_of(value);
 	int64_t time = unpack_signed(&u);
 	uint64_t count = unpack_varint_max(&u, ROW_OPS_MAX), number;
@@ -92,24 +94,12 @@ load_row(struct remembered *r, struct text key, struct text value)
 enum status
 remembered_load(struct remembered *r, struct owner *o)
 {
-	struct key from = key_of(KEY_OPS), until = key_behind(from);
-	struct text key, value;
-	struct engine_scan *scan;
 	enum status s;
 
 	*r = (struct remembered){ .first = 0 };
-	s = engine_scan_open(o->store->engine, o->entity, key_text(&from), key_text(&until), &scan);
+	s = scan_kind(o->store, o->entity, KEY_OPS, load_row, r);
 	if (s != STATUS_OK)
-		return s;
-	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
-		s = load_row(r, key, value);
-		if (s != STATUS_OK)
-			break;
-	}
-	engine_scan_close(scan);
-	if (s == STATUS_NOT_FOUND)
-		return STATUS_OK;
-	remembered_free(r);
+		remembered_free(r);
 	return s;
 }
 

@@ -112,6 +112,18 @@ serve_write(struct store *s, struct call_in *in, const void *request, struct acc
 	owner_submit(&o->a->owner, &o->op);
 }
 
+void
+serve_write_plain(struct store *s, struct call_in *in, const void *request,
+    enum status (*run)(struct account_txn *t, struct op *op), void (*answer)(struct op *op),
+    struct text token, uint64_t op)
+{
+	struct account_op *o = ARENA_NEW(call_arena(in), struct account_op);
+
+	o->run = run;
+	o->answer = answer;
+	serve_write(s, in, request, o, token, op);
+}
+
 /* True when the read was done. */
 static bool
 read_now(struct account_op *o)

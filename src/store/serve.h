@@ -33,6 +33,10 @@ struct account_op {
 
 void serve_write(struct store *s, struct call_in *in, const void *request, struct account_op *o,
     struct text token, uint64_t op);
+/* The same for an op that has nothing of its own. */
+void serve_write_plain(struct store *s, struct call_in *in, const void *request,
+    enum status (*run)(struct account_txn *t, struct op *op), void (*answer)(struct op *op),
+    struct text token, uint64_t op);
 void serve_read(struct store *s, struct call_in *in, const void *request, struct account_op *o,
     struct text token);
 /* Without a token: for calls of auth, the operator and the store itself. op.in

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "store/core.h"
+#include "store/scan.h"
 #include "store/serve.h"
 
 struct site_txn {
@@ -59,24 +60,22 @@ site_unload(struct owner *o)
 }
 
 static enum status
+load_setting(void *arg, struct text key, struct text value)
+{
+	site_set(arg, text_part(key, 1, key.len), value);
+	return STATUS_OK;
+}
+
+static enum status
 site_load(struct owner *o)
 {
-	struct key from = key_of(KEY_S_SETTING), until = key_behind(from);
-	struct engine_scan *scan;
-	struct text key, value;
 	enum status s = engine_version(o->store->engine, o->entity, &o->version);
 
-	if (s == STATUS_OK)
-		s = engine_scan_open(
-		    o->store->engine, o->entity, key_text(&from), key_text(&until), &scan);
 	if (s != STATUS_OK)
 		return s;
-	while ((s = engine_scan_next(scan, &key, &value)) == STATUS_OK)
-		site_set(site_of(o), text_part(key, 1, key.len), value);
-	engine_scan_close(scan);
-	if (s == STATUS_NOT_FOUND)
-		return STATUS_OK;
-	site_unload(o);
+	s = scan_kind(o->store, o->entity, KEY_S_SETTING, load_setting, site_of(o));
+	if (s != STATUS_OK)
+		site_unload(o);
 	return s;
 }
 
