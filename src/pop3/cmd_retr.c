@@ -16,9 +16,11 @@
 
 struct flow {
 	struct stream *stream;
-	bool line_start;
-	bool in_body;	/* TOP: lines are counted */
-	uint64_t lines; /* TOP: still to be sent */
+	bool line_start; /* behind a LF, */
+	bool crlf;	 /* and a CR was in front of it */
+	bool cr;	 /* behind a CR */
+	bool in_body;	 /* TOP: lines are counted */
+	uint64_t lines;	 /* TOP: still to be sent */
 	bool limited;
 };
 
@@ -42,12 +44,26 @@ cut_lines(struct flow *f, struct text part)
 	return text_part(part, 0, at);
 }
 
+/* What the octets sent last were. */
+static void
+note_end(struct flow *f, struct text part)
+{
+	bool cr_before = part.len > 1 ? part.ptr[part.len - 2] == '\r' : f->cr;
+
+	f->line_start = part.ptr[part.len - 1] == '\n';
+	f->crlf = f->line_start && cr_before;
+	f->cr = part.ptr[part.len - 1] == '\r';
+}
+
 static void
 write_stuffed(struct flow *f, struct text part)
 {
+	bool at_start = f->line_start;
+
 	if (part.len == 0)
 		return;
-	if (f->line_start && part.ptr[0] == '.')
+	note_end(f, part);
+	if (at_start && part.ptr[0] == '.')
 		stream_write(f->stream, TEXT("."));
 	for (;;) {
 		size_t at = text_find(part, TEXT("\n."), 0);
@@ -59,7 +75,6 @@ write_stuffed(struct flow *f, struct text part)
 		part = text_part(part, at + 1, part.len);
 	}
 	stream_write(f->stream, part);
-	f->line_start = part.ptr[part.len - 1] == '\n';
 }
 
 static enum status
@@ -127,9 +142,11 @@ static enum pop3_next
 send_message(struct command *c, uint32_t number, bool limited, uint32_t lines)
 {
 	struct pop3 *p = c->p;
-	struct flow flow = {
-		.stream = &p->session.stream, .line_start = true, .lines = lines, .limited = limited
-	};
+	struct flow flow = { .stream = &p->session.stream,
+		.line_start = true,
+		.crlf = true,
+		.lines = lines,
+		.limited = limited };
 	struct store_reader reader;
 	struct store_row row;
 	struct failure f = { 0 };
@@ -147,7 +164,8 @@ send_message(struct command *c, uint32_t number, bool limited, uint32_t lines)
 		    "pop3.transfer_cut", FIELD_U64("session", p->session.id), FIELD_STATUS(st));
 		return POP3_END; /* in the middle of a message nothing can be said */
 	}
-	stream_write(flow.stream, flow.line_start ? TEXT(".\r\n") : TEXT("\r\n.\r\n"));
+	/* A client looks for CRLF "." CRLF, whatever line ends a message has. */
+	stream_write(flow.stream, flow.crlf ? TEXT(".\r\n") : TEXT("\r\n.\r\n"));
 	return POP3_GO_ON;
 }
 

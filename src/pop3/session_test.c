@@ -318,6 +318,53 @@ long_lines(void **state)
 	talk_end(&t);
 }
 
+/* "RETR 7" of the newest message, in b. */
+static const char *
+retr_last(struct talk *t, struct buffer *b)
+{
+	struct text rest = text_of(talk_say(t, "STAT\r\n")), word;
+
+	(void)text_split(&rest, ' ', &word);
+	(void)text_split(&rest, ' ', &word);
+	buffer_clear(b);
+	buffer_addf(b, "RETR %.*s\r\n", TEXT_ARG(word));
+	return buffer_string(b);
+}
+
+/* Whatever a message ends with, the client finds CRLF "." CRLF behind it
+ * (RFC 1939 3), and nowhere before. */
+static void
+the_end_is_a_line_of_its_own(void **state)
+{
+	static const struct {
+		const char *body, *end;
+	} rows[] = {
+		{ "x\r\n", "\r\nx\r\n.\r\n" },
+		{ "x\n", "\r\nx\n\r\n.\r\n" },
+		{ "\n", "\r\n\n\r\n.\r\n" },
+		{ "x\r", "\r\nx\r\r\n.\r\n" },
+		{ "x", "\r\nx\r\n.\r\n" },
+		{ "x\n.", "\r\nx\n..\r\n.\r\n" },
+		{ "x\ny\n", "\r\nx\ny\n\r\n.\r\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buffer mail = BUFFER_INIT;
+		struct talk t;
+		struct text got;
+
+		buffer_addf(&mail, "Subject: x\r\n\r\n%s", rows[i].body);
+		house_deliver(&house, buffer_text(&mail));
+		sign_in(&t);
+		got = text_of(talk_say(&t, retr_last(&t, &mail)));
+		if (!text_ends(got, text_of(rows[i].end)))
+			fail_msg("row %zu ends\n%.*s", i, TEXT_ARG(got));
+		assert_int_equal(text_find(got, TEXT("\r\n.\r\n"), 0), got.len - 5);
+		talk_end(&t);
+		buffer_done(&mail);
+	}
+}
+
 int
 main(void)
 {
@@ -331,6 +378,7 @@ main(void)
 		cmocka_unit_test(the_maildrop_is_taken_again),
 		cmocka_unit_test(a_quit_too_late_deletes_nothing),
 		cmocka_unit_test(long_lines),
+		cmocka_unit_test(the_end_is_a_line_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, open_house, close_house);
