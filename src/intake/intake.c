@@ -26,7 +26,7 @@
 
 CALLS_DEFINE(intake, INTAKE_CALLS, CALLS_INTAKE, ROLE_INTAKE)
 
-#define THREADS 16
+#define THREADS 64
 /* A summary larger than this is not worth its keep, and must fit a call. */
 #define SUMMARY_MAX (512u << 10)
 /* What a thread keeps for its next message. */
@@ -122,13 +122,11 @@ large_enter(size_t octets)
 
 	if (octets < LARGE)
 		return;
+	thread_blocks(); /* until it leaves: it works for long, others go on */
 	(void)pthread_mutex_lock(&large_lock);
 	place = large_came++;
-	while (place != large_went_in || !large_fits(octets)) {
-		thread_blocks();
+	while (place != large_went_in || !large_fits(octets))
 		(void)pthread_cond_wait(&large_left, &large_lock);
-		thread_goes_on();
-	}
 	large_went_in++;
 	large_inside++;
 	large_octets += octets;
@@ -146,6 +144,7 @@ large_leave(size_t octets)
 	large_octets -= octets;
 	(void)pthread_cond_broadcast(&large_left);
 	(void)pthread_mutex_unlock(&large_lock);
+	thread_goes_on();
 }
 
 /* ---- a message ---- */

@@ -12,6 +12,8 @@
  * nobody else does: the asker. What it submits from within it takes up itself
  * when it comes back, so nobody is woken for that. Invariant: somebody asks,
  * or a worker is awake that will look for work when its task ends or waits.
+ * Tasks that go on for long and wait in between now and then see to it that
+ * somebody asks at least each millisecond.
  */
 #include "runtime/pool.h"
 
@@ -27,6 +29,7 @@
 /* One task in so many is taken from the back queue although the front one has
  * some: newcomers wait longer, but never for ever. */
 #define BACK_TURN 16
+#define ASK_WITHIN CLOCK_MS
 
 enum { ASLEEP, WOKEN };
 
@@ -36,6 +39,7 @@ struct worker {
 	_Atomic uint32_t state; /* WOKEN is set with the lock, and out of idle */
 	pthread_t thread;
 	struct thread_keeper keeper;
+	unsigned waits; /* how deep its task is in what waits; its own */
 };
 
 struct pool {
@@ -53,6 +57,7 @@ struct pool {
 	unsigned awake_max;	/* 0: any number */
 	_Atomic uint32_t asker; /* nobody sleeps on it: its address stands for the asker */
 	bool asking;		/* the source */
+	int64_t asked;		/* when it answered last */
 	bool coming;		/* a thread was woken or started and is on its way */
 	bool closing;
 };
@@ -131,7 +136,9 @@ wants_another(const struct pool *p)
 		return false;
 	if (p->queued > 0)
 		return p->awake_max == 0 || awake(p) < p->awake_max;
-	return p->config.wait != NULL && !p->asking && awake(p) == 0;
+	if (p->config.wait == NULL || p->asking)
+		return false;
+	return awake(p) == 0 || thread_time() - p->asked >= ASK_WITHIN;
 }
 
 /* With the lock: whom to wake for what is queued, or to ask the source, or
@@ -177,6 +184,7 @@ ask(struct pool *p)
 	asking_for = NULL;
 	pthread_mutex_lock(&p->lock);
 	p->asking = false;
+	p->asked = thread_time();
 	p->coming = false;
 }
 
@@ -189,6 +197,8 @@ blocks(void *arg)
 	struct pool *p = w->pool;
 	_Atomic uint32_t *next;
 
+	if (w->waits++ > 0)
+		return;
 	pthread_mutex_lock(&p->lock);
 	p->blocked++;
 	next = next_worker(p);
@@ -201,6 +211,8 @@ goes_on(void *arg)
 {
 	struct worker *w = arg;
 
+	if (--w->waits > 0)
+		return;
 	pthread_mutex_lock(&w->pool->lock);
 	w->pool->blocked--;
 	pthread_mutex_unlock(&w->pool->lock);

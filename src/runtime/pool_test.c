@@ -324,6 +324,58 @@ somebody_asks_while_tasks_wait(void **state)
 	pool_free(s.pool);
 }
 
+/* A task that goes on and on and waits for a moment now and then. */
+struct toiler {
+	struct task task;
+	_Atomic bool enough;
+	sem_t began;
+};
+
+static void
+toil(struct task *t)
+{
+	struct toiler *o = (struct toiler *)(void *)t;
+
+	sem_post(&o->began);
+	while (!atomic_load(&o->enough)) {
+		thread_blocks();
+		thread_blocks(); /* what is inside may say it, too */
+		thread_goes_on();
+		thread_goes_on();
+	}
+}
+
+/* As many as there are processors, and never two of them waiting at once. */
+static void
+somebody_asks_while_tasks_toil(void **state)
+{
+	static struct toiler toilers[CPU_SETSIZE];
+	static struct gate gates[20];
+	struct source s;
+	cpu_set_t set;
+	size_t n;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	n = (size_t)CPU_COUNT(&set) + 1;
+	source_start(&s, 2 * CPU_SETSIZE);
+	for (size_t i = 0; i < n && i < ARRAY_LEN(toilers); i++) {
+		toilers[i].task.run = toil;
+		list_init(&toilers[i].task.node);
+		sem_init(&toilers[i].began, 0, 0);
+		pool_run(s.pool, &toilers[i].task);
+		while (sem_wait(&toilers[i].began) != 0)
+			;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(gates); i++) {
+		gate_init(&gates[i]);
+		source_put(&s, &gates[i].task);
+		gate_pass(&gates[i]);
+	}
+	for (size_t i = 0; i < n && i < ARRAY_LEN(toilers); i++)
+		atomic_store(&toilers[i].enough, true);
+	pool_free(s.pool);
+}
+
 /* No more run at once than there are processors, unless they wait. */
 static void
 few_are_awake(void **state)
@@ -376,6 +428,7 @@ main(void)
 		cmocka_unit_test(who_asks_serves),
 		cmocka_unit_test(others_may_submit_too),
 		cmocka_unit_test(somebody_asks_while_tasks_wait),
+		cmocka_unit_test(somebody_asks_while_tasks_toil),
 		cmocka_unit_test(few_are_awake),
 	};
 

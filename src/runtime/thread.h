@@ -32,7 +32,8 @@ void thread_wake(_Atomic uint32_t *word);
 
 /* Who answers for this thread's share of work (a pool) hears when it is about
  * to wait for a peer or another process, and when it goes on. Everything that
- * waits so in the code of sessions says it; on other threads it costs nothing. */
+ * waits so in the code of sessions says it, and so may what computes for long.
+ * Pairs may be nested; on other threads they cost nothing. */
 struct thread_keeper {
 	void (*blocks)(void *arg);
 	void (*goes_on)(void *arg);
