@@ -181,6 +181,9 @@ answers_come_as_early_as_they_can(void **state)
 	assert_int_equal(ask_at(" HEADER X-Empty \"\"", LEVEL_SUMMARY), ANSWER_YES);
 	assert_int_equal(ask_at(" HEADER SUBJECT quarterly", LEVEL_SUMMARY), ANSWER_YES);
 	assert_int_equal(ask_at(" HEADER SUBJECT yearly", LEVEL_SUMMARY), ANSWER_NO);
+	/* The envelope's value and the header's answer alike. */
+	assert_int_equal(ask_at(" HEADER Subject \" quarterly\"", LEVEL_SUMMARY), ANSWER_NO);
+	assert_int_equal(ask_at(" HEADER Subject \" quarterly\"", LEVEL_HEADER), ANSWER_NO);
 	/* Fields of the prefix, and those that the summary has no value of. */
 	assert_int_equal(ask_at(" HEADER Return-Path bounce@", LEVEL_SUMMARY), ANSWER_UNKNOWN);
 	assert_int_equal(ask_at(" HEADER Return-Path bounce@", LEVEL_HEADER), ANSWER_YES);
