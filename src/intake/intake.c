@@ -233,11 +233,103 @@ prepare(struct intake *in, struct worker *w, struct piece_of_mail *m, struct fai
 	return STATUS_OK;
 }
 
+/* ---- the ways in ---- */
+
+/* A call that brings a message, and the store's call that it becomes. */
+struct way {
+	struct piece_of_mail (*mail)(const void *request);
+	void (*fill)(const void *request, const struct piece_of_mail *m, void *out);
+	const struct call *call;
+	void (*answer)(struct call_in *in, const void *reply); /* the store's said OK */
+	call_handler waiting;				       /* for who must wait */
+	call_reply_fn posted;				       /* for who need not */
+};
+
+union store_request {
+	struct store_deliver_request deliver;
+	struct store_append_request append;
+};
+
+union store_reply {
+	struct store_deliver_reply deliver;
+	struct store_append_reply append;
+};
+
+static void
+end(const struct way *way, struct call_in *call, enum status s, const void *reply,
+    const struct failure *f)
+{
+	if (s == STATUS_OK)
+		way->answer(call, reply);
+	else
+		call_fail(call, s, f);
+}
+
+/* Waits for the store: when that is away, and with a large message, of which
+ * only a few shall be under way. */
+static void
+take_waiting(const struct way *way, struct call_in *call, const void *q, struct intake *in)
+{
+	struct piece_of_mail m = way->mail(q);
+	size_t octets = m.message.len; /* the request ends with its answer */
+	struct worker *w = worker_take();
+	union store_request request;
+	union store_reply reply;
+	struct failure f;
+	enum status s;
+
+	large_enter(octets);
+	s = prepare(in, w, &m, &f);
+	if (s == STATUS_OK) {
+		way->fill(q, &m, &request);
+		s = call_do(in->calls, way->call, &request, &w->arena, &reply, &f);
+	}
+	end(way, call, s, &reply, &f);
+	worker_rest(w);
+	large_leave(octets);
+}
+
+/* The store has answered, or is away. */
+static void
+take_posted(const struct way *way, struct call_in *call, enum status s, const void *reply,
+    const struct failure *f)
+{
+	if (s == STATUS_CLOSED)
+		call_hand_on(call, way->waiting);
+	else
+		end(way, call, s, reply, f);
+}
+
+static void
+take(const struct way *way, struct call_in *call, const void *q, struct intake *in)
+{
+	struct piece_of_mail m = way->mail(q);
+	union store_request request;
+	struct worker *w;
+	struct failure f;
+
+	if (m.message.len >= LARGE) {
+		take_waiting(way, call, q, in);
+		return;
+	}
+	w = worker_take();
+	if (prepare(in, w, &m, &f) == STATUS_OK) {
+		way->fill(q, &m, &request);
+		if (call_post(in->calls, way->call, &request, way->posted, call) != STATUS_OK)
+			call_hand_on(call, way->waiting);
+	} else {
+		call_fail(call, f.status, &f);
+	}
+	worker_rest(w);
+}
+
 /* ---- deliveries ---- */
 
 static struct piece_of_mail
-mail_of_delivery(const struct intake_deliver_request *q)
+delivery_mail(const void *request)
 {
+	const struct intake_deliver_request *q = request;
+
 	return (struct piece_of_mail){
 		.op = q->op,
 		.id = q->id,
@@ -246,10 +338,12 @@ mail_of_delivery(const struct intake_deliver_request *q)
 	};
 }
 
-static struct store_deliver_request
-store_delivery(const struct intake_deliver_request *q, const struct piece_of_mail *m)
+static void
+delivery_fill(const void *request, const struct piece_of_mail *m, void *out)
 {
-	return (struct store_deliver_request){
+	const struct intake_deliver_request *q = request;
+
+	*(struct store_deliver_request *)out = (struct store_deliver_request){
 		.op = q->op,
 		.id = q->id,
 		.sender = q->sender,
@@ -262,103 +356,62 @@ store_delivery(const struct intake_deliver_request *q, const struct piece_of_mai
 }
 
 static void
-delivered(void *arg, enum status s, const void *reply, const struct failure *f)
+delivery_answer(struct call_in *call, const void *reply)
 {
 	const struct store_deliver_reply *r = reply;
-	struct call_in *call = arg;
 
-	if (s == STATUS_OK)
-		call_reply(call, &(struct intake_deliver_reply){ .verdicts = r->verdicts });
-	else
-		call_fail(call, s, f);
+	call_reply(call, &(struct intake_deliver_reply){ .verdicts = r->verdicts });
 }
 
-static enum status
-deliver(struct intake *in, struct worker *w, const struct intake_deliver_request *q,
-    struct store_deliver_reply *reply, struct failure *f)
-{
-	struct piece_of_mail m = mail_of_delivery(q);
-	enum status s = prepare(in, w, &m, f);
+static void deliver_waiting(struct call_in *call, const void *request, void *context);
+static void deliver_posted(void *arg, enum status s, const void *reply, const struct failure *f);
 
-	if (s != STATUS_OK)
-		return s;
-	const struct store_deliver_request request = store_delivery(q, &m);
+static const struct way delivery = {
+	delivery_mail,
+	delivery_fill,
+	&store_deliver_call,
+	delivery_answer,
+	deliver_waiting,
+	deliver_posted,
+};
 
-	return store_deliver(in->calls, &request, &w->arena, reply, f);
-}
-
-/* Waits for the store: when that is away, and with a large message, of which
- * only a few shall be under way. */
 static void
 deliver_waiting(struct call_in *call, const void *request, void *context)
 {
-	const struct intake_deliver_request *q = request;
-	size_t octets = q->message.bytes.len; /* the request ends with its answer */
-	struct worker *w = worker_take();
-	struct store_deliver_reply reply;
-	struct failure f;
-	enum status s;
-
-	large_enter(octets);
-	s = deliver(context, w, q, &reply, &f);
-	delivered(call, s, &reply, &f);
-	worker_rest(w);
-	large_leave(octets);
+	take_waiting(&delivery, call, request, context);
 }
 
 static void
-deliver_begun(void *arg, enum status s, const void *reply, const struct failure *f)
+deliver_posted(void *arg, enum status s, const void *reply, const struct failure *f)
 {
-	if (s == STATUS_CLOSED)
-		call_hand_on(arg, deliver_waiting);
-	else
-		delivered(arg, s, reply, f);
-}
-
-static enum status
-begin_delivery(struct intake *in, struct call_in *call, const struct intake_deliver_request *q,
-    const struct piece_of_mail *m)
-{
-	const struct store_deliver_request request = store_delivery(q, m);
-
-	return call_post(in->calls, &store_deliver_call, &request, deliver_begun, call);
+	take_posted(&delivery, arg, s, reply, f);
 }
 
 static void
 handle_deliver(struct call_in *call, const void *request, void *context)
 {
-	const struct intake_deliver_request *q = request;
-	struct piece_of_mail m = mail_of_delivery(q);
-	struct worker *w;
-	struct failure f;
-
-	if (m.message.len >= LARGE) {
-		deliver_waiting(call, request, context);
-		return;
-	}
-	w = worker_take();
-	if (prepare(context, w, &m, &f) != STATUS_OK)
-		call_fail(call, f.status, &f);
-	else if (begin_delivery(context, call, q, &m) != STATUS_OK)
-		call_hand_on(call, deliver_waiting);
-	worker_rest(w);
+	take(&delivery, call, request, context);
 }
 
 /* ---- what clients file ---- */
 
 static struct piece_of_mail
-mail_of_append(const struct intake_append_request *q)
+filing_mail(const void *request)
 {
+	const struct intake_append_request *q = request;
+
 	return (struct piece_of_mail){
 		.op = q->op,
 		.message = q->message.bytes,
 	};
 }
 
-static struct store_append_request
-store_filing(const struct intake_append_request *q, const struct piece_of_mail *m)
+static void
+filing_fill(const void *request, const struct piece_of_mail *m, void *out)
 {
-	return (struct store_append_request){
+	const struct intake_append_request *q = request;
+
+	*(struct store_append_request *)out = (struct store_append_request){
 		.token = q->token,
 		.op = q->op,
 		.mailbox = q->mailbox,
@@ -372,15 +425,10 @@ store_filing(const struct intake_append_request *q, const struct piece_of_mail *
 }
 
 static void
-appended(void *arg, enum status s, const void *reply, const struct failure *f)
+filing_answer(struct call_in *call, const void *reply)
 {
 	const struct store_append_reply *r = reply;
-	struct call_in *call = arg;
 
-	if (s != STATUS_OK) {
-		call_fail(call, s, f);
-		return;
-	}
 	call_reply(call, &(struct intake_append_reply){
 			     .uidvalidity = r->uidvalidity,
 			     .uid = r->uid,
@@ -388,73 +436,34 @@ appended(void *arg, enum status s, const void *reply, const struct failure *f)
 			 });
 }
 
-static enum status
-append(struct intake *in, struct worker *w, const struct intake_append_request *q,
-    struct store_append_reply *reply, struct failure *f)
-{
-	struct piece_of_mail m = mail_of_append(q);
-	enum status s = prepare(in, w, &m, f);
+static void append_waiting(struct call_in *call, const void *request, void *context);
+static void append_posted(void *arg, enum status s, const void *reply, const struct failure *f);
 
-	if (s != STATUS_OK)
-		return s;
-	const struct store_append_request request = store_filing(q, &m);
-
-	return store_append(in->calls, &request, &w->arena, reply, f);
-}
+static const struct way filing = {
+	filing_mail,
+	filing_fill,
+	&store_append_call,
+	filing_answer,
+	append_waiting,
+	append_posted,
+};
 
 static void
 append_waiting(struct call_in *call, const void *request, void *context)
 {
-	const struct intake_append_request *q = request;
-	size_t octets = q->message.bytes.len; /* the request ends with its answer */
-	struct worker *w = worker_take();
-	struct store_append_reply reply;
-	struct failure f;
-	enum status s;
-
-	large_enter(octets);
-	s = append(context, w, q, &reply, &f);
-	appended(call, s, &reply, &f);
-	worker_rest(w);
-	large_leave(octets);
+	take_waiting(&filing, call, request, context);
 }
 
 static void
-append_begun(void *arg, enum status s, const void *reply, const struct failure *f)
+append_posted(void *arg, enum status s, const void *reply, const struct failure *f)
 {
-	if (s == STATUS_CLOSED)
-		call_hand_on(arg, append_waiting);
-	else
-		appended(arg, s, reply, f);
-}
-
-static enum status
-begin_append(struct intake *in, struct call_in *call, const struct intake_append_request *q,
-    const struct piece_of_mail *m)
-{
-	const struct store_append_request request = store_filing(q, m);
-
-	return call_post(in->calls, &store_append_call, &request, append_begun, call);
+	take_posted(&filing, arg, s, reply, f);
 }
 
 static void
 handle_append(struct call_in *call, const void *request, void *context)
 {
-	const struct intake_append_request *q = request;
-	struct piece_of_mail m = mail_of_append(q);
-	struct worker *w;
-	struct failure f;
-
-	if (m.message.len >= LARGE) {
-		append_waiting(call, request, context);
-		return;
-	}
-	w = worker_take();
-	if (prepare(context, w, &m, &f) != STATUS_OK)
-		call_fail(call, f.status, &f);
-	else if (begin_append(context, call, q, &m) != STATUS_OK)
-		call_hand_on(call, append_waiting);
-	worker_rest(w);
+	take(&filing, call, request, context);
 }
 
 static const struct call_row rows[] = {
