@@ -229,13 +229,6 @@ class Mailstead:
             raise AssertionError(f"mailstead {' '.join(arguments)}: {done.returncode}\n{done.stderr}")
         return done.stdout
 
-    def set(self, name, value, role):
-        """Changes a live setting, and waits until that role has taken it."""
-        pattern = rf"role={role} event=setting\.changed name={re.escape(name)} "
-        before = len(re.findall(pattern, self.log()))
-        self.run("set", name, value)
-        self.await_log(pattern, before + 1)
-
     def connect(self, name, host=None):
         """A plain connection to a port by its name."""
         return socket.create_connection((host or self.host, self.port(name)), timeout=60)

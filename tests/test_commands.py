@@ -8,6 +8,8 @@ import imaplib
 import json
 import os
 import re
+import select
+import signal
 import smtplib
 import subprocess
 import tempfile
@@ -301,7 +303,7 @@ def test_aliases_and_catch_all(house):
 def test_settings(house):
     assert "smtp.message_size_max" in house.run("get")
     assert {s["name"] for s in json.loads(house.run("get", "--json"))} >= {"store.quota", "imap.idle_timeout"}
-    house.set("smtp.message_size_max", "100 KiB", "mx")
+    house.run("set", "smtp.message_size_max", "100 KiB")
     with smtplib.SMTP(house.host, house.port("smtp")) as s:
         s.ehlo()
         assert s.esmtp_features["size"] == "102400"
@@ -311,6 +313,24 @@ def test_settings(house):
     assert call(house, "set", "no.such.setting", "1").returncode == 1
     house.run("set", "smtp.message_size_max", "")
     assert "50 MiB" in house.run("get", "smtp.message_size_max")
+
+
+def test_set_returns_when_it_is_in_force(house):
+    """In all roles: while one of them is held, so is the command."""
+    told = r"role={} event=setting\.changed name=pop3\.idle_timeout value=\"17 min"
+    access = house.role_pids("access")[0]
+    os.kill(access, signal.SIGSTOP)
+    try:
+        command = subprocess.Popen([binary(), "set", "pop3.idle_timeout", "17 min", "--dir", house.dir],
+                                   stdout=subprocess.PIPE, text=True)
+        house.await_log(told.format("mx"))
+        assert not select.select([command.stdout], [], [], 0.5)[0], "it answered before access knew"
+        assert not re.search(told.format("access"), house.log())
+    finally:
+        os.kill(access, signal.SIGCONT)
+    assert command.communicate(timeout=60)[0].startswith("pop3.idle_timeout = 17 min") and command.returncode == 0
+    assert re.search(told.format("access"), house.log())
+    house.run("set", "pop3.idle_timeout", "")
 
 
 def test_metrics_and_doctor(house):

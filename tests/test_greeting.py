@@ -92,7 +92,7 @@ def say(stream, line):
 
 def test_who_talks_first_is_refused(site):
     """At once, long before the pause is over."""
-    site.set("smtp.greet_delay", "60 s", "mx")
+    site.run("set", "smtp.greet_delay", "60 s")
     with connect(site, CLIENTS[0]) as early:
         assert say(early, b"EHLO early.test").startswith(b"554 5.5.1 ")
         assert early.readline() == b""
@@ -103,7 +103,7 @@ def test_who_talks_first_is_refused(site):
 
 
 def test_who_waits_is_greeted_and_remembered(site):
-    site.set("smtp.greet_delay", "1 s", "mx")
+    site.run("set", "smtp.greet_delay", "1 s")
     with connect(site, CLIENTS[1]) as patient:
         assert patient.readline().startswith(b"220 ")
         assert say(patient, b"HELO patient.test").startswith(b"250")
@@ -112,7 +112,7 @@ def test_who_waits_is_greeted_and_remembered(site):
         assert say(patient, b"DATA").startswith(b"354")
         assert say(patient, b"Subject: patient\r\n\r\nx\r\n.").startswith(b"250")
     # Its next connection gets the greeting at once: this pause is longer than the socket would wait.
-    site.set("smtp.greet_delay", "60 s", "mx")
+    site.run("set", "smtp.greet_delay", "60 s")
     with connect(site, CLIENTS[1]) as known:
         assert known.readline().startswith(b"220 ")
     # Others do not profit from it.
@@ -122,10 +122,10 @@ def test_who_waits_is_greeted_and_remembered(site):
 
 def test_a_network_of_ipv6_is_remembered_as_one(site):
     """RFC 4291 2.5.1: the last 64 bits are for an interface to choose."""
-    site.set("smtp.greet_delay", "1 s", "mx")
+    site.run("set", "smtp.greet_delay", "1 s")
     with connect(site, CLIENTS6[0], SERVER6) as patient:
         assert patient.readline().startswith(b"220 ")
-    site.set("smtp.greet_delay", "60 s", "mx")
+    site.run("set", "smtp.greet_delay", "60 s")
     with connect(site, CLIENTS6[1], SERVER6) as neighbour:
         assert neighbour.readline().startswith(b"220 ")
     with connect(site, CLIENTS6[2], SERVER6) as other:
@@ -133,14 +133,14 @@ def test_a_network_of_ipv6_is_remembered_as_one(site):
 
 
 def test_no_pause_if_it_is_off(site):
-    site.set("smtp.greet_delay", "0", "mx")
+    site.run("set", "smtp.greet_delay", "0")
     with connect(site, CLIENTS[3]) as unknown:
         assert unknown.readline().startswith(b"220 ")
 
 
 def test_a_client_that_leaves_meanwhile_is_forgotten(site):
     """It neither counts as one that waited, nor stays."""
-    site.set("smtp.greet_delay", "60 s", "mx")
+    site.run("set", "smtp.greet_delay", "60 s")
     connect(site, CLIENTS[4]).close()
     with connect(site, CLIENTS[4]) as again:
         assert say(again, b"EHLO again.test").startswith(b"554 ")

@@ -223,7 +223,7 @@ def test_recipients(house, recipient, answer):
 
 def test_an_accepted_recipient_is_forgotten_when_it_goes(house):
     """mx remembers it, here for a minute, but hears of changes at once."""
-    house.set("smtp.recipient_remember", "1 min", "mx")
+    house.run("set", "smtp.recipient_remember", "1 min")
     try:
         house.run("account", "add", "leaver@demo.test", "--password-stdin", stdin="secret")
         with Wire(house) as w:
@@ -235,7 +235,7 @@ def test_an_accepted_recipient_is_forgotten_when_it_goes(house):
             while w.enhanced(b"RCPT TO:<leaver@demo.test>\r\n") != "550 5.1.1":
                 assert time.monotonic() < deadline
     finally:
-        house.set("smtp.recipient_remember", "", "mx")
+        house.run("set", "smtp.recipient_remember", "")
 
 
 def test_postmaster_without_a_domain(house):

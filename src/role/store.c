@@ -28,8 +28,10 @@ struct store_role {
 struct news {
 	struct task task;
 	struct store_role *role;
-	char *name, *value; /* a setting, or */
-	uint64_t account;   /* an account */
+	char *name, *value;	  /* a setting, or */
+	uint64_t account;	  /* an account, or */
+	void (*done)(void *what); /* who waits until the others have been told */
+	void *what;
 };
 
 static void
@@ -66,7 +68,9 @@ tell(struct task *t)
 	struct auth_forget_reply reply;
 	enum status s;
 
-	if (n->name != NULL) {
+	if (n->done != NULL) {
+		n->done(n->what);
+	} else if (n->name != NULL) {
 		tell_setting(n->role, n);
 	} else {
 		s = auth_forget(n->role->calls, &q, &a, &reply, NULL);
@@ -107,6 +111,16 @@ account_changed(void *arg, uint64_t account)
 	hand_over(arg, n);
 }
 
+static void
+when_told(void *arg, void (*done)(void *what), void *what)
+{
+	struct news *n = MEM_NEW(struct news);
+
+	n->done = done;
+	n->what = what;
+	hand_over(arg, n);
+}
+
 static enum status
 store_prepare(const struct role_start *start, void **context, struct failure *f)
 {
@@ -142,6 +156,7 @@ store_role_serve(void *context, struct call_server_config *config, struct failur
 		.token_key = r->start->secret[SECRET_TOKEN],
 		.setting_changed = setting_changed,
 		.account_changed = account_changed,
+		.when_told = when_told,
 		.arg = r,
 	};
 	enum status s;

@@ -275,13 +275,29 @@ set_apply(struct txn *t, struct op *op)
 	return STATUS_OK;
 }
 
+struct set_work {
+	struct op op;
+	const struct store_config *config;
+};
+
+static void
+set_told(void *what)
+{
+	serve_done(what);
+}
+
+/* The operator hears of it when it is in force in all roles. */
 static void
 set_finish(struct op *op, enum status s)
 {
-	if (s == STATUS_OK)
-		serve_done(op);
-	else
+	const struct store_config *c = ((struct set_work *)op)->config;
+
+	if (s != STATUS_OK)
 		call_fail(op->in, s, &op->failure);
+	else if (c->when_told != NULL)
+		c->when_told(c->arg, set_told, op);
+	else
+		serve_done(op);
 }
 
 void
@@ -289,7 +305,8 @@ serve_store_setting_set(struct call_in *in, const void *request, void *context)
 {
 	const struct store_setting_set_request *r = request;
 	struct store *s = context;
-	struct op *op = ARENA_NEW(call_arena(in), struct op);
+	struct set_work *w = ARENA_NEW(call_arena(in), struct set_work);
+	struct op *op = &w->op;
 	enum setting which;
 	int64_t value;
 	enum status how = setting_find(r->name, &which);
@@ -311,5 +328,6 @@ serve_store_setting_set(struct call_in *in, const void *request, void *context)
 	op->arena = call_arena(in);
 	op->apply = set_apply;
 	op->finish = set_finish;
+	w->config = &s->config;
 	owner_submit(&s->site.owner, op);
 }

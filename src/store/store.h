@@ -21,6 +21,9 @@ struct store_config {
 	/* An account's password, suspension or existence changed: auth forgets
 	 * it. As above. */
 	void (*account_changed)(void *arg, uint64_t account);
+	/* Runs done(what) when all that was changed before has been told. As
+	 * above; NULL: done at once. */
+	void (*when_told)(void *arg, void (*done)(void *what), void *what);
 	void *arg;
 	bool untended; /* tests: no background thread, they call store_tend */
 };
