@@ -109,14 +109,16 @@ static unsigned large_inside;
 static size_t large_octets;
 
 static bool
-large_fits(size_t octets)
+large_fits(const struct intake *in, size_t octets)
 {
-	return large_inside == 0 || (large_inside < LARGE_AT_ONCE && octets < LARGE_OCTETS &&
-					large_octets <= LARGE_OCTETS - octets);
+	size_t most = in->large_octets == 0 ? LARGE_OCTETS : in->large_octets;
+
+	return large_inside == 0 ||
+	       (large_inside < LARGE_AT_ONCE && octets < most && large_octets <= most - octets);
 }
 
 static void
-large_enter(size_t octets)
+large_enter(const struct intake *in, size_t octets)
 {
 	uint64_t place;
 
@@ -125,7 +127,7 @@ large_enter(size_t octets)
 	thread_blocks(); /* until it leaves: it works for long, others go on */
 	(void)pthread_mutex_lock(&large_lock);
 	place = large_came++;
-	while (place != large_went_in || !large_fits(octets))
+	while (place != large_went_in || !large_fits(in, octets))
 		(void)pthread_cond_wait(&large_left, &large_lock);
 	large_went_in++;
 	large_inside++;
@@ -278,7 +280,7 @@ take_waiting(const struct way *way, struct call_in *call, const void *q, struct 
 	struct failure f;
 	enum status s;
 
-	large_enter(octets);
+	large_enter(in, octets);
 	s = prepare(in, w, &m, &f);
 	if (s == STATUS_OK) {
 		way->fill(q, &m, &request);

@@ -17,6 +17,8 @@ struct intake {
 	/* For tests: NULL is mime_parse. */
 	void (*parse)(struct text message, const struct mime_limits *limits, struct arena *a,
 	    struct mime_summary *out);
+	/* For tests: octets of large messages that are worked on at once; 0: 256 MiB. */
+	size_t large_octets;
 };
 
 /* Fills in rows, context and, where it is 0, the number of threads. */

@@ -6,7 +6,9 @@
 #include "base/testing.h"
 
 #include <fts.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -276,6 +278,86 @@ large_messages(void **state)
 	buffer_done(&m);
 }
 
+/* ---- several large messages at once ---- */
+
+#define CROWD 4
+#define EACH 10
+
+static _Atomic unsigned inside, inside_most;
+
+static void
+counting_parse(struct text message, const struct mime_limits *limits, struct arena *a,
+    struct mime_summary *out)
+{
+	unsigned now = atomic_fetch_add(&inside, 1) + 1, most = atomic_load(&inside_most);
+
+	while (now > most && !atomic_compare_exchange_weak(&inside_most, &most, now))
+		;
+	mime_parse(message, limits, a, out);
+	atomic_fetch_sub(&inside, 1);
+}
+
+struct sender {
+	struct rig *r;
+	struct text message;
+	uint64_t op;
+	pthread_t thread;
+};
+
+static void *
+send_some(void *arg)
+{
+	struct sender *s = arg;
+
+	for (unsigned i = 0; i < EACH; i++) {
+		struct intake_deliver_request q = { .op = s->op + i,
+			.recipients = { &(struct text){ "a@b.c", 5 }, 1 },
+			.message = PAYLOAD_OF(s->message) };
+		struct intake_deliver_reply reply;
+		struct arena a = ARENA_INIT;
+
+		CHECK(intake_deliver(s->r->client, &q, &a, &reply, NULL) == STATUS_OK);
+		arena_done(&a);
+	}
+	return NULL;
+}
+
+/* The most that were parsed at the same time. */
+static unsigned
+crowd(struct rig *r, struct text message)
+{
+	struct sender senders[CROWD];
+
+	inside_most = 0;
+	for (unsigned i = 0; i < CROWD; i++) {
+		senders[i] = (struct sender){ r, message, 1000 + i * EACH, 0 };
+		assert_int_equal(
+		    pthread_create(&senders[i].thread, NULL, send_some, &senders[i]), 0);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		assert_int_equal(pthread_join(senders[i].thread, NULL), 0);
+	return inside_most;
+}
+
+static void
+large_messages_take_turns(void **state)
+{
+	struct rig *r = *state;
+	struct buffer m = BUFFER_INIT;
+
+	buffer_add_string(&m, "Subject: large\r\n\r\n");
+	while (m.len < 3u << 19)
+		buffer_add_string(&m, "a line of the body, many times over\r\n");
+	r->in.parse = counting_parse;
+	r->in.large_octets = 2u << 20; /* room for one and a half */
+	assert_int_equal(crowd(r, buffer_text(&m)), 1);
+	r->in.large_octets = 1u << 20; /* for none, and yet each has its turn */
+	assert_int_equal(crowd(r, buffer_text(&m)), 1);
+	r->in.large_octets = 0;
+	r->in.parse = NULL;
+	buffer_done(&m);
+}
+
 static void
 append_carries_the_token(void **state)
 {
@@ -477,6 +559,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(messages_without_anything),
 		cmocka_unit_test(what_the_store_says_is_passed_on),
 		cmocka_unit_test(large_messages),
+		cmocka_unit_test(large_messages_take_turns),
 		cmocka_unit_test(append_carries_the_token),
 		cmocka_unit_test(a_summary_has_a_limit),
 		cmocka_unit_test(what_ended_two_lives_is_kept_unread),
