@@ -350,6 +350,8 @@ submit_finish(struct op *op, enum status how)
 	if (ours) {
 		atomic_store(&r->committed, true);
 		record_start(r);
+	} else if (how == STATUS_AMBIGUOUS) {
+		atomic_store(&r->doubtful, true); /* queue_retry finds out */
 	} else if (back) {
 		r->task.run = take_back;
 		pool_run(r->store->pool, &r->task);

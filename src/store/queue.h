@@ -51,8 +51,9 @@ struct record {
 	pthread_mutex_t lock;
 	uint32_t next, at_work, undone;
 	_Atomic bool committed;
-	bool active; /* being applied */
-	bool queued; /* the task is queued or running */
+	_Atomic bool doubtful; /* nobody knows whether it was committed */
+	bool active;	       /* being applied */
+	bool queued;	       /* the task is queued or running */
 	struct task task;
 	struct store *store;
 };
@@ -75,14 +76,15 @@ enum status record_unpack(struct text value, struct record *out) MUST_CHECK;
 enum status queue_init(struct store *s) MUST_CHECK;
 void queue_start(struct store *s);
 void queue_done(struct store *s);
-/* Takes up records whose application failed. */
+/* Takes up records whose application failed, and those nobody knows of whether
+ * they were committed. */
 void queue_retry(struct store *s);
 /* Whether the record is not done yet. */
 bool queue_has(struct store *s, uint64_t record);
 bool queue_has_blob(struct store *s, struct blob_id blob);
 size_t queue_count(struct store *s);
 
-/* Applies a record if nobody is at it. */
+/* Applies a record, or finds out whether it is there, if nobody is at it. */
 void record_start(struct record *r);
 /* Gives the holders of shared content back, waiting for it: the record's own and
  * those of accounts that are not there, or of all; then forgets the record. */

@@ -3,6 +3,7 @@
  * way; small content is copied and large content shared. */
 #include <stdio.h>
 
+#include "store/engine/engine_breaking.h"
 #include "store/store_test_helper.h"
 
 #define PEOPLE 20
@@ -197,6 +198,54 @@ the_full_are_refused_and_the_removed_left_out(void **state)
 	world_check(s->w, 0);
 }
 
+/* The sender is told that nobody knows, and asks again: before the store found
+ * out what became of the record, or afterwards. */
+static void
+in_doubt(enum doubt doubt, bool sized, bool found_out)
+{
+	struct engine *inner = engine_memory_new(), *e = breaking_new(inner);
+	struct world *w = world_new(e);
+	const char *to = "p0@example.com p1@example.com";
+	uint64_t account[2];
+	struct parcel p;
+
+	world_domain(w, "example.com");
+	account[0] = world_account(w, "p0@example.com");
+	account[1] = world_account(w, "p1@example.com");
+	p = sized ? large(w) : world_message(w, "d", "doubt", "");
+	assert_ok(world_deliver_op(w, to, &p, 9 + 16)); /* the shard is in memory */
+	store_settle(w->store);
+	breaking_of(e)->doubted = ENTITY_QUEUE;
+	atomic_store(&breaking_of(e)->doubt, doubt);
+	assert_int_equal(world_deliver_op(w, to, &p, 9), STATUS_AMBIGUOUS);
+	store_tend(w->store); /* it still cannot know */
+	store_settle(w->store);
+	atomic_store(&breaking_of(e)->doubt, NO_DOUBT);
+	for (int i = 0; i < (found_out ? 2 : 1); i++) {
+		assert_ok(i == 0 && found_out ? STATUS_OK : world_deliver_op(w, to, &p, 9));
+		store_tend(w->store);
+		store_settle(w->store);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct store_open_reply open =
+		    world_open_mailbox(w, world_token(w, account[i]), "INBOX");
+
+		assert_int_equal(runs_total(&open.uids), 2);
+		world_check(w, account[i]);
+	}
+	world_check(w, 0);
+	assert_int_equal(blobs(w), sized ? 2 : 4);
+	world_free(w);
+	engine_free(inner);
+}
+
+static void
+what_may_be_there_is_found_out(void **state)
+{
+	for (int i = 0; i < 8; i++)
+		in_doubt(i & 1 ? DOUBT_MADE : DOUBT_LOST, (i & 2) != 0, (i & 4) != 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -208,6 +257,7 @@ main(void)
 		CASE(goes_on_after_a_crash),
 		CASE(failures_are_tried_again),
 		CASE(the_full_are_refused_and_the_removed_left_out),
+		cmocka_unit_test(what_may_be_there_is_found_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

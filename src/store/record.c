@@ -228,6 +228,37 @@ advance(struct task *task)
 		record_remove(r);
 }
 
+/* Whether the record is there, once the engine can tell. If it is, a call that
+ * is made again is answered from what the shard remembers, so it must be
+ * applied; if not, that call brings a record of its own. */
+static void
+find_out(struct task *task)
+{
+	struct record *r = LIST_OWNER(task, struct record, task);
+	struct store *store = r->store;
+	struct entity shard = store->queue.shard[r->shard].owner.entity;
+	struct key key = key_u64(KEY_Q_RECORD, r->id);
+	struct arena a = ARENA_INIT;
+	struct text value;
+	uint64_t version;
+	enum status s = engine_version(store->engine, shard, &version);
+
+	if (s == STATUS_OK)
+		s = engine_get(store->engine, shard, key_text(&key), &a, &value);
+	arena_done(&a);
+	if (s == STATUS_OK) {
+		atomic_store(&r->committed, true);
+		atomic_store(&r->doubtful, false);
+		r->task.run = advance;
+		advance(&r->task);
+	} else if (s == STATUS_NOT_FOUND) {
+		record_give_back(r, true);
+		core_busy(store, -1);
+	} else {
+		stand_still(r);
+	}
+}
+
 void
 record_start(struct record *r)
 {
@@ -238,7 +269,7 @@ record_start(struct record *r)
 	if (start) {
 		r->active = r->queued = true;
 		r->next = 0;
-		r->task.run = advance;
+		r->task.run = atomic_load(&r->doubtful) ? find_out : advance;
 	}
 	pthread_mutex_unlock(&r->lock);
 	if (start) {
@@ -256,7 +287,7 @@ queue_retry(struct store *s)
 	/* Under the lock of the list no record can end. */
 	pthread_mutex_lock(&s->queue.lock);
 	while (map_each(&s->queue.records, &at, NULL, NULL, &p))
-		if (((struct record *)p)->committed)
+		if (((struct record *)p)->committed || ((struct record *)p)->doubtful)
 			record_start(p);
 	pthread_mutex_unlock(&s->queue.lock);
 }

@@ -2,8 +2,9 @@
 /*
  * An engine in front of another that lets so many commits through and then
  * breaks: every further one ends in IO, or the process is killed. What the
- * engine behind holds then is what a crash at that step leaves. For *_test.c
- * files only.
+ * engine behind holds then is what a crash at that step leaves. Or it is in
+ * doubt about the entities of one kind: their commits are made or lost, which
+ * nobody is told, and their versions cannot be read. For *_test.c files only.
  */
 #ifndef STORE_ENGINE_BREAKING_H
 #define STORE_ENGINE_BREAKING_H
@@ -21,12 +22,44 @@ struct breaking {
 	struct engine *inner;
 	_Atomic unsigned left; /* commits, until it breaks */
 	bool kills;
+	_Atomic int doubt; /* enum doubt */
+	enum entity_kind doubted;
+	void (*done)(struct engine_batch *b, enum status s); /* of the batch in doubt */
 };
+
+enum doubt { NO_DOUBT, DOUBT_MADE, DOUBT_LOST };
 
 UNUSED static struct breaking *
 breaking_of(struct engine *e)
 {
 	return (struct breaking *)(void *)e;
+}
+
+static struct breaking *breaking_in_doubt; /* there is one at a time */
+
+static void
+breaking_doubt(struct engine_batch *b, enum status s)
+{
+	b->done = breaking_in_doubt->done;
+	b->done(b, s == STATUS_OK ? STATUS_AMBIGUOUS : s);
+}
+
+/* One batch at a time. */
+static bool
+breaking_doubts(struct breaking *x, struct engine_batch *b)
+{
+	int doubt = atomic_load(&x->doubt);
+
+	if (doubt == NO_DOUBT || b->entity.kind != x->doubted)
+		return false;
+	breaking_in_doubt = x;
+	x->done = b->done;
+	b->done = breaking_doubt;
+	if (doubt == DOUBT_MADE)
+		x->inner->ops->commit(x->inner, b);
+	else
+		breaking_doubt(b, STATUS_OK);
+	return true;
 }
 
 static void
@@ -35,6 +68,8 @@ breaking_commit(struct engine *e, struct engine_batch *b)
 	struct breaking *x = breaking_of(e);
 	unsigned left = atomic_load(&x->left);
 
+	if (breaking_doubts(x, b))
+		return;
 	while (left > 0 && left != NEVER_BREAKS &&
 	       !atomic_compare_exchange_weak(&x->left, &left, left - 1))
 		;
@@ -49,7 +84,11 @@ breaking_commit(struct engine *e, struct engine_batch *b)
 static enum status
 breaking_version(struct engine *e, struct entity entity, uint64_t *version)
 {
-	return engine_version(breaking_of(e)->inner, entity, version);
+	struct breaking *x = breaking_of(e);
+
+	if (atomic_load(&x->doubt) != NO_DOUBT && entity.kind == x->doubted)
+		return STATUS_IO;
+	return engine_version(x->inner, entity, version);
 }
 
 static enum status
