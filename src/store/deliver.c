@@ -72,7 +72,7 @@ deliver_into(struct account_txn *t, struct op *op, const struct delivery *d)
 
 struct reached {
 	uint64_t account;
-	bool suspended, full;
+	bool suspended, full, has_it;
 };
 
 struct delivering {
@@ -192,34 +192,39 @@ resolve_all(struct delivering *d)
 	}
 }
 
-/* Whether the account has no room, as far as is known now. */
-static bool
-is_full(struct delivering *d, struct account *a)
+/* Whether the account has no room, as far as is known now; and whether it got
+ * this very message by an earlier try of the call. */
+static void
+look_at_room(struct delivering *d, struct account *a, struct reached *out)
 {
-	uint64_t quota;
-	bool full = false;
+	uint64_t quota, size = d->r->size;
 
 	pthread_mutex_lock(&a->owner.lock);
 	if (a->owner.loaded && !a->missing) {
 		quota = account_quota(&a->facts);
-		full = quota > 0 && (d->r->size > quota || a->head.octets > quota - d->r->size);
+		out->full = quota > 0 && (size > quota || a->head.octets > quota - size);
+		out->has_it = remembered_has(&a->remembered, d->r->op);
 	}
 	pthread_mutex_unlock(&a->owner.lock);
-	return full;
 }
 
+/* If one alone got it at an earlier try, the others had no room then. */
 static enum status
 check_room(struct delivering *d)
 {
 	enum status s = STATUS_OK;
+	bool had = false;
 
 	for (uint32_t i = 0; i < d->count && s == STATUS_OK; i++) {
 		struct account *a = account_get(d->store, d->at[i].account);
 
 		s = owner_wait_loaded(&a->owner);
-		d->at[i].full = s == STATUS_OK && is_full(d, a);
+		look_at_room(d, a, &d->at[i]);
+		had |= d->at[i].has_it;
 		account_put(a);
 	}
+	for (uint32_t i = 0; had && i < d->count; i++)
+		d->at[i].full = !d->at[i].has_it;
 	return s;
 }
 
@@ -318,32 +323,48 @@ check_request(struct delivering *d)
 	return message_pieces(&d->a.op, r->content.bytes, &d->piece, &d->pieces);
 }
 
+/* Who gets it. *again: the queue has it from an earlier try of the call, which
+ * alone decides, whatever room there is now. */
+static enum status
+find_accounts(struct delivering *d, bool *again)
+{
+	enum status s = STATUS_OK;
+
+	resolve_all(d);
+	reach_all(d);
+	*again = false;
+	if (d->count > 1 || d->r->recipients.count > 1)
+		s = queue_remembers(d->store, d->r->op, again);
+	if (s != STATUS_OK || *again || d->count <= 1)
+		return s;
+	s = check_room(d);
+	refuse_full(d);
+	reach_all(d);
+	return s;
+}
+
 void
 serve_store_deliver(struct call_in *in, const void *request, void *context)
 {
 	struct delivering *d = ARENA_NEW(call_arena(in), struct delivering);
 	enum status s;
+	bool again = false;
 
 	d->store = context;
 	d->r = request;
 	d->a.op.arena = call_arena(in);
 	s = check_request(d);
-	if (s == STATUS_OK) {
-		resolve_all(d);
-		reach_all(d);
-		if (d->count > 1) {
-			s = check_room(d);
-			refuse_full(d);
-			reach_all(d);
-		}
-	}
+	if (s == STATUS_OK)
+		s = find_accounts(d, &again);
 	map_done(&d->known);
 	if (s != STATUS_OK) {
 		call_fail(in, s, &d->a.op.failure);
 		return;
 	}
 	metric_add(METRIC_STORE_BYTES_IN, (int64_t)d->r->size);
-	if (d->count == 0)
+	if (again)
+		deliver_many(d, in);
+	else if (d->count == 0)
 		answer(in, d);
 	else if (d->count == 1)
 		deliver_one(d, in);

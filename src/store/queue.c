@@ -418,6 +418,20 @@ queue_submit(struct store *s, struct op *op, const struct record *r, const struc
 	submit_finish(op, how == STATUS_FULL ? STATUS_FULL : STATUS_UNAVAILABLE);
 }
 
+enum status
+queue_remembers(struct store *s, uint64_t op, bool *out)
+{
+	struct queue_shard *shard = &s->queue.shard[op % QUEUE_SHARDS];
+	enum status how = op == 0 ? STATUS_OK : owner_wait_loaded(&shard->owner);
+
+	if (how != STATUS_OK)
+		return how;
+	pthread_mutex_lock(&shard->owner.lock);
+	*out = remembered_has(&shard->remembered, op);
+	pthread_mutex_unlock(&shard->owner.lock);
+	return STATUS_OK;
+}
+
 void
 queue_start(struct store *s)
 {

@@ -198,6 +198,58 @@ the_full_are_refused_and_the_removed_left_out(void **state)
 	world_check(s->w, 0);
 }
 
+static void
+set_quota(struct world *w, struct text address, uint64_t octets)
+{
+	struct store_account_set_reply none;
+
+	assert_ok(ASK(w, admin, store_account_set, &none, .address = address,
+	    .change = ACCOUNT_QUOTA, .value = octets));
+}
+
+static uint64_t
+verdict_of_p0(struct world *w, const struct parcel *p, uint64_t op)
+{
+	struct text to[2] = { TEXT("p0@example.com"), TEXT("p1@example.com") };
+	struct store_deliver_reply reply;
+
+	assert_ok(ASK(w, intake, store_deliver, &reply, .op = op, .recipients = { to, 2 },
+	    .summary = p->summary, .content = PAYLOAD_OF(p->content), .size = p->raw.len));
+	assert_int_equal(reply.verdicts.at[1], STATUS_OK);
+	store_settle(w->store);
+	return reply.verdicts.at[0];
+}
+
+static void
+each_has(struct site *s, uint32_t first, uint32_t second)
+{
+	for (int i = 0; i < 2; i++) {
+		struct store_open_reply open =
+		    world_open_mailbox(s->w, world_token(s->w, s->account[i]), "INBOX");
+
+		assert_int_equal(runs_total(&open.uids), i == 0 ? first : second);
+	}
+}
+
+/* A call that is made again gets the first answer, though by now there is no
+ * room (its own message took it), or there is room that there was not. */
+static void
+room_does_not_change_an_answer(void **state)
+{
+	struct site *s = *state;
+	struct parcel p = world_message(s->w, "q", "room", "");
+
+	set_quota(s->w, TEXT("p0@example.com"), p.raw.len + 1);
+	assert_int_equal(verdict_of_p0(s->w, &p, 7), STATUS_OK);
+	assert_int_equal(verdict_of_p0(s->w, &p, 7), STATUS_OK);
+	each_has(s, 1, 1);
+	assert_int_equal(verdict_of_p0(s->w, &p, 8), STATUS_QUOTA);
+	each_has(s, 1, 2);
+	set_quota(s->w, TEXT("p0@example.com"), 0);
+	assert_int_equal(verdict_of_p0(s->w, &p, 8), STATUS_QUOTA);
+	each_has(s, 1, 2);
+}
+
 /* The sender is told that nobody knows, and asks again: before the store found
  * out what became of the record, or afterwards. */
 static void
@@ -257,6 +309,7 @@ main(void)
 		CASE(goes_on_after_a_crash),
 		CASE(failures_are_tried_again),
 		CASE(the_full_are_refused_and_the_removed_left_out),
+		CASE(room_does_not_change_an_answer),
 		cmocka_unit_test(what_may_be_there_is_found_out),
 	};
 

@@ -139,6 +139,12 @@ result_of(struct text row, const struct op *op, struct text *result)
 	return STATUS_CORRUPT;
 }
 
+bool
+remembered_has(const struct remembered *r, uint64_t op)
+{
+	return op != 0 && map_get_u64(&r->by_op, op) != NULL;
+}
+
 enum status
 remembered_find(struct remembered *r, struct txn *t, struct op *op)
 {

@@ -41,6 +41,8 @@ struct remembering {
 enum status remembered_load(struct remembered *r, struct owner *o) MUST_CHECK;
 void remembered_free(struct remembered *r);
 size_t remembered_cost(const struct remembered *r);
+/* Whether an op of that id was done before; under the owner's lock. */
+bool remembered_has(const struct remembered *r, uint64_t op);
 /* Sets op->repeated and op->result if the op was done before. */
 enum status remembered_find(struct remembered *r, struct txn *t, struct op *op) MUST_CHECK;
 void remembering_begin(struct remembering *m);
