@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "auth/prep.h"
 #include "auth/seal.h"
 #include "auth/serve.h"
 #include "auth/token.h"
@@ -353,6 +354,47 @@ made_up_salts_stay(void **state)
 	assert_true(text_equal(salt[0], salt[1]));
 }
 
+static struct text
+salt_of(struct world *w, const char *user)
+{
+	struct auth_start_reply r;
+	struct text rest, nonce, salt = TEXT_EMPTY;
+
+	start(w, "SCRAM-SHA-256", arena_printf(&w->arena, "n,,n=%s,r=x", user), 0, &r);
+	assert_int_equal(r.state, AUTH_MORE);
+	rest = r.challenge;
+	assert_true(text_split(&rest, ',', &nonce) && text_split(&rest, ',', &salt));
+	return salt;
+}
+
+/* The directory knows an account by any of its spellings, and gives one salt
+ * for them: so must it be for one that does not exist. */
+static void
+spellings_tell_nothing(void **state)
+{
+	struct world *w = *state;
+	struct text salt = salt_of(w, "nobody@xn--bcher-kva.test");
+
+	assert_true(text_equal(salt, salt_of(w, "nobody@b\xc3\xbc"
+						"cher.test")));
+	assert_true(text_equal(salt, salt_of(w, "\"no\\body\"@XN--bcher-kva.test")));
+	assert_false(text_equal(salt, salt_of(w, "nobody2@xn--bcher-kva.test")));
+}
+
+/* Who spells an account in a new way each time is slowed down all the same. */
+static void
+spellings_count_as_one(void **state)
+{
+	struct world *w = *state;
+	struct text key = prep_user(TEXT("alice@demo.test"), &w->arena);
+	struct auth_start_reply r;
+
+	start(w, "PLAIN", TEXT("\0\"al\\ice\"@demo.test\0wrong"), AUTH_MAY_PLAIN, &r);
+	start(w, "PLAIN", TEXT("\0ALICE@demo.test\0wrong"), AUTH_MAY_PLAIN, &r);
+	assert_int_equal(
+	    limits_delay(w->auth->limits, text_hash_ci(key) | 1, CLOCK_MINUTE), 2 * CLOCK_SECOND);
+}
+
 static void
 the_table_is_kept(void **state)
 {
@@ -437,6 +479,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(scram_from_end_to_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(made_up_salts_stay, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(guesses_hold_up_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(spellings_tell_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(spellings_count_as_one, set_up, tear_down),
 		cmocka_unit_test(the_table_is_kept),
 	};
 

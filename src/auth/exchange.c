@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "auth/prep.h"
 #include "auth/serve.h"
 #include "auth/token.h"
 #include "base/clock.h"
@@ -199,6 +200,17 @@ address_key(struct text remote)
 	return sa.ss_family == 0 ? limits_key_text(remote) : limits_key_address(&sa);
 }
 
+/* Every spelling of an account counts as that one. */
+static uint64_t
+account_key(struct text user)
+{
+	struct arena a = ARENA_INIT;
+	uint64_t key = text_hash_ci(prep_user(user, &a)) | 1;
+
+	arena_done(&a);
+	return key;
+}
+
 /* Another key than the one that counts failures: this one counts late answers
  * that wait. */
 static uint64_t
@@ -210,7 +222,7 @@ failing_key(struct text remote)
 static void
 failed(struct auth *a, struct call_in *in, struct text user, struct text remote, const char *why)
 {
-	uint64_t address = address_key(remote), account = text_hash_ci(user) | 1;
+	uint64_t address = address_key(remote), account = account_key(user);
 	int64_t most = setting(SET_AUTH_DELAY_MAX), delay, other;
 	struct late *l;
 
@@ -248,7 +260,7 @@ signed_in(struct auth *a, struct call_in *in, struct exchange *e, struct text la
 	reply.challenge = last;
 	metric_add(METRIC_SIGN_INS, 1);
 	limits_forgive(a->limits, address_key(e->remote));
-	limits_forgive(a->limits, text_hash_ci(e->sasl.user) | 1);
+	limits_forgive(a->limits, account_key(e->sasl.user));
 	LOG_INFO("auth.signed-in", FIELD_TEXT("account", e->account.canonical),
 	    FIELD_TEXT("service", e->service), FIELD_TEXT("remote", e->remote),
 	    FIELD_STRING("mechanism", e->sasl.mechanism->name));

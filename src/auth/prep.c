@@ -11,6 +11,7 @@
 #include <pthread.h>
 
 #include "base/random.h"
+#include "mime/address.h"
 
 static UStringPrepProfile *profile;
 static pthread_once_t profile_once = PTHREAD_ONCE_INIT;
@@ -71,4 +72,18 @@ prep_password(struct text in, struct buffer *out)
 	if (plain_ascii(in) || !prepare_unicode(in, out))
 		buffer_add_text(out, in);
 	return STATUS_OK;
+}
+
+struct text
+prep_user(struct text in, struct arena *a)
+{
+	struct buffer key = BUFFER_INIT;
+	struct text spelt;
+
+	if (smtp_address_key(in, &key) == STATUS_OK)
+		spelt = arena_copy(a, buffer_text(&key));
+	else
+		spelt = arena_lower(a, in);
+	buffer_done(&key);
+	return spelt;
 }

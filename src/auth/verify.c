@@ -4,6 +4,7 @@
  * exists must not be told by the answer or by its time: an unknown name costs
  * the same Argon2id, and gets a made-up SCRAM salt that is the same each time.
  */
+#include "auth/prep.h"
 #include "auth/seal.h"
 #include "auth/serve.h"
 #include "base/clock.h"
@@ -102,7 +103,7 @@ made_up(struct auth *a, struct text user, struct arena *arena, struct verifier *
 {
 	uint8_t salt[SCRAM_KEY];
 
-	scram_hmac(a->pretend_key, arena_lower(arena, user), salt);
+	scram_hmac(a->pretend_key, prep_user(user, arena), salt);
 	out->has_scram = true;
 	out->iterations = SCRAM_ITERATIONS;
 	out->salt = arena_copy(arena, (struct text){ (const char *)salt, 16 });
