@@ -105,6 +105,9 @@ auth_serve(struct auth *a, struct call_server_config *config)
 	/* For signatures, and lookups that wait for the store. */
 	if (config->threads == 0)
 		config->threads = cores() * 2 + 2;
+	/* More than the late answers and the hashes that may wait, so that they
+	 * never fill a link that signatures go over too. */
+	config->in_flight_max = 2 * DELAYED_MAX;
 }
 
 struct auth *

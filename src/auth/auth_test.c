@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/testing.h"
 #include "codec/base64.h"
+#include "runtime/call_links.h"
 #include "runtime/call_permission_test_helper.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
@@ -30,6 +31,7 @@ struct world {
 	struct auth_account alice, bob, carol;
 	unsigned upgrades;
 	bool away;
+	int64_t lookup_takes; /* on a clock that the test has set */
 };
 
 static struct text
@@ -53,6 +55,8 @@ lookup(void *arg, struct text address, struct arena *a, struct auth_account *out
 
 	if (w->away)
 		return STATUS_UNAVAILABLE;
+	if (w->lookup_takes != 0)
+		clock_set_for_test(clock_wall(), clock_mono() + w->lookup_takes);
 	if (text_equal_ci(address, w->alice.canonical))
 		*out = w->alice;
 	else if (text_equal_ci(address, w->bob.canonical))
@@ -367,6 +371,150 @@ salt_of(struct world *w, const char *user)
 	return salt;
 }
 
+static uint64_t
+hashes_for(struct world *w, struct text initial)
+{
+	uint64_t before = (uint64_t)metric_get(METRIC_PASSWORDS_HASHED);
+	struct auth_start_reply r;
+
+	start(w, "PLAIN", initial, AUTH_MAY_PLAIN, &r);
+	assert_int_equal(r.code, AUTH_BAD_CREDENTIALS);
+	return (uint64_t)metric_get(METRIC_PASSWORDS_HASHED) - before;
+}
+
+/* Passwords that can be told to be wrong at once, or are tried in two forms:
+ * the work is the same whether there is such an account. */
+static void
+work_tells_nothing(void **state)
+{
+	struct world *w = *state;
+	char filler[1101] = { 0 };
+	struct text forms = TEXT("\xc2\xaa");
+
+	assert_int_equal(hashes_for(w, TEXT("\0alice@demo.test\0")), 1);
+	assert_int_equal(hashes_for(w, TEXT("\0nobody@demo.test\0")), 1);
+	memset(filler, 'x', sizeof(filler) - 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct text who =
+		    i == 0 ? TEXT("\0alice@demo.test\0") : TEXT("\0nobody@demo.test\0");
+
+		assert_int_equal(hashes_for(w, arena_join(&w->arena, who, text_of(filler))), 1);
+		assert_int_equal(hashes_for(w, arena_join(&w->arena, who, forms)), 2);
+	}
+}
+
+/* The answer to a failure is due at a time that is counted from the question:
+ * how long it took to find out is not told. */
+static void
+time_tells_nothing(void **state)
+{
+	static const struct auth_start_request q = {
+		.mechanism = { "PLAIN", 5 },
+		.has_initial = true,
+		.initial = { "\0nobody@demo.test\0wrong", 23 },
+		.remote = { "192.0.2.9", 9 },
+		.flags = AUTH_MAY_PLAIN,
+	};
+	struct world *w = *state;
+	int64_t began = clock_mono(), failures = metric_get(METRIC_SIGN_IN_FAILURES);
+	struct auth_start_reply r;
+	struct call_ahead *ahead;
+
+	assert_ok(setting_apply(SET_AUTH_DELAY_MAX, TEXT("15s")));
+	calls_be_patient(w->calls, 10 * CLOCK_SECOND);
+	clock_set_for_test(clock_wall(), began);
+	w->lookup_takes = 300 * CLOCK_MS;
+	ahead = call_begin(w->calls, &auth_start_call, &q);
+	while (metric_get(METRIC_SIGN_IN_FAILURES) == failures)
+		(void)poll(NULL, 0, 1);
+	clock_set_for_test(clock_wall(), began + CLOCK_SECOND);
+	assert_ok(call_finish(ahead, &q, &w->arena, &r, NULL));
+	clock_set_for_test(-1, -1);
+	assert_int_equal(r.code, AUTH_BAD_CREDENTIALS);
+}
+
+/* Late answers of one address and what they keep waiting. */
+struct waiting {
+	struct call_ahead *at[5000];
+	unsigned count;
+};
+
+/* Fails at once, without a hash: a binding that does not fit. */
+static void
+fail_from(struct world *w, struct waiting *all, const char *remote)
+{
+	const struct auth_start_request q = {
+		.mechanism = TEXT("SCRAM-SHA-256"),
+		.has_initial = true,
+		.initial = TEXT("y,,n=alice@demo.test,r=x"),
+		.remote = text_of(remote),
+		.flags = AUTH_OVER_TLS,
+	};
+
+	assert_true(all->count < ARRAY_LEN(all->at));
+	all->at[all->count++] = call_begin(w->calls, &auth_start_call, &q);
+}
+
+static void
+await_failures(int64_t count)
+{
+	while (metric_get(METRIC_SIGN_IN_FAILURES) < count)
+		(void)poll(NULL, 0, 1);
+}
+
+static void
+abandon(struct waiting *all)
+{
+	for (unsigned i = 0; i < all->count; i++)
+		call_abandon(all->at[i]);
+}
+
+/* The delay cannot be had in parallel: an address for which so many answers
+ * wait is not told whether its next guess is right. */
+static void
+delays_cannot_be_had_at_once(void **state)
+{
+	struct world *w = *state;
+	int64_t before = metric_get(METRIC_SIGN_IN_FAILURES);
+	struct waiting *all = ARENA_NEW(&w->arena, struct waiting);
+	struct auth_start_reply r;
+
+	assert_ok(setting_apply(SET_AUTH_DELAY_MAX, TEXT("15s")));
+	clock_set_for_test(clock_wall(), clock_mono());
+	for (unsigned i = 0; i < 20; i++)
+		fail_from(w, all, "192.0.2.7");
+	await_failures(before + 20);
+	start(w, "PLAIN", TEXT("\0alice@demo.test\0secret"), AUTH_MAY_PLAIN, &r);
+	assert_int_equal(r.code, AUTH_TOO_MANY);
+	assert_int_equal(metric_get(METRIC_SIGN_IN_FAILURES), before + 20);
+	clock_set_for_test(-1, -1);
+	abandon(all);
+}
+
+/* However many wait for a late answer, who comes in between is served. */
+static void
+late_answers_hold_up_nobody(void **state)
+{
+	struct world *w = *state;
+	int64_t before = metric_get(METRIC_SIGN_IN_FAILURES);
+	struct waiting *all = ARENA_NEW(&w->arena, struct waiting);
+	struct auth_certificates_reply certificates;
+
+	assert_ok(setting_apply(SET_AUTH_DELAY_MAX, TEXT("15s")));
+	calls_be_patient(w->calls, 20 * CLOCK_SECOND);
+	clock_set_for_test(clock_wall(), clock_mono());
+	for (unsigned i = 0; i < ARRAY_LEN(all->at); i++) {
+		struct text remote = arena_printf(&w->arena, "198.18.%u.1", i / 20);
+
+		fail_from(w, all, remote.ptr);
+	}
+	assert_ok(auth_certificates(
+	    w->calls, &(struct auth_certificates_request){ 0 }, &w->arena, &certificates, NULL));
+	await_failures(before + (int64_t)all->count);
+	clock_set_for_test(-1, -1);
+	abandon(all);
+}
+
 /* The directory knows an account by any of its spellings, and gives one salt
  * for them: so must it be for one that does not exist. */
 static void
@@ -479,6 +627,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(scram_from_end_to_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(made_up_salts_stay, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(guesses_hold_up_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(work_tells_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(time_tells_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(delays_cannot_be_had_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(late_answers_hold_up_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(spellings_tell_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(spellings_count_as_one, set_up, tear_down),
 		cmocka_unit_test(the_table_is_kept),

@@ -9,8 +9,6 @@
 #include "auth/serve.h"
 #include "base/clock.h"
 
-#define DELAYED_MAX 20000
-
 struct delayed {
 	struct list node;
 	int64_t due;

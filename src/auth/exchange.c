@@ -3,8 +3,10 @@
  * One sign-in from its first message to its end. An exchange is in the table
  * between two messages and belongs to one thread while a message of it is
  * worked on. Failures are answered late, by how often address and account
- * failed before; an address that has many late answers waiting is told to slow
- * down at once.
+ * failed before, counted from when the question came: how long it took to find
+ * out is not told. An address that has many late answers waiting is told to
+ * slow down at once, before anything is looked at, or the delay would only be
+ * a matter of connections.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -16,17 +18,20 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "runtime/metrics.h"
+#include "runtime/network.h"
 #include "runtime/settings.h"
 
 #define EXCHANGES_MAX 20000
 #define EXCHANGE_LIFE (2 * CLOCK_MINUTE)
-#define FAILING_AT_ONCE 20 /* late answers of one address */
+#define FAILING_AT_ONCE 20  /* late answers of one address */
+#define HASHES_WAITING 1000 /* beyond, the queue is longer than anybody's patience */
 #define CENSUS_LIFE (10 * CLOCK_SECOND)
 
 struct exchange {
 	struct sasl sasl;
 	uint64_t id;
 	int64_t began;
+	int64_t asked; /* when the message in hand came */
 	struct list by_age;
 	struct text service, remote;
 	struct auth_account account;
@@ -184,20 +189,29 @@ send_late(void *arg)
 	refuse(l->in, AUTH_BAD_CREDENTIALS);
 }
 
-/* The address as limits count it: of IPv6 the first 64 bits. */
-static uint64_t
-address_key(struct text remote)
+static bool
+address_of(struct text remote, struct sockaddr_storage *out)
 {
 	struct sockaddr_storage sa = { 0 };
 	char word[INET6_ADDRSTRLEN];
 
 	if (text_to_string(remote, word, sizeof(word)) != STATUS_OK)
-		return limits_key_text(remote);
+		return false;
 	if (inet_pton(AF_INET, word, &((struct sockaddr_in *)&sa)->sin_addr) == 1)
 		sa.ss_family = AF_INET;
 	else if (inet_pton(AF_INET6, word, &((struct sockaddr_in6 *)&sa)->sin6_addr) == 1)
 		sa.ss_family = AF_INET6;
-	return sa.ss_family == 0 ? limits_key_text(remote) : limits_key_address(&sa);
+	*out = sa;
+	return sa.ss_family != 0;
+}
+
+/* The address as limits count it: of IPv6 the first 64 bits. */
+static uint64_t
+address_key(struct text remote)
+{
+	struct sockaddr_storage sa;
+
+	return address_of(remote, &sa) ? limits_key_address(&sa) : limits_key_text(remote);
 }
 
 /* Every spelling of an account counts as that one. */
@@ -219,9 +233,33 @@ failing_key(struct text remote)
 	return address_key(remote) ^ UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static void
-failed(struct auth *a, struct call_in *in, struct text user, struct text remote, const char *why)
+/* Nothing is looked at for an address that waits for so many answers. Loopback
+ * is many people: a webmail or a proxy of this machine. */
+static bool
+must_wait(struct auth *a, struct text remote)
 {
+	struct sockaddr_storage sa;
+
+	if (address_of(remote, &sa) && network_loopback(&sa))
+		return false;
+	return limits_inside(a->limits, failing_key(remote)) >= FAILING_AT_ONCE;
+}
+
+/* Late by one delay, or by as many as the work took. */
+static int64_t
+late_after(int64_t asked, int64_t delay)
+{
+	int64_t now = clock_mono(), due = asked + delay;
+
+	if (delay <= 0)
+		return now;
+	return due >= now ? due : due + (now - due + delay - 1) / delay * delay;
+}
+
+static void
+failed(struct auth *a, struct call_in *in, const struct exchange *e, const char *why)
+{
+	struct text user = e->sasl.user, remote = e->remote;
 	uint64_t address = address_key(remote), account = account_key(user);
 	int64_t most = setting(SET_AUTH_DELAY_MAX), delay, other;
 	struct late *l;
@@ -239,7 +277,7 @@ failed(struct auth *a, struct call_in *in, struct text user, struct text remote,
 	}
 	l = ARENA_NEW(call_arena(in), struct late);
 	*l = (struct late){ in, a->limits, failing_key(remote) };
-	delay_until(a->delay, clock_mono() + (delay > other ? delay : other), send_late, l);
+	delay_until(a->delay, late_after(e->asked, delay > other ? delay : other), send_late, l);
 }
 
 static void
@@ -291,8 +329,7 @@ conclude(struct auth *a, struct call_in *in, struct exchange *e, enum verdict v,
 		signed_in(a, in, e, last);
 		break;
 	case VERDICT_WRONG:
-		failed(
-		    a, in, e->sasl.user, e->remote, e->real ? "wrong" : "wrong or no such account");
+		failed(a, in, e, e->real ? "wrong" : "wrong or no such account");
 		break;
 	case VERDICT_SUSPENDED:
 		LOG_INFO("auth.suspended", FIELD_TEXT("account", e->account.canonical));
@@ -333,10 +370,16 @@ password_given(struct auth *a, struct call_in *in, struct exchange *e)
 	struct sasl *s = &e->sasl;
 	enum verdict v = verify_password(
 	    a, s->user, s->password, &s->arena, &e->account, &s->verifier, &e->real);
+	struct pool_facts facts;
 	struct hashing *h;
 
 	if (v != VERDICT_OPEN) {
 		conclude(a, in, e, v, TEXT_EMPTY);
+		return;
+	}
+	pool_facts_of(a->hashers, &facts);
+	if (facts.queued >= HASHES_WAITING) {
+		conclude(a, in, e, VERDICT_LATER, TEXT_EMPTY);
 		return;
 	}
 	h = ARENA_NEW(call_arena(in), struct hashing);
@@ -396,7 +439,7 @@ exchange_new(struct auth *a, const struct auth_start_request *q, const struct sa
 	do
 		e->id = random_u64();
 	while (e->id == 0);
-	e->began = clock_mono();
+	e->began = e->asked = clock_mono();
 	list_init(&e->by_age);
 	e->sasl.mechanism = m;
 	e->sasl.flags = (unsigned)q->flags;
@@ -430,6 +473,10 @@ serve_start(struct call_in *in, const void *request, void *context)
 		refuse(in, AUTH_BAD_MESSAGE);
 		return;
 	}
+	if (must_wait(a, q->remote)) {
+		refuse(in, AUTH_TOO_MANY);
+		return;
+	}
 	/* NULL tells a mechanism that nothing was said yet, unlike an empty message
 	 * (RFC 4422 3.3). */
 	if (!q->has_initial)
@@ -455,7 +502,11 @@ serve_step(struct call_in *in, const void *request, void *context)
 	} else if (q->cancelled || said.len > SASL_MESSAGE_MAX) {
 		refuse(in, AUTH_BAD_MESSAGE);
 		exchange_free(e);
+	} else if (must_wait(a, e->remote)) {
+		refuse(in, AUTH_TOO_MANY);
+		exchange_free(e);
 	} else {
+		e->asked = clock_mono();
 		advance(a, in, e, said);
 	}
 }

@@ -61,6 +61,7 @@ enum verdict find_scram(struct auth *a, struct text user, struct arena *arena,
     struct auth_account *account, struct verifier *out, bool *real);
 
 /* delay.c: answers that are late on purpose. */
+#define DELAYED_MAX 20000
 struct delay *delay_new(void);
 void delay_free(struct delay *d); /* answers what is left at once */
 /* Runs send(arg) at due (monotonic); at once if too many wait already. */

@@ -17,6 +17,7 @@
 #include "base/pack.h"
 #include "base/random.h"
 #include "codec/base64.h"
+#include "runtime/metrics.h"
 
 #define VERIFIER_VERSION 1
 #define ARGON2_MEMORY 19456 /* KiB */
@@ -79,6 +80,7 @@ verifier_of_password(struct text password, struct arena *a, struct verifier *out
 		return fail(
 		    f, STATUS_LIMIT, "The password is longer than 1,024 octets.", "long password");
 	random_bytes(salt, sizeof(salt));
+	metric_add(METRIC_PASSWORDS_HASHED, 1);
 	CHECK(argon2id_hash_encoded(ARGON2_PASSES, ARGON2_MEMORY, ARGON2_LANES, ready.ptr,
 		  ready.len, salt, sizeof(salt), HASH_LENGTH, phc, sizeof(phc)) == ARGON2_OK);
 	v.hash = arena_copy(a, text_of(phc));
@@ -262,6 +264,7 @@ matches_scram(const struct verifier *v, struct text password)
 static bool
 matches(const struct verifier *v, struct text password)
 {
+	metric_add(METRIC_PASSWORDS_HASHED, 1);
 	if (is_argon2(v->hash))
 		return argon2id_verify(v->hash.ptr, password.ptr, password.len) == ARGON2_OK;
 	if (v->hash.len > 0)
@@ -269,18 +272,26 @@ matches(const struct verifier *v, struct text password)
 	return v->has_scram && matches_scram(v, password);
 }
 
+/* A hash from elsewhere was made of the octets as they were typed. */
+static bool
+tried_as_typed(struct text ready, struct text password)
+{
+	return !text_equal(ready, password);
+}
+
 bool
 verifier_matches(const struct verifier *v, struct text password)
 {
 	struct buffer ready = BUFFER_INIT;
-	bool same = false;
+	bool same;
 
-	if (password.len > 0 && prep_password(password, &ready) == STATUS_OK) {
-		same = matches(v, buffer_text(&ready));
-		/* A hash from elsewhere was made of the octets as they were typed. */
-		if (!same && !text_equal(buffer_text(&ready), password))
-			same = matches(v, password);
+	if (password.len == 0 || prep_password(password, &ready) != STATUS_OK) {
+		verifier_pretend(password);
+		return false;
 	}
+	same = matches(v, buffer_text(&ready));
+	if (!same && tried_as_typed(buffer_text(&ready), password))
+		same = matches(v, password);
 	buffer_done_secret(&ready);
 	return same;
 }
@@ -295,12 +306,29 @@ verifier_is_old(const struct verifier *v)
 	return !v->has_scram || !text_starts(v->hash, text_of(today));
 }
 
-void
-verifier_pretend(struct text password)
+static void
+pretend(struct text password)
 {
 	uint8_t salt[SALT_LENGTH] = { 0 }, out[HASH_LENGTH];
 
-	argon2id_hash_raw(ARGON2_PASSES, ARGON2_MEMORY, ARGON2_LANES, password.ptr,
-	    password.len < PREP_MAX ? password.len : PREP_MAX, salt, sizeof(salt), out,
-	    sizeof(out));
+	metric_add(METRIC_PASSWORDS_HASHED, 1);
+	argon2id_hash_raw(ARGON2_PASSES, ARGON2_MEMORY, ARGON2_LANES, password.ptr, password.len,
+	    salt, sizeof(salt), out, sizeof(out));
+	secret_wipe(out, sizeof(out));
+}
+
+/* As often as verifier_matches would compare this one. */
+void
+verifier_pretend(struct text password)
+{
+	struct buffer ready = BUFFER_INIT;
+
+	if (prep_password(password, &ready) != STATUS_OK) {
+		pretend(text_part(password, 0, PREP_MAX));
+		return;
+	}
+	pretend(buffer_text(&ready));
+	if (tried_as_typed(buffer_text(&ready), password))
+		pretend(password);
+	buffer_done_secret(&ready);
 }

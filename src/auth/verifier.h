@@ -35,8 +35,8 @@ enum status verifier_of_hash(
 void verifier_pack(const struct verifier *v, struct buffer *out);
 enum status verifier_unpack(struct text bytes, struct arena *a, struct verifier *out) MUST_CHECK;
 
-/* Whether the password is right; costs an Argon2id or crypt(3) run, or SCRAM's
- * key derivation where there is nothing else. */
+/* Whether the password is right, which an empty or too long one never is; costs an Argon2id or
+ * crypt(3) run, or SCRAM's key derivation where there is nothing else. */
 bool verifier_matches(const struct verifier *v, struct text password);
 /* Whether one made from the password today would be better. */
 bool verifier_is_old(const struct verifier *v);
