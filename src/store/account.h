@@ -103,6 +103,7 @@ struct account_txn {
 	struct map names;   /* name -> struct edit: names that are new here */
 	struct map blocks;  /* (mailbox << 24 | block) + 1 -> struct hot */
 	struct map threads; /* thread -> email + 1: joined in this transaction */
+	struct map heirs;   /* thread -> email: all that were before it went in this transaction */
 	struct text *new_keyword;
 	uint32_t new_keywords, new_keyword_cap;
 	struct map new_keyword_number;

@@ -566,6 +566,7 @@ txn_discard_class(struct txn *txn)
 	map_done(&t->names);
 	map_done(&t->blocks);
 	map_done(&t->threads);
+	map_done(&t->heirs);
 	map_done(&t->new_keyword_number);
 	map_done(&t->new_marks);
 	map_done(&t->old_marks);

@@ -473,6 +473,32 @@ a_failing_disk_changes_nothing(void **state)
 	assert_int_equal(after.uidnext, before.uidnext + 1);
 }
 
+/* However many messages a thread has, each that goes looks at a few of its rows. */
+static void
+a_long_thread_goes_row_by_row(void **state)
+{
+	enum { LENGTH = 400 };
+	struct box *b = *state;
+	struct store_expunge_reply gone;
+	struct engine_facts before, after;
+
+	for (int i = 0; i < LENGTH; i++) {
+		char id[16];
+		struct parcel p;
+
+		(void)snprintf(id, sizeof(id), "long%d", i);
+		p = world_message(b->w, id, "long", i == 0 ? "" : "<long0@example.org>");
+		assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	}
+	assert_int_equal(thread_of(b, 6), thread_of(b, 5 + LENGTH));
+	engine_facts_of(b->w->engine, &before);
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .all = 1, .force = 1));
+	engine_facts_of(b->w->engine, &after);
+	assert_int_equal(runs_total(&gone.gone), 5 + LENGTH);
+	assert_true(after.keys_scanned - before.keys_scanned < 4 * LENGTH);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -493,6 +519,7 @@ main(void)
 		TEST(a_header_moves_no_body),
 		TEST(quota_is_kept),
 		TEST(a_failing_disk_changes_nothing),
+		TEST(a_long_thread_goes_row_by_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

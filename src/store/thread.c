@@ -178,11 +178,15 @@ read_thread_row(struct account_txn *t, uint64_t thread, uint64_t email, struct t
 	return s == STATUS_OK ? thread_row_unpack(value, out) : s;
 }
 
-/* Another email of the thread, as the transaction has it. */
+/* Another email of the thread, as the transaction has it. Whoever came before
+ * the heir that was found last is gone, so that a long thread which goes as a
+ * whole is walked once. */
 static enum status
 heir_of(struct account_txn *t, uint64_t thread, struct heir *h)
 {
-	struct key from = key_u64(KEY_THREAD, thread), until = key_behind(from);
+	uint64_t first = (uintptr_t)map_get_u64(&t->heirs, thread);
+	struct key from = key_u64_u64(KEY_THREAD, thread, first);
+	struct key until = key_behind(key_u64(KEY_THREAD, thread));
 	uintptr_t joined = (uintptr_t)map_get_u64(&t->threads, thread);
 	struct thread_row row;
 	enum status s = txn_scan(&t->txn, key_text(&from), key_text(&until), find_heir, h);
@@ -235,5 +239,7 @@ thread_leave(struct account_txn *t, uint64_t email, uint64_t thread)
 		txn_delete(&t->txn, key_text(&id));
 	}
 	txn_delete(&t->txn, key_text(&key));
+	if (heir.found)
+		(void)map_put_u64(&t->heirs, thread, (void *)(uintptr_t)heir.email);
 	return STATUS_OK;
 }
