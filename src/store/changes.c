@@ -47,6 +47,7 @@ take_change(struct changes_op *c, uint32_t mailbox, const struct change *ch)
 struct log_reader {
 	struct changes_op *c;
 	uint32_t mailbox;
+	uint64_t next; /* the modseq whose row comes next */
 };
 
 static enum status
@@ -56,6 +57,11 @@ read_change(void *arg, struct text key, struct text value)
 	struct unpack u = unpack_of(value);
 	struct change ch;
 
+	if (key.len != 9)
+		return STATUS_CORRUPT;
+	if (key_number(key, 1, 8) != l->next)
+		return STATUS_NOT_FOUND; /* ends the walk: rows are missing */
+	l->next++;
 	while (change_next(&u, &ch)) {
 		take_change(l->c, l->mailbox, &ch);
 		runs_done(&ch.uids);
@@ -63,15 +69,19 @@ read_change(void *arg, struct text key, struct text value)
 	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
 }
 
+/* *whole: no row was missing. The log may have been trimmed since it was seen
+ * that it reaches back far enough. */
 static enum status
-read_log(struct account *a, struct changes_op *c, uint32_t mailbox, uint64_t since)
+read_log(struct account *a, struct changes_op *c, uint32_t mailbox, uint64_t since, bool *whole)
 {
 	struct key from = key_u64(KEY_CHANGE, since + 1);
 	struct key until = key_u64(KEY_CHANGE, c->reply.modseq + 1);
-	struct log_reader l = { c, mailbox };
-
-	return scan_rows(
+	struct log_reader l = { c, mailbox, since + 1 };
+	enum status s = scan_rows(
 	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), read_change, &l);
+
+	*whole = l.next == c->reply.modseq + 1;
+	return s;
 }
 
 /* What came and went again is not told; what changed and went, only as gone. */
@@ -182,20 +192,20 @@ changes_read(struct account *a, struct op *op)
 	struct changes_op *c = (struct changes_op *)(void *)op;
 	uint32_t mailbox = (uint32_t)r->mailbox;
 	uint64_t recent_from;
-	bool quiet = true;
+	bool quiet = true, whole = true;
 	enum status s;
 
 	forget(c);
 	s = locked_look(a, c, false, &quiet);
 	if (s != STATUS_OK || quiet || c->reply.full)
 		return s;
-	s = read_log(a, c, mailbox, r->since);
+	s = read_log(a, c, mailbox, r->since, &whole);
 	settle(c);
-	if (s == STATUS_OK)
+	if (s == STATUS_OK && whole)
 		s = add_rows(a, c, mailbox);
-	if (s != STATUS_OK || c->rows.len <= ROWS_MAX)
+	if (s != STATUS_OK || (whole && c->rows.len <= ROWS_MAX))
 		return s;
-	forget(c); /* too much to tell one by one */
+	forget(c); /* not all is known, or too much to tell one by one */
 	recent_from = c->reply.recent_from;
 	s = locked_look(a, c, true, &quiet);
 	c->reply.recent_from = recent_from;

@@ -2,6 +2,7 @@
 /* Messages by calls: flags, copies, moves, expunging, changes, repeats. */
 #include <stdio.h>
 
+#include "store/keys.h"
 #include "store/store_test_helper.h"
 
 struct box {
@@ -266,6 +267,41 @@ old_changes_are_forgotten(void **state)
 	    .value = TEXT("")));
 }
 
+/* The log is trimmed while somebody reads it: what is gone from it is not left
+ * out, all is told anew. */
+static void
+a_log_that_begins_too_late_is_not_trusted(void **state)
+{
+	struct box *b = *state;
+	struct entity e = { ENTITY_ACCOUNT, b->account };
+	uint64_t since = changes(b, 0).modseq, version;
+	struct key key = key_u64(KEY_CHANGE, since + 1);
+	struct engine_batch batch;
+	struct text value = TEXT_EMPTY;
+
+	set_flags(b, 1, 1, FLAGS_ADD, FLAG_SEEN, "");
+	set_flags(b, 2, 2, FLAGS_ADD, FLAG_SEEN, "");
+	for (int kept = 0; kept < 2; kept++) {
+		struct store_changes_reply r;
+
+		if (kept == 0)
+			assert_ok(
+			    engine_get(b->w->engine, e, key_text(&key), &b->w->arena, &value));
+		assert_ok(engine_version(b->w->engine, e, &version));
+		engine_batch_init(&batch, e, version);
+		if (kept == 0)
+			engine_delete(&batch, key_text(&key));
+		else
+			engine_put(&batch, key_text(&key), value);
+		assert_ok(engine_commit_wait(b->w->engine, &batch));
+		engine_batch_done(&batch);
+		r = changes(b, since);
+		assert_int_equal(r.full, kept == 0);
+		assert_int_equal(runs_total(&r.uids), kept == 0 ? 5 : 0);
+	}
+	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, ""); /* the owner reads the version again */
+}
+
 static void
 repeated_calls_do_nothing(void **state)
 {
@@ -513,6 +549,7 @@ main(void)
 		TEST(garbage_is_collected),
 		TEST(changes_are_told),
 		TEST(old_changes_are_forgotten),
+		TEST(a_log_that_begins_too_late_is_not_trusted),
 		TEST(repeated_calls_do_nothing),
 		TEST(threads_join),
 		TEST(many_rows_are_as_single_ones),
