@@ -11,7 +11,8 @@
  *		3 shard: the intent goes
  *
  * The account is there from add 3 until remove 1. What an intent still names
- * at the next start is removed (directory_finish_intents).
+ * at the next start is removed (directory_finish_intents); what failed while this
+ * process goes on is tried again (tend_left).
  */
 #include "store/directory_op.h"
 
@@ -206,8 +207,7 @@ add_done(struct op *op, enum status s)
 		call_fail(op->in, s, &op->failure);
 }
 
-/* If the account could not be made, what there is of it goes at the next
- * start. */
+/* If the account could not be made, what there is of it goes later. */
 static void
 add_made(struct op *op, enum status s)
 {
@@ -219,6 +219,7 @@ add_made(struct op *op, enum status s)
 		w->d.op.finish = add_done;
 		owner_submit_later(shard_owner(w), &w->d.op);
 	} else {
+		tend_left(w->store, w->account, w->d.key.whole);
 		call_fail(op->in, s, &op->failure);
 	}
 	account_put(a);
@@ -336,7 +337,11 @@ left_forget(struct txn *txn, struct op *op)
 static void
 left_forgotten(struct op *op, enum status s)
 {
-	left_free(work_of_shard(op));
+	struct account_work *w = work_of_shard(op);
+
+	if (s != STATUS_OK)
+		tend_left(w->store, w->account, w->d.key.whole);
+	left_free(w);
 }
 
 static void

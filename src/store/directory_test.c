@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "runtime/call_permission_test_helper.h"
+#include "store/engine/engine_breaking.h"
+#include "store/keys.h"
 #include "store/store_test_helper.h"
 
 static int
@@ -346,6 +348,78 @@ permissions(void **state)
 	call_permissions_hold(store_call_list, store_call_count, ROLE_STORE);
 }
 
+static unsigned
+intents(struct world *w)
+{
+	struct key from = key_of(KEY_D_INTENT), until = key_behind(from);
+	unsigned n = 0;
+
+	for (uint64_t shard = 0; shard < 16; shard++) {
+		struct engine_scan *scan;
+		struct text key, value;
+
+		assert_ok(engine_scan_open(w->engine, (struct entity){ ENTITY_DIRECTORY, shard },
+		    key_text(&from), key_text(&until), &scan));
+		while (engine_scan_next(scan, &key, &value) == STATUS_OK)
+			n++;
+		engine_scan_close(scan);
+	}
+	return n;
+}
+
+/* The disk fails after so many commits of a removal and then works again: the
+ * same process brings it to its end. */
+static void
+a_removal_goes_on_when_the_disk_does(void **state)
+{
+	struct engine *inner = engine_memory_new();
+	struct world *w = world_new(breaking_new(inner));
+	enum status s = STATUS_IO;
+
+	world_domain(w, "example.com");
+	for (unsigned after = 0; after < 6; after++) {
+		struct store_account_remove_reply none;
+
+		if (s != STATUS_UNAVAILABLE)
+			(void)world_account(w, "a@example.com");
+		atomic_store(&breaking_of(w->engine)->left, after);
+		s = ASK(w, admin, store_account_remove, &none, .address = TEXT("a@example.com"));
+		assert_int_equal(s, after == 0 ? STATUS_UNAVAILABLE : STATUS_OK);
+		store_settle(w->store);
+		atomic_store(&breaking_of(w->engine)->left, NEVER_BREAKS);
+		store_tend(w->store);
+		store_settle(w->store);
+		assert_int_equal(intents(w), 0);
+		world_check(w, 0);
+	}
+	world_free(w);
+	engine_free(inner);
+}
+
+/* An account that could not be made leaves nothing either. */
+static void
+a_making_that_failed_is_taken_back(void **state)
+{
+	struct engine *inner = engine_memory_new();
+	struct world *w = world_new(breaking_new(inner));
+	struct store_account_add_reply none;
+
+	world_domain(w, "example.com");
+	atomic_store(&breaking_of(w->engine)->left, 1);
+	assert_int_equal(ASK(w, admin, store_account_add, &none, .address = TEXT("a@example.com"),
+			     .verifier = TEXT("v")),
+	    STATUS_UNAVAILABLE);
+	atomic_store(&breaking_of(w->engine)->left, NEVER_BREAKS);
+	assert_int_equal(intents(w), 1);
+	store_tend(w->store);
+	store_settle(w->store);
+	assert_int_equal(intents(w), 0);
+	world_check(w, 0);
+	(void)world_account(w, "a@example.com");
+	world_free(w);
+	engine_free(inner);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -358,6 +432,8 @@ main(void)
 		CASE(removed_accounts_leave_nothing),
 		CASE(failures_leave_no_halves),
 		cmocka_unit_test(ambiguity_is_resolved),
+		cmocka_unit_test(a_removal_goes_on_when_the_disk_does),
+		cmocka_unit_test(a_making_that_failed_is_taken_back),
 		CASE(lists_come_in_pages),
 		CASE(the_census_follows),
 		CASE(changes_are_told),
