@@ -120,7 +120,7 @@ fill(void)
 UNUSED static int
 setup(void **state)
 {
-	bench = (struct bench){ .under = engine_memory_new(), .ops = breaking_ops };
+	bench = (struct bench){ .under = world_memory(), .ops = breaking_ops };
 	bench.ops.scan_open = failing_scan_open;
 	bench.ops.scan_next = failing_scan_next;
 	bench.ops.scan_close = failing_scan_close;
@@ -176,8 +176,13 @@ shard(void)
 UNUSED static void
 commit(struct engine_batch *b)
 {
-	assert_ok(engine_version(bench.under, b->entity, &b->guard));
-	assert_ok(engine_commit_wait(bench.under, b));
+	enum status s;
+
+	do {
+		assert_ok(engine_version(bench.under, b->entity, &b->guard));
+		s = engine_commit_wait(bench.under, b);
+	} while (s == STATUS_CONFLICT || s == STATUS_AMBIGUOUS);
+	assert_ok(s);
 	engine_batch_done(b);
 }
 

@@ -351,6 +351,7 @@ left_purged(struct op *op, enum status s)
 	struct account *a = w->a.a;
 
 	if (s == STATUS_OK) {
+		tend_account(w->store, w->account, false); /* shared content is still to go */
 		w->d.op.apply = left_forget;
 		w->d.op.finish = left_forgotten;
 		owner_submit_later(shard_owner(w), &w->d.op);

@@ -12,7 +12,7 @@
 static int
 setup(void **state)
 {
-	struct world *w = world_new(engine_memory_new());
+	struct world *w = world_new(world_memory());
 
 	world_domain(w, "Example.COM");
 	world_domain(w, "example.net");
@@ -372,7 +372,7 @@ intents(struct world *w)
 static void
 a_removal_goes_on_when_the_disk_does(void **state)
 {
-	struct engine *inner = engine_memory_new();
+	struct engine *inner = world_memory();
 	struct world *w = world_new(breaking_new(inner));
 	enum status s = STATUS_IO;
 
@@ -400,7 +400,7 @@ a_removal_goes_on_when_the_disk_does(void **state)
 static void
 a_making_that_failed_is_taken_back(void **state)
 {
-	struct engine *inner = engine_memory_new();
+	struct engine *inner = world_memory();
 	struct world *w = world_new(breaking_new(inner));
 	struct store_account_add_reply none;
 

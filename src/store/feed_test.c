@@ -71,7 +71,7 @@ setup(void **state)
 	struct house *h = MEM_NEW(struct house);
 	struct call_server_config server = { .threads = 2 };
 
-	h->under = engine_memory_new();
+	h->under = world_memory();
 	h->w = world_new(breaking_new(h->under));
 	h->ops = breaking_ops;
 	h->ops.version = stopping_version;

@@ -63,7 +63,7 @@ site_open(void)
 {
 	struct store_setting_set_reply none;
 
-	scene.under = engine_memory_new();
+	scene.under = world_memory();
 	scene.w = world_new(breaking_new(scene.under));
 	world_domain(scene.w, "example.com");
 	scene.alice = world_account(scene.w, "alice@example.com");

@@ -23,7 +23,7 @@ name_postmaster(struct world *w, const char *address)
 static void
 who_has_none_falls_to_the_one_who_is_named(void **state)
 {
-	struct world *w = world_new(engine_memory_new());
+	struct world *w = world_new(world_memory());
 	struct parcel p = world_message(w, "1", "hello", "");
 
 	world_domain(w, "example.com");

@@ -20,7 +20,7 @@ setup(void **state)
 	struct site *s = MEM_NEW(struct site);
 	struct buffer all = BUFFER_INIT;
 
-	s->w = world_new(engine_memory_new());
+	s->w = world_new(world_memory());
 	world_domain(s->w, "example.com");
 	for (int i = 0; i < PEOPLE; i++) {
 		char name[40];
@@ -255,7 +255,7 @@ room_does_not_change_an_answer(void **state)
 static void
 in_doubt(enum doubt doubt, bool sized, bool found_out)
 {
-	struct engine *inner = engine_memory_new(), *e = breaking_new(inner);
+	struct engine *inner = world_memory(), *e = breaking_new(inner);
 	struct world *w = world_new(e);
 	const char *to = "p0@example.com p1@example.com";
 	uint64_t account[2];
@@ -298,6 +298,38 @@ what_may_be_there_is_found_out(void **state)
 		in_doubt(i & 1 ? DOUBT_MADE : DOUBT_LOST, (i & 2) != 0, (i & 4) != 0);
 }
 
+/* Shared content of accounts that were removed goes, whichever commit of the
+ * removal took effect without anybody being told. */
+static void
+removals_in_doubt_give_content_back(void **state)
+{
+	static const char *const to[] = { "p0@example.com", "p1@example.com" };
+
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct engine_strictness how = { .seed = seed, .ambiguous_done = 300 };
+		struct world *w = world_new(engine_memory_strict_new(&how));
+		struct parcel p = large(w);
+
+		world_domain(w, "example.com");
+		(void)world_account(w, to[0]);
+		(void)world_account(w, to[1]);
+		store_tend(w->store); /* the walk after a start would find what was forgotten */
+		assert_ok(world_deliver(w, "p0@example.com p1@example.com", &p));
+		store_settle(w->store);
+		for (int i = 0; i < 2; i++) {
+			struct store_account_remove_reply none;
+
+			assert_ok(
+			    ASK(w, admin, store_account_remove, &none, .address = text_of(to[i])));
+		}
+		store_settle(w->store);
+		store_tend(w->store);
+		assert_int_equal(blobs(w), 0);
+		world_check(w, 0);
+		world_free(w);
+	}
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -311,6 +343,7 @@ main(void)
 		CASE(the_full_are_refused_and_the_removed_left_out),
 		CASE(room_does_not_change_an_answer),
 		cmocka_unit_test(what_may_be_there_is_found_out),
+		cmocka_unit_test(removals_in_doubt_give_content_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,7 +230,7 @@ every_step_on_memory(enum way way, bool lives_on)
 	for (step = 0; s != STATUS_OK && step < STEPS_MOST; step++) {
 		struct house h;
 
-		house_open(&h, engine_memory_new());
+		house_open(&h, world_memory());
 		house_people(&h);
 		/* Loaded, and nothing of the start is under way any more. */
 		store_tend(h.w->store);
@@ -279,7 +279,7 @@ others_are_served_meanwhile(void **state)
 	struct house h;
 	struct parcel small;
 
-	house_open(&h, engine_memory_new());
+	house_open(&h, world_memory());
 	house_people(&h);
 	small = world_message(h.w, "small", "small", "");
 	break_after(&h, 2);
@@ -301,7 +301,7 @@ a_removed_account_takes_what_was_written(void **state)
 	struct store_account_remove_reply none;
 	struct house h;
 
-	house_open(&h, engine_memory_new());
+	house_open(&h, world_memory());
 	house_people(&h);
 	break_after(&h, 2);
 	assert_int_equal(come(&h, WAY_DELIVER), STATUS_UNAVAILABLE);

@@ -5,7 +5,7 @@
 static int
 setup(void **state)
 {
-	struct world *w = world_new(engine_memory_new());
+	struct world *w = world_new(world_memory());
 
 	world_domain(w, "example.com");
 	*state = w;

@@ -63,6 +63,50 @@ world_close(struct world *w)
 	w->store = NULL;
 }
 
+/* Memory; with MAILSTEAD_STRICT, memory as unkind as a cluster, in all that a
+ * caller need not be told of. The suite runs on both. */
+UNUSED static bool
+world_is_strict(void)
+{
+	return getenv("MAILSTEAD_STRICT") != NULL;
+}
+
+UNUSED static struct engine *
+world_memory(void)
+{
+	static const struct engine_strictness how = { .seed = 21,
+		.conflict = 100,
+		.ambiguous_done = 70,
+		.ambiguous_lost = 70,
+		.notice_lost = 300,
+		.notice_late = 300,
+		.latency = 50 };
+
+	return world_is_strict() ? engine_memory_strict_new(&how) : engine_memory_new();
+}
+
+/* One row put or, without a value, deleted behind the store's back. */
+UNUSED static void
+world_damage(struct world *w, struct entity e, struct text key, struct text value)
+{
+	enum status s;
+
+	do {
+		struct engine_batch b;
+		uint64_t version;
+
+		assert_ok(engine_version(w->engine, e, &version));
+		engine_batch_init(&b, e, version);
+		if (value.ptr == NULL)
+			engine_delete(&b, key);
+		else
+			engine_put(&b, key, value);
+		s = engine_commit_wait(w->engine, &b);
+		engine_batch_done(&b);
+	} while (s == STATUS_CONFLICT || s == STATUS_AMBIGUOUS);
+	assert_ok(s);
+}
+
 UNUSED static struct world *
 world_new(struct engine *e)
 {
