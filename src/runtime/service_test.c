@@ -20,6 +20,7 @@
 #include "runtime/metrics.h"
 #include "runtime/network.h"
 #include "runtime/session.h"
+#include "runtime/thread.h"
 
 #define TOPICS 8
 #define MANY 1000
@@ -34,9 +35,34 @@ static _Atomic uint64_t versions[TOPICS + 1];
 static atomic_uint runs_by[WAKE_STOP + 1];
 static atomic_uint done_count;
 static atomic_uint visits_over;
+static atomic_bool flooding;
 
 /* WATCH n, ECHO text, SLEEP (a time comes), TAKE (waits for a thousand octets
- * that never come), PEER, QUIT. */
+ * that never come), FLOOD (swallows what comes, for as long as that lasts), AGE
+ * (two minutes pass), PEER, QUIT. */
+static void
+swallow(struct stream *s)
+{
+	while (atomic_load(&flooding)) {
+		if (stream_fill_now(s) == STATUS_OK)
+			stream_consume(s, stream_buffered(s).len);
+	}
+}
+
+/* Until the waiter has seen that the session's time is over. */
+static void
+age(struct session *s)
+{
+	int64_t then = clock_mono() + 2 * CLOCK_MINUTE;
+
+	clock_set_for_test(then, then);
+	thread_blocks();
+	while (atomic_load(&s->state) == 0)
+		sched_yield();
+	thread_goes_on();
+	stream_write(&s->stream, TEXT("older\r\n"));
+}
+
 static enum next
 obey(struct session *s, struct text line)
 {
@@ -66,6 +92,14 @@ obey(struct session *s, struct text line)
 		(void)stream_flush(&s->stream);
 		return stream_read(&s->stream, sizeof(block), block) == STATUS_OK ? NEXT_PARK
 										  : NEXT_CLOSE;
+	}
+	if (text_equal(line, TEXT("FLOOD"))) {
+		swallow(&s->stream);
+		return NEXT_CLOSE;
+	}
+	if (text_equal(line, TEXT("AGE"))) {
+		age(s);
+		return NEXT_PARK;
 	}
 	if (text_equal(line, TEXT("PEER"))) {
 		session_local(s, &local);
@@ -675,6 +709,71 @@ stopping_cuts_who_does_not_listen(void **state)
 	close(fd);
 }
 
+static void *
+flood_main(void *arg)
+{
+	static const char junk[65536];
+	const int *fd = arg;
+
+	while (atomic_load(&flooding))
+		(void)send(*fd, junk, sizeof(junk), MSG_NOSIGNAL | MSG_DONTWAIT);
+	return NULL;
+}
+
+/* Who sends faster than can be read keeps nobody from being served. */
+static void
+a_flood_holds_up_nobody(void **state)
+{
+	const struct timeval patience = { .tv_sec = 20 };
+	struct house h = { 0 };
+	int flood, other;
+	pthread_t thread;
+
+	house_open(&h);
+	atomic_store(&flooding, true);
+	flood = dial(&h);
+	assert_hears(flood, "hello");
+	say(flood, TEXT("FLOOD\r\n"));
+	assert_int_equal(pthread_create(&thread, NULL, flood_main, &flood), 0);
+	await_parked(&h, 0);
+	other = dial(&h);
+	assert_int_equal(
+	    setsockopt(other, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	assert_hears(other, "hello");
+	say(other, TEXT("ECHO here\r\n"));
+	assert_hears(other, "here");
+	atomic_store(&flooding, false);
+	pthread_join(thread, NULL);
+	close(flood);
+	close(other);
+	house_close(&h);
+}
+
+/* A time that comes up while the session is at work was its time before. */
+static void
+who_speaks_in_time_goes_on(void **state)
+{
+	struct house h = { .config = { .idle = CLOCK_MINUTE } };
+	int fd, other;
+
+	clock_set_for_test(CLOCK_DAY, CLOCK_DAY);
+	house_open(&h);
+	fd = dial(&h);
+	assert_hears(fd, "hello");
+	await_parked(&h, 1);
+	say(fd, TEXT("AGE\r\n"));
+	while (clock_mono() == CLOCK_DAY)
+		sched_yield();
+	other = dial(&h); /* the waiter wakes for it, and looks at its times */
+	assert_hears(fd, "older");
+	say(fd, TEXT("ECHO here\r\n"));
+	assert_hears(fd, "here");
+	close(fd);
+	close(other);
+	house_close(&h);
+	clock_set_for_test(-1, -1);
+}
+
 static int
 many_descriptors(void **state)
 {
@@ -700,6 +799,8 @@ main(void)
 		cmocka_unit_test(proxied_clients_count_by_their_own_address),
 		cmocka_unit_test(only_the_balancer_speaks_proxy),
 		cmocka_unit_test(stopping_cuts_who_does_not_listen),
+		cmocka_unit_test(a_flood_holds_up_nobody),
+		cmocka_unit_test(who_speaks_in_time_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, many_descriptors, NULL);

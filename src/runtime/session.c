@@ -252,6 +252,17 @@ may_start_tls(struct session *s)
 	return true;
 }
 
+/* A reason that came during the run. A time that came up meanwhile was the end
+ * of the park before; parking sets the next. */
+static bool
+called(struct session *s, enum wake *why)
+{
+	while (waiter_reason(s, why))
+		if (*why != WAKE_TIMER)
+			return true;
+	return false;
+}
+
 /* The reason to go on at once, if there is one. *filled: input was read. What
  * came together with a PROXY header is input for the run after the first. */
 static bool
@@ -260,13 +271,13 @@ goes_on(struct session *s, enum phase before, enum wake *why, bool *filled)
 	*filled = false;
 	if (s->phase == PHASE_START || (s->phase == PHASE_TLS && before == PHASE_PROXY))
 		return true;
-	if (waiter_reason(s, why))
+	if (called(s, why))
 		return true;
 	if (s->phase != PHASE_RUN)
 		return false;
 	if (before == PHASE_RUN || stream_buffered(&s->stream).len == 0) {
 		if (look_again(s) == STATUS_AGAIN)
-			return waiter_reason(s, why);
+			return called(s, why);
 	}
 	*why = WAKE_INPUT;
 	*filled = true;

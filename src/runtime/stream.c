@@ -19,6 +19,8 @@
 #include "runtime/stream_private.h"
 #include "runtime/thread.h"
 
+#define STREAM_READS_MOST 16
+
 /* Input that nobody read would make the kernel answer with a reset, which may
  * overtake the last reply: throw away what is there, within reason. */
 static void
@@ -284,6 +286,18 @@ read_some(struct stream *s, size_t *got, short *events)
 	return STATUS_OK;
 }
 
+/* A peer that sends faster than it is read never makes its thread wait: now and
+ * then the thread says so of itself, and others get their turn. */
+static void
+take_turns(struct stream *s)
+{
+	if (++s->reads < STREAM_READS_MOST)
+		return;
+	s->reads = 0;
+	thread_blocks();
+	thread_goes_on();
+}
+
 /* One read of the transport into the buffer: OK, AGAIN or broken. */
 static enum status
 pull(struct stream *s, short *events)
@@ -296,14 +310,17 @@ pull(struct stream *s, short *events)
 		return s->broken;
 	*events = POLLIN;
 	st = read_some(s, &got, events);
-	if (st == STATUS_AGAIN)
+	if (st == STATUS_AGAIN) {
+		s->reads = 0;
 		return STATUS_AGAIN;
+	}
 	if (st != STATUS_OK)
 		return stream_break(s, st);
 	if (got == 0)
 		return end_of_input(s);
 	s->bytes_in += got;
 	s->rate_bytes += got;
+	take_turns(s);
 	return STATUS_OK;
 }
 
@@ -338,6 +355,7 @@ stream_fill_now(struct stream *s)
 
 	if (s->drained && s->broken == STATUS_OK && !stream_pending(s)) {
 		s->drained = false;
+		s->reads = 0;
 		return STATUS_AGAIN;
 	}
 	return pull(s, &events);

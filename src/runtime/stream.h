@@ -35,6 +35,7 @@ struct stream {
 	enum status broken; /* sticky; STATUS_OK while it works */
 	bool ended;	    /* broken by the peer's end of sending: writes still go out */
 	bool drained;	    /* the last read took all that was there */
+	uint8_t reads;	    /* one after the other, without waiting */
 	uint32_t min_rate;  /* octets a second, counted from rate_from; 0: none */
 	struct buffer in;   /* received, not consumed; in_at is the start */
 	size_t in_at;
