@@ -13,6 +13,7 @@
 
 #define COMMAND_LINE_MAX 512 /* RFC 2449 4 wants 255 */
 #define AUTH_LINE_MAX 16384
+#define DISCARD_MAX (1u << 20) /* of a line that is too long; then the session ends */
 #define ERRORS_MAX 20
 #define SIGN_IN_PATIENCE CLOCK_MINUTE
 
@@ -139,7 +140,7 @@ run_command(struct command *c, struct text line)
 	return pop3_err(c, "No such command");
 }
 
-/* The next line, copied. AGAIN, LIMIT. */
+/* The next line, copied. AGAIN, LIMIT; INVALID: it does not seem to end. */
 static enum status
 next_line(struct pop3 *p, struct arena *a, struct text *line)
 {
@@ -150,14 +151,16 @@ next_line(struct pop3 *p, struct arena *a, struct text *line)
 	if (p->discard) {
 		stream_consume(&p->session.stream, at < in.len ? at + 1 : in.len);
 		p->scanned = 0;
+		p->discarded += at;
 		if (at == in.len)
-			return STATUS_AGAIN;
+			return p->discarded > DISCARD_MAX ? STATUS_INVALID : STATUS_AGAIN;
 		p->discard = false;
 		return STATUS_LIMIT;
 	}
 	if (at == in.len) {
 		p->scanned = in.len;
 		p->discard = in.len > max;
+		p->discarded = 0;
 		return STATUS_AGAIN;
 	}
 	*line = arena_copy(a, text_part(in, 0, at > 0 && in.ptr[at - 1] == '\r' ? at - 1 : at));
@@ -175,9 +178,11 @@ step(struct pop3 *p, enum pop3_next *next)
 	enum status st = next_line(p, &c.arena, &line);
 
 	*next = POP3_GO_ON;
-	if (st == STATUS_LIMIT) {
+	if (st == STATUS_LIMIT || st == STATUS_INVALID) {
 		pop3_auth_end(p);
 		*next = pop3_err(&c, "Line too long");
+		if (st == STATUS_INVALID)
+			*next = POP3_END;
 	} else if (st == STATUS_OK) {
 		*next = p->auth != NULL ? pop3_auth_line(&c, line) : run_command(&c, line);
 		if (p->state == POP3_AUTHORIZATION || p->auth != NULL)

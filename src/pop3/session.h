@@ -37,7 +37,8 @@ struct pop3 {
 	struct maildrop drop;
 	size_t scanned; /* of the buffered input: no line end up to here */
 	unsigned errors, failed_sign_ins;
-	bool discard; /* the rest of a line that was too long */
+	bool discard;	  /* the rest of a line that was too long */
+	size_t discarded; /* octets of it */
 };
 
 struct command {

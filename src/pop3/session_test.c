@@ -318,6 +318,25 @@ long_lines(void **state)
 	talk_end(&t);
 }
 
+static void
+endless_lines(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	const char *heard = "";
+	struct talk t;
+
+	(void)begin(&t, &plain);
+	for (int i = 0; i < 5000; i++)
+		buffer_add_byte(&b, 'x');
+	for (int i = 0; i < 200; i++)
+		says(&t, buffer_string(&b), "");
+	for (int i = 0; i < 20 && heard[0] == '\0'; i++)
+		heard = talk_say(&t, buffer_string(&b));
+	assert_string_equal(heard, "-ERR Line too long\r\n");
+	buffer_done(&b);
+	talk_end(&t);
+}
+
 /* "RETR 7" of the newest message, in b. */
 static const char *
 retr_last(struct talk *t, struct buffer *b)
@@ -378,6 +397,7 @@ main(void)
 		cmocka_unit_test(the_maildrop_is_taken_again),
 		cmocka_unit_test(a_quit_too_late_deletes_nothing),
 		cmocka_unit_test(long_lines),
+		cmocka_unit_test(endless_lines),
 		cmocka_unit_test(the_end_is_a_line_of_its_own),
 	};
 

@@ -14,6 +14,9 @@
 #include "runtime/settings.h"
 #include "smtp/session.h"
 
+/* A line that is longer was never meant as one. */
+#define SKIP_MAX (1u << 20)
+
 static const struct smtp_profile profile_mx = {
 	.kind = SMTP_MX,
 	.greeting = REPLY_GREETING,
@@ -205,7 +208,10 @@ skip_line(struct smtp_session *x)
 		return true;
 	}
 	/* A CR at the end may be the first half. */
-	stream_consume(s, in.len > 0 && in.ptr[in.len - 1] == '\r' ? in.len - 1 : in.len);
+	if (in.len > 0 && in.ptr[in.len - 1] == '\r')
+		in.len--;
+	stream_consume(s, in.len);
+	x->skipped += in.len;
 	return false;
 }
 
@@ -213,6 +219,7 @@ static enum next
 bad_line(struct smtp_session *x, enum smtp_reply why)
 {
 	x->skipping = true;
+	x->skipped = 0;
 	smtp_say(x, why);
 	return tired(x);
 }
@@ -299,7 +306,8 @@ commands(struct smtp_session *x)
 			continue;
 		}
 		if (x->skipping && !skip_line(x)) {
-			next = no_line(x, &more);
+			next = x->skipped > SKIP_MAX ? smtp_say_and_close(x, REPLY_TOO_MANY_ERRORS)
+						     : no_line(x, &more);
 			continue;
 		}
 		switch (stream_line(&x->session.stream, limit, &line)) {

@@ -50,8 +50,9 @@ struct smtp_session {
 	struct smtp_server *server;
 	const struct smtp_profile *profile;
 	enum smtp_phase phase;
-	bool esmtp;    /* EHLO or LHLO was said */
-	bool skipping; /* the rest of a bad line is dropped up to its CRLF */
+	bool esmtp;	/* EHLO or LHLO was said */
+	bool skipping;	/* the rest of a bad line is dropped up to its CRLF */
+	size_t skipped; /* octets of it */
 	unsigned errors, messages, idle_commands;
 	int64_t command_by;   /* monotonic: the next command must be whole by then */
 	struct arena scratch; /* of the command in hand */

@@ -47,6 +47,26 @@ errors_have_a_limit(void **state)
 	house_set("smtp.errors_max", "");
 }
 
+/* What is too long to be a command is dropped up to its end, if that comes. */
+static void
+bad_lines_have_an_end(void **state)
+{
+	struct buffer script = BUFFER_INIT;
+
+	for (size_t i = 0; i < 900; i++)
+		buffer_addf(&script, "%01000d", 0);
+	buffer_add_string(&script, "\r\nNOOP\r\n");
+	assert_string_equal(
+	    house_codes(*state, TEST_MX, buffer_text(&script)), "500:5.5.2 250:2.0.0");
+	buffer_clear(&script);
+	for (size_t i = 0; i < 1200; i++)
+		buffer_addf(&script, "%01000d", 0);
+	buffer_add_string(&script, "\r\nNOOP\r\n");
+	assert_string_equal(
+	    house_codes(*state, TEST_MX, buffer_text(&script)), "500:5.5.2 421:4.7.0");
+	buffer_done(&script);
+}
+
 static void
 messages_have_a_limit(void **state)
 {
@@ -182,6 +202,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recipients_have_a_limit),
 		cmocka_unit_test(errors_have_a_limit),
+		cmocka_unit_test(bad_lines_have_an_end),
 		cmocka_unit_test(messages_have_a_limit),
 		cmocka_unit_test(talk_has_a_limit),
 		cmocka_unit_test(size_has_a_limit),
