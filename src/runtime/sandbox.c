@@ -74,6 +74,30 @@ allow_if(scmp_filter_ctx filter, int number, unsigned arg, uint64_t mask, uint64
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, 1, &is);
 }
 
+/* What may be done to a descriptor that is there. Not: to have it send signals,
+ * which it would to any process (F_SETOWN, F_SETSIG, O_ASYNC). */
+static int
+add_fcntl(scmp_filter_ctx filter, unsigned sets)
+{
+	static const int all[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_ADD_SEALS,
+		F_GET_SEALS };
+	static const int files[] = { F_GETLK, F_SETLK, F_SETLKW, F_GET_RW_HINT, F_SET_RW_HINT,
+		F_GET_FILE_RW_HINT, F_SET_FILE_RW_HINT };
+	const struct scmp_arg_cmp set_flags[] = {
+		{ .arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = F_SETFL },
+		{ .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = O_ASYNC, .datum_b = 0 },
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		error |= allow_if(filter, SCMP_SYS(fcntl), 1, UINT32_MAX, (uint64_t)all[i]);
+	for (size_t i = 0; i < ARRAY_LEN(files) && (sets & FILES) != 0; i++)
+		error |= allow_if(filter, SCMP_SYS(fcntl), 1, UINT32_MAX, (uint64_t)files[i]);
+	error |= seccomp_rule_add_array(
+	    filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), ARRAY_LEN(set_flags), set_flags);
+	return error;
+}
+
 /* The calls of which some uses are allowed. */
 static int
 add_conditional(scmp_filter_ctx filter, unsigned sets)
@@ -100,7 +124,7 @@ add_conditional(scmp_filter_ctx filter, unsigned sets)
 		error |= allow_if(filter, SCMP_SYS(socket), 0, UINT64_MAX, AF_INET);
 		error |= allow_if(filter, SCMP_SYS(socket), 0, UINT64_MAX, AF_INET6);
 	}
-	return error;
+	return error | add_fcntl(filter, sets);
 }
 
 static int
@@ -239,6 +263,9 @@ drop_user(const struct sandbox_config *config, struct failure *f)
 			return fail(f, STATUS_UNAVAILABLE, UNAVAILABLE_WORDS,
 			    "cannot become user %u group %u: %s", config->uid, config->gid,
 			    strerror(errno));
+		/* The kernel forgets this with the user. */
+		if (with_parent != 0)
+			(void)prctl(PR_SET_PDEATHSIG, with_parent);
 		if (setuid(0) == 0)
 			return fail(
 			    f, STATUS_UNAVAILABLE, UNAVAILABLE_WORDS, "user 0 could be taken back");

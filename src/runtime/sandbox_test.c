@@ -146,6 +146,41 @@ signal_parent_thread(void)
 	return result(syscall(SYS_tgkill, getppid(), getppid(), 0));
 }
 
+/* Signals by way of a descriptor: to whom, which, and when. */
+static int
+aim_signals(void)
+{
+	return result(fcntl(unconnected, F_SETOWN, getppid()));
+}
+
+static int
+choose_signal(void)
+{
+	return result(fcntl(unconnected, F_SETSIG, SIGTERM));
+}
+
+static int
+wish_for_signals(void)
+{
+	return result(fcntl(unconnected, F_SETFL, O_NONBLOCK | O_ASYNC));
+}
+
+static int
+lock_file(void)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	char path[128];
+	int fd, got;
+
+	(void)snprintf(path, sizeof(path), "%s/lock", folder);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno;
+	got = result(fcntl(fd, F_SETLK, &lock));
+	(void)close(fd);
+	return got != 0 ? got : result(unlink(path));
+}
+
 static int
 become_root(void)
 {
@@ -269,6 +304,10 @@ static const struct {
 	{ "trace", trace, 0, EPERM },
 	{ "signal the parent", signal_parent, 0, EPERM },
 	{ "signal its thread", signal_parent_thread, 0, EPERM },
+	{ "aim signals of a descriptor", aim_signals, 0, EPERM },
+	{ "choose the signal of a descriptor", choose_signal, 0, EPERM },
+	{ "wish for signals of a descriptor", wish_for_signals, 0, EPERM },
+	{ "lock a file", lock_file, BY_STORE, EPERM },
 	{ "become root", become_root, 0, EPERM },
 	{ "undo flags", undo_flags, 0, EPERM },
 	{ "mount", mount_something, 0, EPERM },
@@ -437,6 +476,34 @@ off_is_only_no_new_privs(void **state)
 	assert_int_equal(ended, 0);
 }
 
+/* A role ends with its monitor also after it took another user. */
+static void
+the_end_of_the_parent_is_still_awaited(void **state)
+{
+	const struct sandbox_config config = {
+		.role = ROLE_MX, .uid = 65534, .gid = 65534, .off = true
+	};
+	int ended;
+	pid_t child;
+
+	if (geteuid() != 0) {
+		print_message("not root: no other user can be taken\n");
+		skip();
+	}
+	child = fork();
+	if (child == 0) {
+		unsigned active = 0;
+		int sign = 0;
+
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (sandbox_enter(&config, &active, NULL) != STATUS_OK)
+			_exit(1);
+		_exit(prctl(PR_GET_PDEATHSIG, &sign) == 0 && sign == SIGKILL ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &ended, 0), child);
+	assert_int_equal(ended, 0);
+}
+
 static void
 words(void **state)
 {
@@ -485,6 +552,7 @@ main(void)
 		cmocka_unit_test(landlock_is_used_where_the_kernel_has_it),
 		cmocka_unit_test(abort_still_ends_the_process),
 		cmocka_unit_test(off_is_only_no_new_privs),
+		cmocka_unit_test(the_end_of_the_parent_is_still_awaited),
 		cmocka_unit_test(words),
 	};
 
