@@ -543,6 +543,32 @@ spellings_count_as_one(void **state)
 	    limits_delay(w->auth->limits, text_hash_ci(key) | 1, CLOCK_MINUTE), 2 * CLOCK_SECOND);
 }
 
+/* Who has the key of a ticket can read the connection that it began (TLS 1.2):
+ * a role that fell must not read those of another. */
+static void
+each_role_has_tickets_of_its_own(void **state)
+{
+	const struct auth_certificates_request q = { 0 };
+	struct auth_certificates_reply access, again, mx;
+	struct call_server_config server = { .threads = 1 };
+	struct world *w = *state;
+	struct call_pair *pair;
+	struct calls *calls;
+
+	auth_serve(w->auth, &server);
+	pair = call_pair_new(ROLE_MX, &server, ROLE_AUTH, &calls);
+	assert_ok(auth_certificates(w->calls, &q, &w->arena, &access, NULL));
+	assert_ok(auth_certificates(w->calls, &q, &w->arena, &again, NULL));
+	assert_ok(auth_certificates(calls, &q, &w->arena, &mx, NULL));
+	assert_int_equal(access.ticket_key.len, 80);
+	assert_int_equal(mx.ticket_key.len, 80);
+	assert_true(text_equal(access.ticket_key, again.ticket_key));
+	for (size_t i = 0; i < 80; i += 16)
+		assert_false(text_equal(
+		    text_part(access.ticket_key, i, i + 16), text_part(mx.ticket_key, i, i + 16)));
+	call_pair_free(pair);
+}
+
 static void
 the_table_is_kept(void **state)
 {
@@ -633,6 +659,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(late_answers_hold_up_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(spellings_tell_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(spellings_count_as_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    each_role_has_tickets_of_its_own, set_up, tear_down),
 		cmocka_unit_test(the_table_is_kept),
 	};
 

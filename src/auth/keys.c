@@ -5,6 +5,7 @@
  * certificates stay good when this process is a new one, and a front with
  * yesterday's certificate gets an error, not a wrong signature.
  */
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
@@ -154,6 +155,22 @@ keys_set(struct keys *k, const struct role_certificate *at, uint32_t count, stru
 	return STATUS_OK;
 }
 
+/* Each role has tickets of its own: who holds their key can read what they
+ * protect, and a role shall not read another's connections. */
+static struct text
+ticket_key_of(const struct keys *k, enum role r, struct arena *a)
+{
+	uint8_t *out = arena_alloc(a, 2 * SHA512_DIGEST_LENGTH);
+
+	for (uint8_t half = 0; half < 2; half++) {
+		const uint8_t whose[] = { half, (uint8_t)r };
+
+		CHECK(HMAC(EVP_sha512(), k->ticket_key, TICKET_KEY, whose, sizeof(whose),
+			  out + half * SHA512_DIGEST_LENGTH, NULL) != NULL);
+	}
+	return (struct text){ (const char *)out, TICKET_KEY };
+}
+
 void
 serve_certificates(struct call_in *in, const void *request, void *context)
 {
@@ -173,7 +190,7 @@ serve_certificates(struct call_in *in, const void *request, void *context)
 	}
 	reply.keys.count = reply.chains.count = reply.names.count = k->count;
 	pthread_rwlock_unlock(&k->lock);
-	reply.ticket_key = (struct text){ (const char *)k->ticket_key, TICKET_KEY };
+	reply.ticket_key = ticket_key_of(k, call_peer(in), a);
 	call_reply(in, &reply);
 }
 
