@@ -286,36 +286,52 @@ end_group(struct reading *r)
 	r->in_group = false;
 }
 
-void
-mime_addresses_parse(struct arena *a, struct text value, uint32_t max, struct mime_addresses *out)
+static void
+read_field(struct reading *r)
 {
-	struct reading r = { .l = lexical_of(value), .a = a, .max = max };
-
-	while (!cursor_done(&r.l.in) && !r.list.cut) {
+	while (!cursor_done(&r->l.in) && !r->list.cut) {
 		struct text before;
-		char delimiter = next_delimiter(&r, &before);
+		char delimiter = next_delimiter(r, &before);
 
 		if (delimiter == '<') {
-			if (r.waiting)
-				finish_waiter(&r, TEXT_EMPTY);
-			read_angle(&r, before);
+			if (r->waiting)
+				finish_waiter(r, TEXT_EMPTY);
+			read_angle(r, before);
 			continue;
 		}
 		if (delimiter == ':') {
-			if (r.waiting)
-				finish_waiter(&r, TEXT_EMPTY);
-			emit(&r, (struct mime_address){
-				     .mailbox = phrase(before, a), .group_start = true });
-			r.in_group = true;
+			if (r->waiting)
+				finish_waiter(r, TEXT_EMPTY);
+			emit(r, (struct mime_address){
+				    .mailbox = phrase(before, r->a), .group_start = true });
+			r->in_group = true;
 		} else {
-			finish_bare(&r, before);
+			finish_bare(r, before);
 			if (delimiter == ';')
-				end_group(&r);
+				end_group(r);
 		}
-		cursor_next(&r.l.in);
+		cursor_next(&r->l.in);
 	}
-	if (r.waiting)
-		finish_waiter(&r, TEXT_EMPTY);
-	end_group(&r);
+	if (r->waiting)
+		finish_waiter(r, TEXT_EMPTY);
+	end_group(r);
+}
+
+void
+mime_addresses_parse_fields(struct arena *a, const struct text *values, uint32_t count,
+    uint32_t max, struct mime_addresses *out)
+{
+	struct reading r = { .a = a, .max = max };
+
+	for (uint32_t i = 0; i < count && !r.list.cut; i++) {
+		r.l = lexical_of(values[i]);
+		read_field(&r);
+	}
 	*out = r.list;
+}
+
+void
+mime_addresses_parse(struct arena *a, struct text value, uint32_t max, struct mime_addresses *out)
+{
+	mime_addresses_parse_fields(a, &value, 1, max, out);
 }

@@ -32,6 +32,10 @@ struct mime_addresses {
  * Never fails; what is no address gives what can be made of it. */
 void mime_addresses_parse(
     struct arena *a, struct text value, uint32_t max, struct mime_addresses *out);
+/* The same of several fields, as of one list (RFC 5322 4.5.3). What one of them
+ * leaves open, a quotation or a group, ends with it. */
+void mime_addresses_parse_fields(struct arena *a, const struct text *values, uint32_t count,
+    uint32_t max, struct mime_addresses *out);
 
 /* A Mailbox of an SMTP envelope, without the angle brackets: local part
  * unquoted and domain split off, checked for syntax and lengths (RFC 5321

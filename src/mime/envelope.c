@@ -26,6 +26,24 @@ read_list(const struct header_values *values, enum header_id id, uint32_t max, s
 		mime_addresses_parse(a, values->at[id], max, out);
 }
 
+/* All fields of one destination. */
+static void
+read_destination(const struct header_values *values, enum header_id id, uint32_t max,
+    struct arena *a, struct mime_addresses *out)
+{
+	const struct header_more *more = &values->more[id - HEADER_TO];
+	struct text *all;
+
+	if (more->count == 0) {
+		read_list(values, id, max, a, out);
+		return;
+	}
+	all = ARENA_ARRAY(a, struct text, more->count + 1);
+	all[0] = values->at[id];
+	memcpy(all + 1, more->at, more->count * sizeof(*all));
+	mime_addresses_parse_fields(a, all, more->count + 1, max, out);
+}
+
 void
 mime_envelope_read(const struct header_values *values, uint32_t max_addresses, struct arena *a,
     struct mime_envelope *out)
@@ -37,9 +55,9 @@ mime_envelope_read(const struct header_values *values, uint32_t max_addresses, s
 	read_list(values, HEADER_FROM, max_addresses, a, &out->from);
 	read_list(values, HEADER_SENDER, max_addresses, a, &out->sender);
 	read_list(values, HEADER_REPLY_TO, max_addresses, a, &out->reply_to);
-	read_list(values, HEADER_TO, max_addresses, a, &out->to);
-	read_list(values, HEADER_CC, max_addresses, a, &out->cc);
-	read_list(values, HEADER_BCC, max_addresses, a, &out->bcc);
+	read_destination(values, HEADER_TO, max_addresses, a, &out->to);
+	read_destination(values, HEADER_CC, max_addresses, a, &out->cc);
+	read_destination(values, HEADER_BCC, max_addresses, a, &out->bcc);
 }
 
 /* The next message-id in an unfolded value: what stands in angle brackets; in

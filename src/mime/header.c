@@ -26,6 +26,31 @@ header_id_of(struct text name)
 	return HEADER_COUNT;
 }
 
+void
+header_values_add(
+    struct header_values *values, enum header_id id, struct text value, struct arena *a)
+{
+	struct header_more *more;
+
+	if (values->at[id].ptr == NULL) {
+		values->at[id] = value;
+		return;
+	}
+	if (id < HEADER_TO || id >= HEADER_TO + HEADER_DESTINATIONS)
+		return;
+	more = &values->more[id - HEADER_TO];
+	if (more->count == more->cap) {
+		uint32_t cap = more->cap == 0 ? 4 : more->cap * 2;
+		struct text *at = ARENA_ARRAY(a, struct text, cap);
+
+		if (more->count > 0)
+			memcpy(at, more->at, more->count * sizeof(*at));
+		more->at = at;
+		more->cap = cap;
+	}
+	more->at[more->count++] = value;
+}
+
 bool
 header_name(const char *p, const char *end, struct text *name, const char **value)
 {

@@ -8,6 +8,7 @@
 #ifndef MIME_HEADER_H
 #define MIME_HEADER_H
 
+#include "base/arena.h"
 #include "base/text.h"
 
 /* The fields that a summary is made of. */
@@ -41,13 +42,28 @@ enum header_id {
 	    HEADER_COUNT
 };
 
-/* The raw values of one block, the first of each name; ptr NULL: absent. */
+/* Fields of one name behind the first. */
+struct header_more {
+	struct text *at;
+	uint32_t count, cap;
+};
+
+/* To, Cc and Bcc, which the table has side by side. */
+#define HEADER_DESTINATIONS 3
+
+/* The raw values of one block, the first of each name; ptr NULL: absent. All
+ * fields of a destination count (RFC 5322 4.5.3). */
 struct header_values {
 	struct text at[HEADER_COUNT];
+	struct header_more more[HEADER_DESTINATIONS]; /* HEADER_TO and on */
 };
 
 /* HEADER_COUNT when it is none of the table. */
 enum header_id header_id_of(struct text name);
+
+/* Keeps the value of a field if it counts. */
+void header_values_add(
+    struct header_values *values, enum header_id id, struct text value, struct arena *a);
 
 /* A field's name at p, and the byte behind its colon; false when the line is
  * no field. Blanks before the colon are forgiven (RFC 5322 4.5). */

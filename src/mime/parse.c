@@ -186,8 +186,9 @@ read_field(struct parser *p, struct block *b, struct header_values *values)
 	}
 	b->fields++;
 	id = header_id_of(name);
-	if (id != HEADER_COUNT && values->at[id].ptr == NULL)
-		values->at[id] = (struct text){ value, (size_t)(p->at - value) };
+	if (id != HEADER_COUNT)
+		header_values_add(
+		    values, id, (struct text){ value, (size_t)(p->at - value) }, p->arena);
 	if (b->top)
 		add_field(p, name, value);
 }

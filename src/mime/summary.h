@@ -96,7 +96,8 @@ struct mime_part {
  * Reply-To are what stands in the message: who prints an ENVELOPE puts From in
  * place of an empty one. host is empty where an address has none; since IMAP
  * takes NIL there for a group, print "" unless group_start or group_end is
- * set. Of a field that stands there twice, the first counts. */
+ * set. Of a field that stands there twice, the first counts; of To, Cc and Bcc
+ * all do (RFC 5322 4.5.3). */
 struct mime_envelope {
 	struct text date;
 	struct text subject;

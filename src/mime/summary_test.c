@@ -228,6 +228,36 @@ absent_and_empty(void **state)
 	arena_done(&p.arena);
 }
 
+/* RFC 5322 4.5.3: destinations add up, what is open ends with its field. */
+static void
+destinations_repeated(void **state)
+{
+	static const char message[] =
+	    "To: a@x, \"open\nCc: G: d@x\nFrom: f@x\nto: b@x\nBcc: h@x\nCc: e@x\nFrom: g@x\n"
+	    "TO: c@x\nContent-Type: message/rfc822\n\nTo: i@x\nTo: j@x\n\n";
+	struct mime_limits limits = { .max_addresses = 2 };
+	const struct mime_envelope *e;
+	struct parsed p;
+
+	e = &parse(&p, message, NULL)->envelope;
+	assert_int_equal(e->to.count, 4);
+	ASSERT_TEXT(e->to.at[0].mailbox, TEXT("a"));
+	ASSERT_TEXT(e->to.at[1].mailbox, TEXT("\"open"));
+	ASSERT_TEXT(e->to.at[2].mailbox, TEXT("b"));
+	ASSERT_TEXT(e->to.at[3].mailbox, TEXT("c"));
+	assert_int_equal(e->cc.count, 4);
+	assert_true(e->cc.at[2].group_end);
+	ASSERT_TEXT(e->cc.at[3].mailbox, TEXT("e"));
+	assert_int_equal(e->bcc.count, 1);
+	assert_int_equal(e->from.count, 1);
+	ASSERT_TEXT(e->from.at[0].mailbox, TEXT("f"));
+	assert_int_equal(p.s.root.envelope->to.count, 2);
+	arena_done(&p.arena);
+	e = &parse(&p, message, &limits)->envelope;
+	assert_true(e->to.count == 2 && e->to.cut);
+	arena_done(&p.arena);
+}
+
 static void
 references_bounded(void **state)
 {
@@ -510,6 +540,7 @@ main(void)
 		cmocka_unit_test(trees_read),
 		cmocka_unit_test(envelope),
 		cmocka_unit_test(absent_and_empty),
+		cmocka_unit_test(destinations_repeated),
 		cmocka_unit_test(references_bounded),
 		cmocka_unit_test(facts_found),
 		cmocka_unit_test(long_line),
