@@ -359,6 +359,198 @@ a_delivery_costs_the_same_in_a_large_mailbox(void **state)
 	assert_true(last_bytes < first_bytes + 4096);
 }
 
+/* ---- what everything else costs ---- */
+
+#define ONE_UID 10 /* in a block that is not the last one, which is in memory */
+
+static void
+ask_status(struct box *b, const struct parcel *p)
+{
+	struct store_mailbox_reply reply;
+
+	assert_ok(
+	    ASK(b->w, access, store_mailbox, &reply, .token = b->token, .name = TEXT("INBOX")));
+}
+
+static void
+ask_list(struct box *b, const struct parcel *p)
+{
+	struct store_mailboxes_reply reply;
+
+	assert_ok(ASK(b->w, access, store_mailboxes, &reply, .token = b->token));
+}
+
+static void
+ask_select(struct box *b, const struct parcel *p)
+{
+	(void)world_open_mailbox(b->w, b->token, "INBOX");
+}
+
+static void
+ask_append(struct box *b, const struct parcel *p)
+{
+	struct store_append_reply reply;
+
+	assert_ok(ASK(b->w, intake, store_append, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = 1, .date = 1700000000, .summary = p->summary,
+	    .content = PAYLOAD_OF(p->content), .size = p->raw.len));
+}
+
+static void
+ask_fetch(struct box *b, const struct parcel *p)
+{
+	struct runs one = world_uids(ONE_UID, ONE_UID);
+	struct store_fetch_reply reply;
+
+	assert_ok(ASK(b->w, access, store_fetch, &reply, .token = b->token, .mailbox = 1,
+	    .uids = one, .items = FETCH_SUMMARY | FETCH_PIECE0));
+	runs_done(&one);
+}
+
+static void
+ask_store(struct box *b, const struct parcel *p)
+{
+	struct runs one = world_uids(ONE_UID, ONE_UID);
+	struct store_flags_reply reply;
+
+	assert_ok(ASK(b->w, access, store_flags, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = 1, .uids = one, .mode = FLAGS_ADD, .flags = FLAG_FLAGGED,
+	    .unchanged_since = UINT64_MAX));
+	assert_ok(ASK(b->w, access, store_flags, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = 1, .uids = one, .mode = FLAGS_REMOVE, .flags = FLAG_FLAGGED,
+	    .unchanged_since = UINT64_MAX));
+	runs_done(&one);
+}
+
+/* What the last STORE did, as an idle session learns of it. */
+static void
+ask_changes(struct box *b, const struct parcel *p)
+{
+	uint64_t modseq = world_open_mailbox(b->w, b->token, "INBOX").modseq;
+	struct store_changes_reply reply;
+
+	assert_ok(ASK(b->w, access, store_changes, &reply, .token = b->token, .mailbox = 1,
+	    .since = modseq - 1));
+	assert_false(reply.full);
+}
+
+static void
+ask_copy(struct box *b, const struct parcel *p)
+{
+	struct runs one = world_uids(ONE_UID, ONE_UID);
+	struct store_copy_reply reply;
+
+	assert_ok(ASK(b->w, access, store_copy, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = 1, .uids = one, .to = TEXT("Archive")));
+	runs_done(&one);
+}
+
+static void
+ask_expunge(struct box *b, const struct parcel *p)
+{
+	struct store_open_reply open = world_open_mailbox(b->w, b->token, "INBOX");
+	uint32_t uid = runs_next(&open.uids, ONE_UID + 1);
+	struct runs one = world_uids(uid, uid);
+	struct store_expunge_reply reply;
+
+	assert_ok(ASK(b->w, access, store_expunge, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = 1, .uids = one, .force = 1));
+	assert_int_equal(runs_total(&reply.gone), 1);
+	runs_done(&one);
+}
+
+static const struct {
+	const char *name;
+	void (*ask)(struct box *b, const struct parcel *p);
+	unsigned most; /* keys */
+} asked[] = {
+	{ "STATUS", ask_status, 0 },
+	{ "LIST", ask_list, 0 },
+	{ "SELECT", ask_select, 0 },
+	{ "APPEND", ask_append, 2 },
+	{ "FETCH", ask_fetch, 3 },
+	{ "STORE", ask_store, 2 },
+	{ "what changed", ask_changes, 4 },
+	{ "COPY", ask_copy, 3 },
+	{ "EXPUNGE", ask_expunge, 6 },
+};
+
+#define ASKED ARRAY_LEN(asked)
+
+struct cost {
+	uint64_t keys, bytes;
+};
+
+static void
+measure(struct box *b, const struct parcel *p, struct cost cost[ASKED])
+{
+	struct engine_facts before, after;
+
+	ask_copy(b, p); /* Archive is known from here on */
+	ask_select(b, p);
+	for (size_t i = 0; i < ASKED; i++) {
+		engine_facts_of(b->w->engine, &before);
+		asked[i].ask(b, p);
+		engine_facts_of(b->w->engine, &after);
+		cost[i].keys =
+		    after.keys_read + after.keys_scanned - before.keys_read - before.keys_scanned;
+		cost[i].bytes = after.bytes_written - before.bytes_written;
+	}
+}
+
+static void
+fill(struct box *b, const struct parcel *p, int count)
+{
+	for (int i = 0; i < count; i++)
+		assert_ok(world_deliver(b->w, "alice@example.com", p));
+}
+
+/* The same number of keys whatever the size of the mailbox, and so many octets
+ * as a block and a row take. */
+static void
+nothing_costs_more_in_a_large_mailbox(void **state)
+{
+	struct box *b = *state;
+	struct parcel p = world_message(b->w, "1", "one", "");
+	struct cost small[ASKED], large[ASKED];
+
+	if (world_is_strict())
+		skip();
+	fill(b, &p, 300);
+	measure(b, &p, small);
+	fill(b, &p, 2300);
+	measure(b, &p, large);
+	for (size_t i = 0; i < ASKED; i++) {
+		if (large[i].keys != small[i].keys || large[i].keys > asked[i].most)
+			print_error("%s: %llu keys, then %llu\n", asked[i].name,
+			    (unsigned long long)small[i].keys, (unsigned long long)large[i].keys);
+		assert_int_equal(large[i].keys, small[i].keys);
+		assert_true(large[i].keys <= asked[i].most);
+		assert_true(large[i].bytes < small[i].bytes + 4096);
+	}
+}
+
+/* Only the first opening after a start reads the blocks: a key for 256 messages. */
+static void
+the_first_opening_reads_the_blocks(void **state)
+{
+	struct box *b = *state;
+	struct parcel p = world_message(b->w, "1", "one", "");
+	struct engine_facts before, after;
+
+	if (world_is_strict())
+		skip();
+	fill(b, &p, 1024);
+	world_crash(b->w);
+	ask_list(b, &p); /* the account is in memory */
+	engine_facts_of(b->w->engine, &before);
+	ask_select(b, &p);
+	engine_facts_of(b->w->engine, &after);
+	assert_in_range(
+	    after.keys_read + after.keys_scanned - before.keys_read - before.keys_scanned,
+	    1024 / 256, 1024 / 256 + 3);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -375,6 +567,8 @@ main(void)
 		CASE(the_feed_tells),
 		CASE(a_maildrop_is_for_one),
 		CASE(a_delivery_costs_the_same_in_a_large_mailbox),
+		CASE(nothing_costs_more_in_a_large_mailbox),
+		CASE(the_first_opening_reads_the_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
