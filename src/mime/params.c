@@ -340,7 +340,7 @@ mime_encoding_name(enum mime_encoding encoding)
 	return encodings[encoding];
 }
 
-/* Also "7-bit", "8 bit", "7bits". */
+/* Also "7-bit", "8 bit", "7bits", "quoted printable". */
 enum mime_encoding
 mime_encoding_parse(struct text value)
 {
@@ -364,7 +364,9 @@ mime_encoding_parse(struct text value)
 	for (size_t i = 0; i < MIME_UNKNOWN_ENCODING; i++)
 		if (text_equal((struct text){ word, n }, encodings[i]))
 			return (enum mime_encoding)i;
-	return MIME_UNKNOWN_ENCODING;
+	return text_equal((struct text){ word, n }, TEXT("quotedprintable"))
+		   ? MIME_QP
+		   : MIME_UNKNOWN_ENCODING;
 }
 
 bool

@@ -23,6 +23,7 @@ encodings(void **state)
 		{ "base64;", MIME_BASE64 },
 		{ "\"quoted-printable\"", MIME_QP },
 		{ "Quoted-Printable", MIME_QP },
+		{ "quoted printable", MIME_QP },
 		{ "6bit", MIME_UNKNOWN_ENCODING },
 		{ "x-uuencode", MIME_UNKNOWN_ENCODING },
 		{ "quoted-printable-and-then-some", MIME_UNKNOWN_ENCODING },

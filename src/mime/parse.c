@@ -291,13 +291,31 @@ unfolded(const struct header_values *values, enum header_id id, struct arena *a)
 	return values->at[id].ptr != NULL ? lexical_unfold(values->at[id], a) : TEXT_EMPTY;
 }
 
+/* What was understood goes by its own name, so that a client understands it
+ * too; case is left as written. */
+static void
+read_encoding(struct text value, struct arena *a, struct mime_part *part)
+{
+	struct text usual, written;
+
+	part->encoding_name = mime_encoding_name(MIME_7BIT);
+	if (value.ptr == NULL)
+		return;
+	part->encoding = mime_encoding_parse(value);
+	usual = mime_encoding_name(part->encoding);
+	written = lexical_unfold(value, a);
+	if (part->encoding == MIME_UNKNOWN_ENCODING || text_equal_ci(written, usual))
+		part->encoding_name = written;
+	else
+		part->encoding_name = usual;
+}
+
 /* Everything but positions. */
 static void
 describe(struct mime_part *part, const struct header_values *values, bool digest, struct arena *a,
     struct text *boundary)
 {
 	struct mime_type type = { 0 };
-	struct text encoding = values->at[HEADER_CONTENT_ENCODING];
 
 	if (values->at[HEADER_CONTENT_TYPE].ptr != NULL)
 		mime_type_parse(values->at[HEADER_CONTENT_TYPE], a, &type);
@@ -305,12 +323,7 @@ describe(struct mime_part *part, const struct header_values *values, bool digest
 	part->params = type.params;
 	*boundary = type.boundary;
 	fix_type(part, digest);
-	if (encoding.ptr != NULL) {
-		part->encoding = mime_encoding_parse(encoding);
-		part->encoding_name = lexical_unfold(encoding, a);
-	}
-	if (part->encoding_name.len == 0)
-		part->encoding_name = mime_encoding_name(MIME_7BIT);
+	read_encoding(values->at[HEADER_CONTENT_ENCODING], a, part);
 	read_disposition(values->at[HEADER_CONTENT_DISPOSITION], a, part);
 	part->id = unfolded(values, HEADER_CONTENT_ID, a);
 	part->description = unfolded(values, HEADER_CONTENT_DESCRIPTION, a);

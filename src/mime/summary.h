@@ -76,7 +76,7 @@ struct mime_part {
 	struct mime_params disposition_params;
 	struct text language; /* raw, unfolded field value */
 	struct text location;
-	struct text encoding_name; /* as written, or "7bit" */
+	struct text encoding_name; /* in any case of letters; unknown: as written */
 	enum mime_encoding encoding;
 	uint64_t header_at; /* start of this part's header block */
 	uint64_t body_at;   /* start of its body */

@@ -258,6 +258,32 @@ destinations_repeated(void **state)
 	arena_done(&p.arena);
 }
 
+/* A client knows the five names only: what was understood is told by them. */
+static void
+encoding_names(void **state)
+{
+	static const struct {
+		const char *message, *name;
+	} cases[] = {
+		{ "A: b\n\n", "7bit" },
+		{ "Content-Transfer-Encoding:\n\n", "7bit" },
+		{ "Content-Transfer-Encoding: BASE64\n\n", "BASE64" },
+		{ "Content-Transfer-Encoding: quoted-printable;\n\n", "quoted-printable" },
+		{ "Content-Transfer-Encoding: quoted printable\n\n", "quoted-printable" },
+		{ "Content-Transfer-Encoding: \"base64\" (x)\n\n", "base64" },
+		{ "Content-Transfer-Encoding: 8 bit\n\n", "8bit" },
+		{ "Content-Transfer-Encoding: x-own\n\n", "x-own" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct parsed p;
+
+		parse(&p, cases[i].message, NULL);
+		ASSERT_TEXT(p.s.root.encoding_name, text_of(cases[i].name));
+		arena_done(&p.arena);
+	}
+}
+
 static void
 references_bounded(void **state)
 {
@@ -541,6 +567,7 @@ main(void)
 		cmocka_unit_test(envelope),
 		cmocka_unit_test(absent_and_empty),
 		cmocka_unit_test(destinations_repeated),
+		cmocka_unit_test(encoding_names),
 		cmocka_unit_test(references_bounded),
 		cmocka_unit_test(facts_found),
 		cmocka_unit_test(long_line),
