@@ -5,6 +5,7 @@
  * never looked at as commands. The commands begin a transfer; server.c brings
  * it what comes, and at its end it is answered here.
  */
+#include "runtime/limits.h"
 #include "runtime/settings.h"
 #include "smtp/session.h"
 
@@ -12,6 +13,17 @@ static uint64_t
 size_max(void)
 {
 	return (uint64_t)setting(SET_SMTP_MESSAGE_SIZE_MAX);
+}
+
+/* Loopback and the peers of LMTP send for many. */
+static struct smtp_message *
+new_message(const struct smtp_session *x, bool binary)
+{
+	struct smtp_message *m = smtp_message_new(size_max(), binary);
+
+	if (!x->profile->peers_listed && !session_peer_loopback(&x->session))
+		m->peer = limits_key_address(&x->session.peer);
+	return m;
 }
 
 static enum smtp_reply
@@ -50,7 +62,7 @@ smtp_cmd_data(struct smtp_session *x, struct text argument)
 		return NEXT_PARK;
 	}
 	smtp_say(x, REPLY_DATA_GO);
-	x->tx.message = smtp_message_new(size_max(), false);
+	x->tx.message = new_message(x, false);
 	smtp_transfer_begin(&x->transfer, TRANSFER_DATA, 0);
 	return NEXT_PARK;
 }
@@ -146,7 +158,7 @@ smtp_cmd_bdat(struct smtp_session *x, struct text argument)
 	if (wrong != REPLY_NONE)
 		return refuse_chunk(x, wrong, octets);
 	if (x->tx.message == NULL)
-		x->tx.message = smtp_message_new(size_max(), x->tx.body == SMTP_BINARYMIME);
+		x->tx.message = new_message(x, x->tx.body == SMTP_BINARYMIME);
 	x->tx.chunks = CHUNKS_BEGUN;
 	if (octets > size_max())
 		return too_much(x);

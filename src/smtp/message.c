@@ -2,9 +2,11 @@
 /* See smtp/message.h. */
 #include "smtp/message.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "runtime/limits.h"
 #include "runtime/settings.h"
 
 /* A message beyond the limit is read to its end, so that the client gets its
@@ -14,6 +16,35 @@
 /* Octets that all messages of this process hold: a session may park in the
  * middle of its chunks, so the number of workers does not bound them. */
 static _Atomic uint64_t in_hand;
+
+/* What one peer may have of them: a quarter, or one message, in shares of a
+ * mebibyte, of which the first of each message is free. */
+#define PEER_PART 4
+#define SHARE (1u << 20)
+#define PEERS_MAX 100000
+
+static struct limits *shares_of_peers;
+static pthread_once_t shares_once = PTHREAD_ONCE_INIT;
+
+static void
+shares_begin(void)
+{
+	shares_of_peers = limits_new(PEERS_MAX);
+}
+
+static bool
+peer_may(struct smtp_message *m)
+{
+	int64_t part = setting(SET_SMTP_IN_HAND_MAX) / PEER_PART;
+	int64_t one = setting(SET_SMTP_MESSAGE_SIZE_MAX);
+	unsigned most = (unsigned)((part > one ? part : one) / SHARE) + 1;
+
+	(void)pthread_once(&shares_once, shares_begin);
+	for (; m->shares < m->held / SHARE; m->shares++)
+		if (!limits_enter(shares_of_peers, m->peer, most))
+			return false;
+	return true;
+}
 
 struct smtp_message *
 smtp_message_new(uint64_t limit, bool binary)
@@ -32,6 +63,8 @@ smtp_message_free(struct smtp_message *m)
 	if (m == NULL)
 		return;
 	atomic_fetch_sub(&in_hand, m->held);
+	for (; m->shares > 0; m->shares--)
+		limits_leave(shares_of_peers, m->peer);
 	spool_done(&m->spool);
 	mem_free(m);
 }
@@ -47,6 +80,8 @@ keep(void *arg, struct text part)
 	m->held += part.len;
 	if (atomic_fetch_add(&in_hand, part.len) + part.len >
 	    (uint64_t)setting(SET_SMTP_IN_HAND_MAX))
+		m->failed = STATUS_FULL;
+	else if (m->peer != 0 && m->held >= SHARE && !peer_may(m))
 		m->failed = STATUS_FULL;
 	else
 		m->failed = spool_add(&m->spool, part);

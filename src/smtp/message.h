@@ -20,6 +20,8 @@ struct smtp_message {
 	uint64_t limit;	    /* octets that are kept */
 	bool binary;	    /* BODY=BINARYMIME: lines are not looked at */
 	uint64_t held;	    /* octets that count against smtp.in_hand_max */
+	uint64_t peer;	    /* whose part of that they are, see runtime/limits.h; 0: nobody's */
+	uint64_t shares;    /* of that part, taken */
 	enum status failed; /* the spool's, or FULL */
 };
 

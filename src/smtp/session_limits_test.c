@@ -164,6 +164,45 @@ messages_in_hand_have_a_limit(void **state)
 	house_set("smtp.message_size_max", "64 KiB");
 }
 
+/* Three and a half mebibytes come in from this peer. */
+static struct smtp_message *
+message_from(uint64_t peer)
+{
+	struct smtp_message *m = smtp_message_new(10 << 20, true);
+	static const char octets[7 << 19];
+	struct smtp_transfer t;
+	struct stream s;
+
+	m->peer = peer;
+	stream_init_memory(&s, (struct text){ octets, sizeof(octets) }, NULL);
+	smtp_transfer_begin(&t, TRANSFER_CHUNK, sizeof(octets));
+	while (smtp_transfer_take(&t, m, &s) == STATUS_AGAIN)
+		assert_ok(stream_fill(&s));
+	stream_done(&s);
+	return m;
+}
+
+/* One peer cannot have all of it, or nobody else could send. */
+static void
+no_peer_takes_all_that_is_in_hand(void **state)
+{
+	struct smtp_message *m[4];
+
+	house_set("smtp.in_hand_max", "16 MiB");
+	for (int i = 0; i < 3; i++)
+		m[i] = message_from(i < 2 ? 7 : 8);
+	assert_int_equal(smtp_message_fault(m[0], false), REPLY_NONE);
+	assert_int_equal(smtp_message_fault(m[1], false), REPLY_DISK_FULL);
+	assert_int_equal(smtp_message_fault(m[2], false), REPLY_NONE);
+	smtp_message_free(m[1]);
+	smtp_message_free(m[0]);
+	m[3] = message_from(7);
+	assert_int_equal(smtp_message_fault(m[3], false), REPLY_NONE);
+	smtp_message_free(m[2]);
+	smtp_message_free(m[3]);
+	house_set("smtp.in_hand_max", "");
+}
+
 static void
 text_lines_have_a_limit(void **state)
 {
@@ -208,6 +247,7 @@ main(void)
 		cmocka_unit_test(size_has_a_limit),
 		cmocka_unit_test(large_messages_travel),
 		cmocka_unit_test(messages_in_hand_have_a_limit),
+		cmocka_unit_test(no_peer_takes_all_that_is_in_hand),
 		cmocka_unit_test(text_lines_have_a_limit),
 		cmocka_unit_test(hops_have_a_limit),
 	};
