@@ -303,3 +303,17 @@ def test_root_wants_users(tmp_path):
     if os.geteuid() == 0:
         done = subprocess.run([binary(), "run", "--config", str(config)], capture_output=True, text=True, check=False)
         assert done.returncode == 1 and "must not run as root" in done.stderr
+
+
+def test_root_wants_a_user_for_each_role(tmp_path):
+    """Two roles of one user could read each other's memory."""
+    if os.geteuid() != 0:
+        pytest.skip("users are taken by root alone")
+    config = tmp_path / "mailstead.conf"
+    config.write_text(f'hostname = "mail.site.test"\ndir = "{tmp_path}/data"\n'
+                      f"listen imap {{ address = 127.0.0.1, port = {free_port_base() + 143} }}\n"
+                      "users { store = 61001, auth = 61002, intake = 61003, mx = 61004, access = 61002 }\n")
+    done = subprocess.run([binary(), "run", "--config", str(config)], capture_output=True, text=True, check=False,
+                          timeout=60)
+    assert done.returncode == 1
+    assert "roles auth and access have the same user" in done.stderr

@@ -68,6 +68,24 @@ user_of(struct starting *s, const struct config_user *u, uint32_t *uid, uint32_t
 	return STATUS_OK;
 }
 
+/* Two roles of one user could have the kernel's help against each other. */
+static enum status
+users_differ(struct starting *s)
+{
+	char words[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(started); i++)
+		for (size_t k = 0; k < i; k++) {
+			if (s->roles[i].uid == 0 || s->roles[i].uid != s->roles[k].uid)
+				continue;
+			snprintf(words, sizeof(words),
+			    "users: roles %s and %s have the same user; each must have its own",
+			    role_word(started[k]), role_word(started[i]));
+			return fail(&s->failure, STATUS_INVALID, words, "%s", words);
+		}
+	return STATUS_OK;
+}
+
 static enum status
 choose_users(struct starting *s)
 {
@@ -87,7 +105,7 @@ choose_users(struct starting *s)
 			    role_word(started[k]));
 			return fail(&s->failure, STATUS_INVALID, words, "%s", words);
 		}
-	return status;
+	return status == STATUS_OK ? users_differ(s) : status;
 }
 
 static void
