@@ -222,6 +222,25 @@ angle_address(struct text inside, struct arena *a, struct mime_address *out)
 	address_spec(t, a, out);
 }
 
+/* Moves to the ">". Where none comes before the next "<" or the end, nobody
+ * wrote it, and the first comma ends the address, unless a route begins it. */
+static void
+to_angle_end(struct lexical *l)
+{
+	struct cursor *in = &l->in;
+	const char *start = in->at, *comma = NULL;
+
+	while (in->at < in->end && *in->at != '>' && (*in->at != '<' || comma == NULL)) {
+		const char *past = lexical_quoted(l);
+
+		if (*in->at == ',' && comma == NULL && *start != '@')
+			comma = in->at;
+		in->at = past != NULL ? past : in->at + 1;
+	}
+	if (comma != NULL && (in->at == in->end || *in->at == '<'))
+		in->at = comma;
+}
+
 /* The "<" was met. Leaves the cursor behind the ">". */
 static void
 read_angle(struct reading *r, struct text before)
@@ -231,11 +250,7 @@ read_angle(struct reading *r, struct text before)
 
 	in->at++;
 	inside.ptr = in->at;
-	while (in->at < in->end && *in->at != '>') {
-		const char *past = lexical_quoted(&r->l);
-
-		in->at = past != NULL ? past : in->at + 1;
-	}
+	to_angle_end(&r->l);
 	inside.len = (size_t)(in->at - inside.ptr);
 	(void)cursor_byte(in, '>');
 	r->waiter = (struct mime_address){ .name = phrase(before, r->a) };

@@ -57,6 +57,11 @@ static const struct {
 	{ "\"john doe\"@example.org", "||john doe|example.org" },
 	{ "\"a@b\"@c", "||a@b|c" },
 	{ "a@b@c", "||a@b|c" },
+	/* A bracket that nobody closed takes no other address with it. */
+	{ "A <a@b, B <c@d>, e@f", "A||a|b; B||c|d; ||e|f" },
+	{ "A <a@b, c@d", "A||a|b; ||c|d" },
+	{ "A <a,x@b>, <\"a,<x\"@b>, C <c@d", "A||a,x|b; ||a,<x|b; C||c|d" },
+	{ "<@r,@s:u@v>, <@r, x <y@z>", "|@r,@s|u|v; ||@r,x<y|z" },
 	{ "x@[IPv6:::1], y@[1.2.3.4]", "||x|[IPv6:::1]; ||y|[1.2.3.4]" },
 	{ "root", "||root|" },
 	{ "Joe   Blow", "||Joe Blow|" },
@@ -114,7 +119,7 @@ static void
 linear(void **state)
 {
 	static const char *const pieces[] = { "(", "\"", "[", "<", "(\"[", "((a)", "\\\"(", ":",
-		"x:" };
+		"x:", "<,", "<,\"" };
 	struct buffer b = BUFFER_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
