@@ -263,15 +263,17 @@ failed(struct auth *a, struct call_in *in, const struct exchange *e, const char 
 	uint64_t address = address_key(remote), account = account_key(user);
 	int64_t most = setting(SET_AUTH_DELAY_MAX), delay, other;
 	struct late *l;
+	bool late;
 
-	metric_add(METRIC_SIGN_IN_FAILURES, 1);
 	LOG_WARN("auth.failed", FIELD_TEXT("user", user), FIELD_TEXT("remote", remote),
 	    FIELD_STRING("why", why));
 	limits_failed(a->limits, address);
 	limits_failed(a->limits, account);
 	delay = limits_delay(a->limits, address, most);
 	other = limits_delay(a->limits, account, most);
-	if (!limits_enter(a->limits, failing_key(remote), FAILING_AT_ONCE)) {
+	late = limits_enter(a->limits, failing_key(remote), FAILING_AT_ONCE);
+	metric_add(METRIC_SIGN_IN_FAILURES, 1); /* who counts finds it entered */
+	if (!late) {
 		refuse(in, AUTH_TOO_MANY);
 		return;
 	}
