@@ -86,10 +86,11 @@ send_request(struct link *l, struct pending *p, const void *request)
 	enum status st;
 	uint64_t id;
 
+	link_prepare(l, &b);
 	(void)call_frame_begin(&b);
 	st = call_encode(call->request, call->request_count, request, &b, fds, &fd_count);
 	if (st != STATUS_OK) {
-		buffer_done(&b);
+		link_release(l, &b);
 		return st;
 	}
 	pthread_mutex_lock(&l->lock);
@@ -104,7 +105,7 @@ send_request(struct link *l, struct pending *p, const void *request)
 		st = STATUS_CLOSED;
 	}
 	pthread_mutex_unlock(&l->lock);
-	buffer_done(&b);
+	link_release(l, &b);
 	metric_add(METRIC_CALLS_SENT, st == STATUS_OK);
 	return st;
 }
@@ -156,7 +157,7 @@ take_reply(const struct call *call, struct call_frame *frame, struct arena *a, v
 		return st;
 	}
 	frame->fd_count = 0;
-	if (body.len <= COPY_MOST)
+	if (body.len <= COPY_MOST && !frame->secret)
 		body = arena_copy(a, body);
 	st = call_decode(
 	    call->reply, call->reply_count, call->reply_size, body, frame->fds, fd_count, a, reply);

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/random.h"
+
 size_t
 call_frame_begin(struct buffer *b)
 {
@@ -42,14 +44,22 @@ call_frame_free(struct call_frame *f)
 	if (f == NULL)
 		return;
 	call_close_fds(f->fds, f->fd_count);
+	if (f->secret)
+		secret_wipe(f->body, f->len);
 	mem_free(f);
+}
+
+static void
+free_adopted(void *f)
+{
+	call_frame_free(f);
 }
 
 void
 call_frame_adopt(struct call_frame *f, struct arena *a)
 {
 	CHECK(f->fd_count == 0);
-	arena_on_done(a, mem_free, f);
+	arena_on_done(a, free_adopted, f);
 }
 
 /* The frame that the head announces, or NULL. */
@@ -143,6 +153,7 @@ call_assembler_add(
 			as->frame = frame_of_head(as->head);
 			if (as->frame == NULL)
 				return STATUS_INVALID;
+			as->frame->secret = as->secret;
 		}
 		as->have = fill(as->frame->body, as->have, as->frame->len, &more);
 		if (as->have < as->frame->len)

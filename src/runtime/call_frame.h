@@ -31,6 +31,7 @@ struct call_frame {
 	uint8_t kind;	/* enum call_kind */
 	uint8_t status; /* enum status; OK in a request */
 	uint8_t fd_count;
+	bool secret;	 /* wiped when it is freed */
 	uint16_t number; /* struct call */
 	uint64_t id;
 	int fds[CALL_FDS_MAX];
@@ -56,6 +57,7 @@ struct call_assembler {
 	size_t have;		  /* octets of it */
 	int fds[CALL_FDS_WAITING];
 	unsigned fd_count;
+	bool secret; /* its frames are */
 };
 
 typedef void (*call_frame_fn)(void *arg, struct call_frame *f); /* owns f */

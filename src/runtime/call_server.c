@@ -95,7 +95,7 @@ send_answer(struct link *l, struct buffer *b, enum call_kind kind, uint16_t numb
 	if (there && !l->reader_active && !hold(l))
 		link_flush(l);
 	pthread_mutex_unlock(&l->lock);
-	buffer_done(b);
+	link_release(l, b);
 	return there;
 }
 
@@ -120,11 +120,12 @@ send_record(struct call_in *in, enum call_kind kind, const void *reply, bool *th
 	unsigned fd_count = 0;
 	enum status st;
 
+	link_prepare(in->link, &b);
 	(void)call_frame_begin(&b);
 	st = call_encode(call->reply, call->reply_count, reply, &b, fds, &fd_count);
 	if (st != STATUS_OK) {
 		LOG_WARN("call.reply_refused", FIELD_STRING("call", call->name), FIELD_STATUS(st));
-		buffer_done(&b);
+		link_release(in->link, &b);
 		return st;
 	}
 	*there =

@@ -38,14 +38,14 @@
 #define toy_nobody_REQUEST(F, S) F(S, U64, number)
 #define toy_nobody_REPLY(F, S) F(S, U64, number)
 
-#define TOY_CALLS(X)                                  \
-	X(toy_echo, BY_MX | BY_ADMIN, CALL_AGAIN)     \
-	X(toy_hold, BY_MX | BY_ADMIN, CALL_AGAIN)     \
-	X(toy_once, BY_MX | BY_ADMIN, 0)              \
-	X(toy_fail, BY_MX | BY_ACCESS, CALL_AGAIN)    \
-	X(toy_size, BY_MX, CALL_AGAIN)                \
-	X(toy_stream, BY_MX | BY_ACCESS, CALL_STREAM) \
-	X(toy_nobody, BY_NOBODY, CALL_AGAIN)          \
+#define TOY_CALLS(X)                                        \
+	X(toy_echo, BY_MX | BY_AUTH | BY_ADMIN, CALL_AGAIN) \
+	X(toy_hold, BY_MX | BY_ADMIN, CALL_AGAIN)           \
+	X(toy_once, BY_MX | BY_ADMIN, 0)                    \
+	X(toy_fail, BY_MX | BY_ACCESS, CALL_AGAIN)          \
+	X(toy_size, BY_MX, CALL_AGAIN)                      \
+	X(toy_stream, BY_MX | BY_ACCESS, CALL_STREAM)       \
+	X(toy_nobody, BY_NOBODY, CALL_AGAIN)                \
 	X(toy_quick, BY_MX, CALL_AGAIN | CALL_QUICK)
 
 CALLS_DECLARE(toy, TOY_CALLS)

@@ -129,6 +129,8 @@ calls_link_tagged(struct calls *c, int fd, enum role peer, unsigned instance, ui
 
 	MAGIC_CHECK(c, CALLS_MAGIC);
 	l->tag = tag;
+	/* What people type to sign in goes to auth, verifiers come from it. */
+	l->secret = l->in.secret = peer == ROLE_AUTH || c->config.self == ROLE_AUTH;
 	join_ended(c);
 	pthread_mutex_lock(&c->lock);
 	list_add_last(&c->running, &l->node);

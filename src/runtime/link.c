@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "runtime/thread.h"
 
 #define READ_SIZE 65536
@@ -29,13 +30,22 @@ _Static_assert(CALL_FDS_BATCH * 2 <= CALL_FDS_WAITING, "two batches may be under
 
 /* ---- writing ---- */
 
+void
+link_release(const struct link *l, struct buffer *b)
+{
+	if (l->secret)
+		buffer_done_secret(b);
+	else
+		buffer_done(b);
+}
+
 static void
-queue_done(struct link_queue *q)
+queue_done(const struct link *l, struct link_queue *q)
 {
 	for (size_t i = 0; i < q->fd_count; i++)
 		call_close_fds(q->fds[i].fds, q->fds[i].count);
 	mem_free(q->fds);
-	buffer_done(&q->octets);
+	link_release(l, &q->octets);
 	*q = (struct link_queue){ 0 };
 }
 
@@ -54,6 +64,27 @@ queue_add_fds(struct link_queue *q, uint64_t at, const int *fds, unsigned count)
 	slot->at = at;
 	slot->count = count;
 	memcpy(slot->fds, fds, count * sizeof(*fds));
+}
+
+void
+link_prepare(const struct link *l, struct buffer *b)
+{
+	if (l->secret)
+		(void)buffer_room(b, LINK_SECRET_ROOM);
+}
+
+/* A buffer that grows leaves a copy behind: it is made anew instead. */
+static void
+add_secret(struct buffer *to, struct buffer *from)
+{
+	struct buffer both = BUFFER_INIT;
+
+	(void)buffer_room(&both, to->len + from->len);
+	buffer_add_text(&both, buffer_text(to));
+	buffer_add_text(&both, buffer_text(from));
+	buffer_done_secret(to);
+	secret_wipe(from->ptr, from->len);
+	*to = both;
 }
 
 bool
@@ -77,6 +108,8 @@ link_append(struct link *l, struct buffer *b, const int *fds, unsigned count, ui
 
 		l->out.octets = *b; /* no copy: they change places */
 		*b = was;
+	} else if (l->secret) {
+		add_secret(&l->out.octets, b);
 	} else {
 		buffer_add_text(&l->out.octets, buffer_text(b));
 	}
@@ -168,11 +201,14 @@ refill(struct link *l)
 {
 	if (l->sending_at < l->sending.octets.len)
 		return true;
+	if (l->secret && l->sending.octets.ptr != NULL)
+		secret_wipe(l->sending.octets.ptr, l->sending.octets.len);
+	buffer_clear(&l->sending.octets);
+	l->sending_at = 0;
 	if (l->out.octets.len == 0)
 		return false;
 	struct link_queue was = l->sending;
 
-	buffer_clear(&was.octets);
 	if (was.octets.cap > READ_SIZE)
 		buffer_done(&was.octets);
 	l->sending = l->out;
@@ -350,6 +386,8 @@ read_batch(struct link *l, char *scratch)
 		    &l->in, direct, (struct text){ scratch, got - direct }, frame_came, &b);
 	l->ops->end(l);
 	set_active(l, false);
+	if (l->secret)
+		secret_wipe(scratch, got - direct);
 	return st == STATUS_OK ? b.status : st;
 }
 
@@ -451,8 +489,8 @@ link_unref(struct link *l)
 	if (atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	(void)close(l->fd);
-	queue_done(&l->out);
-	queue_done(&l->sending);
+	queue_done(l, &l->out);
+	queue_done(l, &l->sending);
 	call_assembler_done(&l->in);
 	map_done(&l->pending);
 	pthread_cond_destroy(&l->changed);

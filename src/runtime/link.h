@@ -56,6 +56,8 @@ struct link {
 	int fd;
 	enum role peer;
 	unsigned instance;
+	/* What it carries is wiped where it was kept: set before link_run. */
+	bool secret;
 	uint64_t number; /* unique in this process */
 	_Atomic unsigned refs;
 	struct list node; /* of the owner */
@@ -99,6 +101,11 @@ void link_join(struct link *l);
 struct link *link_ref(struct link *l);
 void link_unref(struct link *l);
 
+/* Room in which what is secret is encoded without moving. */
+#define LINK_SECRET_ROOM 16384
+void link_prepare(const struct link *l, struct buffer *b);
+/* Frees what was encoded and not sent, or what link_append left. */
+void link_release(const struct link *l, struct buffer *b);
 /* Queues a frame (b is emptied) with its descriptors (taken), and gives the
  * octet at which it begins. With the lock held. False: the link is broken. */
 bool link_append(struct link *l, struct buffer *b, const int *fds, unsigned count, uint64_t *at);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What goes to auth and comes from it is wiped wherever a link kept it: the
+ * whole memory of this process is searched for it afterwards.
+ */
+#include <stdio.h>
+
+#include "base/random.h"
+#include "runtime/call_toy_test_helper.h"
+
+CALLS_DEFINE(toy, TOY_CALLS, CALLS_TOY, ROLE_STORE)
+
+#define MASK 0x5a
+
+/* Whether these octets hold the word, which is never in memory unmasked but
+ * where it was left. */
+static bool
+holds(const char *p, size_t n, const char *masked, size_t len)
+{
+	for (size_t i = 0; i + len <= n; i++) {
+		size_t same = 0;
+
+		while (same < len && (char)(p[i + same] ^ MASK) == masked[same])
+			same++;
+		if (same == len)
+			return true;
+	}
+	return false;
+}
+
+/* All that this process may write to, but for what sanitizers reserve. */
+static bool
+memory_holds(const char *masked, size_t len)
+{
+	static char page[1 << 20];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	FILE *memory = fopen("/proc/self/mem", "r");
+	unsigned long from, until;
+	char line[512], rights[8];
+	bool found = false;
+
+	assert_non_null(maps);
+	assert_non_null(memory);
+	while (!found && fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &until, rights) != 3 || rights[1] != 'w' ||
+		    until - from > (256ul << 20))
+			continue;
+		for (; !found && from < until; from += sizeof(page) - len) {
+			size_t part = until - from < sizeof(page) ? until - from : sizeof(page);
+			ssize_t n = pread(fileno(memory), page, part, (off_t)from);
+
+			if (n <= 0)
+				break;
+			if (from <= (uintptr_t)page + sizeof(page) && (uintptr_t)page <= until)
+				continue; /* its own copy */
+			found = holds(page, (size_t)n, masked, len);
+		}
+	}
+	secret_wipe(page, sizeof(page));
+	(void)fclose(memory);
+	(void)fclose(maps);
+	return found;
+}
+
+static void
+echo_secret(enum role client, const char *masked, size_t len)
+{
+	const struct call_server_config config = {
+		.rows = toy_rows, .row_count = ARRAY_LEN(toy_rows), .threads = 1
+	};
+	struct toy t = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	struct call_server_config with = config;
+	struct toy_echo_request q = { .first = PAYLOAD_OF(TEXT_EMPTY),
+		.second = PAYLOAD_OF(TEXT_EMPTY) };
+	struct toy_echo_reply r;
+	struct arena a = ARENA_INIT;
+	struct calls *calls;
+	struct call_pair *pair;
+	char word[64];
+
+	with.context = &t;
+	pair = call_pair_new(client, &with, ROLE_STORE, &calls);
+	for (size_t i = 0; i < len; i++)
+		word[i] = (char)(masked[i] ^ MASK);
+	q.text = (struct text){ word, len };
+	assert_ok(toy_echo(calls, &q, &a, &r, NULL));
+	assert_memory_equal(r.text.ptr, word, len);
+	secret_wipe(word, sizeof(word));
+	arena_done(&a);
+	call_pair_free(pair);
+}
+
+/* What goes to auth and comes from it is wiped wherever it was kept. */
+static void
+links_of_auth_leave_no_copy(void **state)
+{
+	char masked[40];
+
+	for (size_t i = 0; i < sizeof(masked); i++)
+		masked[i] = (char)('a' + random_below(26));
+	echo_secret(ROLE_MX, masked, sizeof(masked));
+	assert_true(memory_holds(masked, sizeof(masked))); /* so it would be found */
+	for (size_t i = 0; i < sizeof(masked); i++)
+		masked[i] = (char)('a' + random_below(26));
+	echo_secret(ROLE_AUTH, masked, sizeof(masked));
+	assert_false(memory_holds(masked, sizeof(masked)));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(links_of_auth_leave_no_copy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
