@@ -23,6 +23,8 @@ import subprocess
 import tempfile
 import time
 
+import events
+
 STANDARD_PORTS = {
     "smtp": 25, "submissions": 465, "submission": 587, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995,
     "managesieve": 4190, "lmtp": 24, "http": 80, "https": 443,
@@ -107,9 +109,10 @@ class Mailstead:
     def await_log(self, pattern, count=1, seconds=120):
         """Waits until the log has so many lines that match."""
         deadline = time.monotonic() + seconds
-        while len(re.findall(pattern, self.log())) < count:
-            assert time.monotonic() < deadline, f"no {pattern} in\n{self.log()[-4000:]}"
-            time.sleep(0.05)  # polls: the log
+        with events.Writes(self.output) as writes:
+            while len(re.findall(pattern, self.log())) < count:
+                assert time.monotonic() < deadline, f"no {pattern} in\n{self.log()[-4000:]}"
+                writes.wait(deadline - time.monotonic())
 
     def sanitizer_reports(self):
         said = []
@@ -182,11 +185,8 @@ class Mailstead:
         group = self.process.pid
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
-            self.process.wait()
-            deadline = time.monotonic() + STOP_SECONDS
-            while time.monotonic() < deadline:  # the roles hold ports and locks until they are gone
-                os.killpg(group, 0)
-                time.sleep(0.01)  # polls: the process group
+            # The roles hold ports and locks until they are gone.
+            events.await_exits(events.group_members(group), STOP_SECONDS)
         self.process.wait()
         self.process.stdout.close()
         self.process = None

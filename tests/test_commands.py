@@ -114,7 +114,7 @@ def test_demo_leaves_no_dead_child(house):
     deadline = time.monotonic() + 60
     while children_of(house.process.pid) != roles:
         assert time.monotonic() < deadline, (children_of(house.process.pid), roles)
-        time.sleep(0.05)  # polls: it ends a moment after it said that all is ready
+        call(house, "doctor")  # an answer of the monitor: it had a turn to look after its children
 
 
 def test_doctor_asks_for_a_postmaster(house):
