@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Commands of every state: CAPABILITY, NOOP, LOGOUT (RFC 3501 6.1), ID (RFC
- * 2971), and ENABLE (RFC 5161). NOOP is CHECK too: everything is on disk
- * already, and news comes with COMMAND_POLLS.
+ * Commands of every state: CAPABILITY, NOOP, LOGOUT (RFC 3501 6.1) and ID (RFC
+ * 2971). NOOP is CHECK too: everything is on disk already, and news comes with
+ * COMMAND_POLLS.
  */
 #include "base/log.h"
 #include "imap/session.h"
@@ -82,20 +82,5 @@ imap_cmd_id(struct command *c)
 	LOG_DEBUG("imap.client", FIELD_U64("session", c->im->session.id), FIELD_TEXT("name", name),
 	    FIELD_TEXT("version", version));
 	imap_line(c, "* ID (\"name\" \"Mailstead\")");
-	return imap_ok(c, NULL);
-}
-
-/* No extension here needs to be enabled, so none is; names that are not known
- * are passed over (RFC 5161 3.1). */
-enum outcome
-imap_cmd_enable(struct command *c)
-{
-	struct text name;
-
-	do {
-		if (!imap_sp(&c->args) || !imap_atom(&c->args, &name))
-			return imap_bad(c, "Expected names of capabilities");
-	} while (!imap_end(&c->args));
-	imap_line(c, "* ENABLED");
 	return imap_ok(c, NULL);
 }

@@ -27,6 +27,13 @@ enum imap_state {
 	IMAP_SELECTED = 4,
 };
 
+/* What ENABLE, or a command that implies it, switched on (RFC 5161), as bits. */
+enum imap_enabled {
+	ENABLED_CONDSTORE = 1, /* RFC 7162 3.1: FETCH of flags has MODSEQ */
+	ENABLED_QRESYNC = 2,   /* RFC 7162 3.2: VANISHED for EXPUNGE; implies CONDSTORE */
+	ENABLED_REV2 = 4,      /* RFC 9051: UTF-8 names, ESEARCH, no \Recent */
+};
+
 /* What a handler leaves behind. */
 enum outcome {
 	IMAP_DONE, /* the tagged reply is ready */
@@ -58,7 +65,8 @@ struct imap {
 	uint64_t limit_key;
 	struct text token; /* owned */
 	struct keywords *keywords;
-	bool watching; /* counted in server->watch */
+	bool watching;	  /* counted in server->watch */
+	unsigned enabled; /* enum imap_enabled */
 	/* selected */
 	struct view *view; /* owned, NULL unless selected */
 	/* a command that goes on line by line: IDLE, AUTHENTICATE */

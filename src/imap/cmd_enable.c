@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ENABLE (RFC 5161, RFC 9051 6.3.1): one table of what can be switched on. It
+ * stays on until the connection ends. Names that are not known are passed
+ * over, and ENABLED names only what this command switched on.
+ */
+#include "imap/session.h"
+
+static const struct {
+	struct text name;
+	unsigned bits; /* enum imap_enabled, with what it implies */
+} extensions[] = {
+#define X(name, bits) { { name, sizeof(name) - 1 }, bits },
+#include "imap/enable.def"
+#undef X
+};
+
+static void
+enable(struct command *c, struct text name)
+{
+	struct imap *im = c->im;
+
+	for (size_t i = 0; i < ARRAY_LEN(extensions); i++) {
+		if (!text_equal_ci(name, extensions[i].name) ||
+		    (im->enabled & extensions[i].bits) == extensions[i].bits)
+			continue;
+		im->enabled |= extensions[i].bits;
+		buffer_add_byte(&c->out, ' ');
+		buffer_add_text(&c->out, extensions[i].name);
+	}
+}
+
+enum outcome
+imap_cmd_enable(struct command *c)
+{
+	struct cursor again = c->args;
+	struct text name;
+
+	do {
+		if (!imap_sp(&c->args) || !imap_atom(&c->args, &name))
+			return imap_bad(c, "Expected names of capabilities");
+	} while (!imap_end(&c->args));
+	buffer_add_string(&c->out, "* ENABLED");
+	while (imap_sp(&again) && imap_atom(&again, &name))
+		enable(c, name);
+	buffer_add(&c->out, "\r\n", 2);
+	return imap_ok(c, NULL);
+}
