@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Arguments that many commands have: a mailbox (RFC 3501 9 mailbox), a
- * sequence-set, the end. Each makes the reply itself where it fails, so that a
- * handler reads as its grammar does.
+ * sequence-set or "$" (RFC 5182 2.1), the end. Each makes the reply itself
+ * where it fails, so that a handler reads as its grammar does.
  */
 #include "imap/names.h"
 #include "imap/session.h"
@@ -36,7 +36,7 @@ imap_arg_set(struct command *c, struct runs *uids)
 	struct runs *resolved = ARENA_NEW(&c->arena, struct runs);
 	struct sequence_set set;
 
-	if (!imap_sp(&c->args) || !imap_sequence_set(&c->args, &c->arena, &set)) {
+	if (!imap_sp(&c->args) || !imap_message_set(&c->args, &c->arena, &set)) {
 		(void)imap_bad(c, "Expected a set of messages");
 		return false;
 	}

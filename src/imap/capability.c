@@ -53,6 +53,8 @@ static const struct {
 	{ "UNSELECT", after },		 /* RFC 3691 */
 	{ "UIDPLUS", after },		 /* RFC 4315 */
 	{ "MOVE", after },		 /* RFC 6851 */
+	{ "ESEARCH", after },		 /* RFC 4731 */
+	{ "SEARCHRES", after },		 /* RFC 5182 */
 	{ "SPECIAL-USE", after },	 /* RFC 6154 */
 	{ "CREATE-SPECIAL-USE", after }, /* RFC 6154 3 */
 };

@@ -264,7 +264,7 @@ bool
 imap_sequence_set(struct cursor *c, struct arena *a, struct sequence_set *out)
 {
 	struct cursor in = *c;
-	struct sequence_set set = { NULL, 0 };
+	struct sequence_set set = { 0 };
 	int first = cursor_peek(c);
 
 	if (first != '*' && (first < '0' || first > '9'))
@@ -277,6 +277,15 @@ imap_sequence_set(struct cursor *c, struct arena *a, struct sequence_set *out)
 	} while (cursor_byte(&in, ','));
 	*out = set;
 	*c = in;
+	return true;
+}
+
+bool
+imap_message_set(struct cursor *c, struct arena *a, struct sequence_set *out)
+{
+	if (!cursor_byte(c, '$'))
+		return imap_sequence_set(c, a, out);
+	*out = (struct sequence_set){ .saved = true };
 	return true;
 }
 

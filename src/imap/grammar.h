@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The grammar of IMAP commands (RFC 3501 9, with what RFC 7888, RFC 4466 and
- * RFC 6154 add): a function per ABNF rule, named after it. A command is parsed
+ * The grammar of IMAP commands (RFC 3501 9, with what RFC 7888, RFC 4466,
+ * RFC 5182 and RFC 6154 add): a function per ABNF rule, named after it. A command is parsed
  * when it is whole, its literals in place behind their "{n}" lines, so no rule
  * ever waits. Each consumes the rule and gives true, or consumes nothing and
  * gives false. Texts are views of the command, or of the arena where escapes
@@ -52,8 +52,12 @@ struct seq_range {
 struct sequence_set {
 	struct seq_range *at;
 	uint32_t count;
+	bool saved; /* "$": what the last SEARCH saved (RFC 5182 2.1) */
 };
 bool imap_sequence_set(struct cursor *c, struct arena *a, struct sequence_set *out);
+/* sequence-set, or "$" alone (RFC 9051 9 seq-last-command): where messages of
+ * the selected mailbox are meant. */
+bool imap_message_set(struct cursor *c, struct arena *a, struct sequence_set *out);
 /* The numbers, ordered, with star (0: there is no greatest) in place of "*".
  * out is emptied first. */
 void imap_sequence_numbers(const struct sequence_set *set, uint32_t star, struct runs *out);

@@ -47,8 +47,38 @@ enum search_error { SEARCH_OK, SEARCH_SYNTAX, SEARCH_CHARSET, SEARCH_NESTED, SEA
 
 /* Everything behind SEARCH, its first space included. */
 enum search_error imap_search_parse(struct cursor *c, struct arena *a, struct search_key **out);
-/* Resolves sets and keywords. */
+/* Resolves sets and keywords; asks the store where a keyword is not known yet. */
 void imap_search_prepare(struct search_key *key, struct imap *im, struct arena *a);
+
+/* What RETURN asks for (RFC 4731 3.1, RFC 5182 2.1), as bits. */
+enum search_return {
+	RETURN_MIN = 1,
+	RETURN_MAX = 2,
+	RETURN_ALL = 4,
+	RETURN_COUNT = 8,
+	RETURN_SAVE = 16,
+};
+/* [SP "RETURN" SP "(" options ")"]; () is ALL. False: it is no such thing. */
+bool imap_search_return(struct cursor *c, bool *present, unsigned *returns);
+
+/* Which messages of a domain match for sure, and which must be looked at. */
+struct search_sets {
+	struct runs yes, maybe;
+};
+/* out is emptied first, and freed by _done. The key was prepared. */
+void imap_search_sets(struct view *v, const struct search_key *key, const struct runs *domain,
+    struct search_sets *out);
+void imap_search_sets_done(struct search_sets *s);
+
+/* Adds the UIDs that match to found: with MIN or MAX and neither ALL nor COUNT
+ * only the least and the greatest. unreadable: some could not be looked at. */
+enum status imap_search_run(struct command *c, const struct search_key *key, unsigned returns,
+    struct runs *found, bool *unreadable, struct failure *why) MUST_CHECK;
+
+/* "* ESEARCH (TAG "a") UID ALL 2,10:11" of what RETURN asks for. */
+void imap_search_write_extended(struct command *c, struct runs *found, unsigned returns);
+/* "* SEARCH 2 84 882" */
+void imap_search_write_plain(struct command *c, const struct runs *found);
 
 /* A message as far as it is known at the level. */
 struct candidate {

@@ -64,7 +64,7 @@ arguments(struct parse *p, enum args args, struct search_key *key)
 	case ARGS_NONE:
 		return true;
 	case ARGS_SET:
-		return imap_sp(p->c) && imap_sequence_set(p->c, p->a, &key->set);
+		return imap_sp(p->c) && imap_message_set(p->c, p->a, &key->set);
 	case ARGS_KEYWORD:
 		return imap_sp(p->c) && imap_atom(p->c, &key->keyword_name);
 	case ARGS_DATE:
@@ -115,7 +115,7 @@ any_key(struct parse *p, struct search_key *key)
 		key->id = KEY_AND;
 		return search_keys(p, &key->first) && cursor_byte(p->c, ')');
 	}
-	if (imap_sequence_set(p->c, p->a, &key->set)) {
+	if (imap_message_set(p->c, p->a, &key->set)) {
 		key->id = KEY_SEQUENCE;
 		return true;
 	}
@@ -185,7 +185,7 @@ resolve(struct search_key *key, struct view *v)
 	uint32_t exists = view_exists(v);
 	struct runs numbers = RUNS_INIT;
 
-	if (key->id == KEY_UID) {
+	if (key->id == KEY_UID || key->set.saved) {
 		(void)view_resolve(v, &key->set, true, &key->uids);
 		return;
 	}
@@ -194,6 +194,18 @@ resolve(struct search_key *key, struct view *v)
 		runs_remove(&numbers, exists + 1, UINT32_MAX);
 	view_uids_at(v, &numbers, &key->uids);
 	runs_done(&numbers);
+}
+
+/* Another session may have made the keyword a moment ago. */
+static uint32_t
+keyword_position(struct imap *im, struct text name, struct arena *a)
+{
+	uint32_t at = keywords_find(im->keywords, name);
+
+	if (at != UINT32_MAX || im->server->calls == NULL)
+		return at;
+	imap_need_keywords(im, a, UINT64_MAX, im->view->modseq);
+	return keywords_find(im->keywords, name);
 }
 
 void
@@ -205,7 +217,7 @@ imap_search_prepare(struct search_key *key, struct imap *im, struct arena *a)
 			resolve(key, im->view);
 		}
 		if (key->id == KEY_KEYWORD || key->id == KEY_UNKEYWORD)
-			key->keyword = keywords_find(im->keywords, key->keyword_name);
+			key->keyword = keyword_position(im, key->keyword_name, a);
 		imap_search_prepare(key->first, im, a);
 	}
 }

@@ -46,6 +46,7 @@ view_done(struct view *v)
 	runs_done(&v->uids);
 	runs_done(&v->gone);
 	runs_done(&v->recent);
+	runs_done(&v->saved);
 }
 
 void
@@ -160,6 +161,10 @@ view_resolve(struct view *v, const struct sequence_set *set, bool uid, struct ru
 	bool ok = true;
 
 	runs_clear(out);
+	if (set->saved) {
+		runs_copy(out, &v->saved);
+		return true;
+	}
 	imap_sequence_numbers(set, uid ? runs_last(&v->uids) : total, &numbers);
 	if (uid) {
 		runs_both(out, &numbers, &v->uids);
@@ -188,6 +193,7 @@ tell_expunges(struct view *v, struct buffer *out)
 		}
 	}
 	runs_remove_all(&v->recent, &v->gone);
+	runs_remove_all(&v->saved, &v->gone);
 	runs_remove_all(&v->uids, &v->gone);
 	runs_done(&v->gone);
 }
@@ -204,6 +210,7 @@ drop_unheard(struct view *v)
 	runs_both(&unheard, &v->gone, &tail);
 	runs_remove_all(&v->gone, &unheard);
 	runs_remove_all(&v->recent, &unheard);
+	runs_remove_all(&v->saved, &unheard);
 	runs_remove_all(&v->uids, &unheard);
 	runs_done(&unheard);
 	runs_done(&tail);

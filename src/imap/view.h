@@ -7,7 +7,7 @@
  * these are gone already (gone). It costs memory by runs of UIDs, never by
  * messages, and knows no flags: what changed is told and forgotten.
  *
- * Invariants: gone and recent are subsets of uids; new UIDs stand behind all
+ * Invariants: gone, recent and saved are subsets of uids; new UIDs stand behind all
  * that were there.
  */
 #ifndef IMAP_VIEW_H
@@ -27,6 +27,7 @@ struct view {
 	struct runs uids;
 	struct runs gone;
 	struct runs recent;
+	struct runs saved;  /* "$": UIDs that SEARCH saved, less those told as gone (RFC 5182) */
 	uint32_t last_told; /* the client knows of UIDs up to this one */
 	uint32_t recent_told;
 	uint32_t keywords_told; /* of the account's names, in FLAGS */
@@ -49,8 +50,8 @@ uint32_t view_seq(struct view *v, uint32_t uid);
 uint32_t view_exists(struct view *v);
 
 /* The UIDs that a set of a command names: of sequence numbers (false when one
- * is greater than the number of messages, RFC 3501 9 seq-number), or of UIDs.
- * out is emptied first. */
+ * is greater than the number of messages, RFC 3501 9 seq-number), of UIDs, or
+ * what was saved. out is emptied first. */
 bool view_resolve(struct view *v, const struct sequence_set *set, bool uid, struct runs *out);
 /* The UIDs at these sequence numbers. */
 void view_uids_at(struct view *v, const struct runs *seqs, struct runs *out);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a tree of search keys says of whole sets of messages (RFC 3501 6.4.4),
+ * by arithmetic on runs: ALL, sets and \Recent cost runs and not messages.
+ * Keys that must see a message leave it for later.
+ *
+ * Invariant: yes and maybe are apart, and both within the domain.
+ */
+#include "imap/search.h"
+
+static void
+none(struct search_sets *out)
+{
+	runs_clear(&out->yes);
+	runs_clear(&out->maybe);
+}
+
+static void
+without(struct runs *out, const struct runs *from, const struct runs *less)
+{
+	runs_copy(out, from);
+	runs_remove_all(out, less);
+}
+
+/* What is left after each key: yes to all of them, or not sure of some. */
+static void
+ask_and(struct view *v, const struct search_key *key, const struct runs *domain,
+    struct search_sets *out)
+{
+	struct search_sets one = { 0 };
+	struct runs left = RUNS_INIT, yes = RUNS_INIT;
+
+	runs_copy(&left, domain);
+	runs_copy(&out->yes, domain);
+	for (; key != NULL && !runs_empty(&left); key = key->next) {
+		imap_search_sets(v, key, &left, &one);
+		runs_both(&yes, &out->yes, &one.yes);
+		runs_copy(&out->yes, &yes);
+		runs_copy(&left, &one.yes);
+		runs_add_all(&left, &one.maybe);
+	}
+	runs_both(&yes, &out->yes, &left);
+	runs_copy(&out->yes, &yes);
+	without(&out->maybe, &left, &yes);
+	runs_done(&left);
+	runs_done(&yes);
+	imap_search_sets_done(&one);
+}
+
+static void
+ask_or(struct view *v, const struct search_key *key, const struct runs *domain,
+    struct search_sets *out)
+{
+	struct search_sets one = { 0 };
+	struct runs left = RUNS_INIT;
+
+	none(out);
+	runs_copy(&left, domain);
+	for (; key != NULL && !runs_empty(&left); key = key->next) {
+		imap_search_sets(v, key, &left, &one);
+		runs_add_all(&out->yes, &one.yes);
+		runs_add_all(&out->maybe, &one.maybe);
+		runs_remove_all(&left, &one.yes);
+	}
+	runs_remove_all(&out->maybe, &out->yes);
+	runs_done(&left);
+	imap_search_sets_done(&one);
+}
+
+static void
+ask_not(struct view *v, const struct search_key *key, const struct runs *domain,
+    struct search_sets *out)
+{
+	struct search_sets one = { 0 };
+
+	imap_search_sets(v, key, domain, &one);
+	without(&out->yes, domain, &one.yes);
+	runs_remove_all(&out->yes, &one.maybe);
+	runs_copy(&out->maybe, &one.maybe);
+	imap_search_sets_done(&one);
+}
+
+void
+imap_search_sets(struct view *v, const struct search_key *key, const struct runs *domain,
+    struct search_sets *out)
+{
+	none(out);
+	switch (key->id) {
+	case KEY_AND:
+		ask_and(v, key->first, domain, out);
+		break;
+	case KEY_OR:
+		ask_or(v, key->first, domain, out);
+		break;
+	case KEY_NOT:
+		ask_not(v, key->first, domain, out);
+		break;
+	case KEY_ALL:
+		runs_copy(&out->yes, domain);
+		break;
+	case KEY_SEQUENCE:
+	case KEY_UID:
+		runs_both(&out->yes, domain, &key->uids);
+		break;
+	case KEY_RECENT:
+		runs_both(&out->yes, domain, &v->recent);
+		break;
+	case KEY_OLD:
+		without(&out->yes, domain, &v->recent);
+		break;
+	case KEY_NEW: /* recent, and perhaps seen */
+		runs_both(&out->maybe, domain, &v->recent);
+		break;
+	default:
+		runs_copy(&out->maybe, domain);
+		break;
+	}
+}
+
+void
+imap_search_sets_done(struct search_sets *s)
+{
+	runs_done(&s->yes);
+	runs_done(&s->maybe);
+}
