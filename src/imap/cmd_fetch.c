@@ -5,27 +5,8 @@
  * the stream. A body that is not peeked at sets \Seen: for the whole set in
  * one commit, before anything is sent, so that the FLAGS shown are true.
  */
-#include "base/log.h"
-#include "imap/message.h"
+#include "imap/fetch.h"
 #include "imap/write.h"
-
-/* Up to this size a section is read before its length is announced, so that a
- * failure is an answer; larger ones go out as they are read. */
-#define SECTION_AT_ONCE (64u << 10)
-/* Of a header from which fields are picked. */
-#define HEADER_READ_MAX (1u << 20)
-
-struct fetch {
-	struct command *c;
-	struct fetch_items items;
-	struct texts names;	/* of keywords */
-	struct runs newly_seen; /* \Seen was set by this command */
-	struct arena batch;	/* one reply of the store */
-	struct arena message;	/* one message */
-	uint32_t told;		/* messages answered */
-	bool unreadable;	/* something could not be read; said at the end */
-	bool cut;		/* a literal could not be finished */
-};
 
 typedef void (*item_writer)(struct fetch *f, struct message *m);
 
@@ -85,127 +66,6 @@ static const item_writer writers[] = {
 #undef X
 };
 
-/* ---- sections ---- */
-
-/* The part of a range that the client wants (RFC 3501 6.4.5 partial). */
-static struct octets
-cut_partial(const struct item *item, struct octets where)
-{
-	uint64_t skip;
-
-	if (!item->partial)
-		return where;
-	skip = item->from < where.len ? item->from : where.len;
-	where.from += skip;
-	where.len -= skip;
-	if (where.len > item->len)
-		where.len = item->len;
-	return where;
-}
-
-static void
-write_nothing(struct fetch *f, enum status st)
-{
-	buffer_add(&f->c->out, "NIL", 3);
-	if (st != STATUS_OK) {
-		LOG_WARN("imap.content_unreadable", FIELD_U64("account", f->c->im->account),
-		    FIELD_STATUS(st));
-		f->unreadable = true;
-	}
-}
-
-static void
-write_fields(struct fetch *f, struct message *m, const struct item *item, struct octets where)
-{
-	struct buffer header = BUFFER_INIT, picked = BUFFER_INIT;
-	uint64_t len = where.len < HEADER_READ_MAX ? where.len : HEADER_READ_MAX;
-	enum status st = store_reader_read_buffer(&m->reader, where.from, len, &header);
-
-	if (st == STATUS_OK) {
-		imap_pick_fields(buffer_text(&header), &item->section, &picked);
-		where = cut_partial(item, (struct octets){ 0, picked.len });
-		imap_write_literal_head(&f->c->out, where.len);
-		buffer_add(&f->c->out, picked.ptr + where.from, (size_t)where.len);
-	} else {
-		write_nothing(f, st);
-	}
-	buffer_done(&header);
-	buffer_done(&picked);
-}
-
-static void
-write_at_once(struct fetch *f, struct message *m, struct octets where)
-{
-	struct buffer *out = &f->c->out;
-	size_t start = out->len, body;
-	enum status st;
-
-	imap_write_literal_head(out, where.len);
-	body = out->len;
-	st = store_reader_read_buffer(&m->reader, where.from, where.len, out);
-	if (st == STATUS_OK && out->len - body != where.len)
-		st = STATUS_CORRUPT;
-	if (st != STATUS_OK) {
-		buffer_cut(out, start);
-		write_nothing(f, st);
-	}
-}
-
-struct flow {
-	struct imap *im;
-	uint64_t left;
-};
-
-static enum status
-to_stream(void *arg, struct text part)
-{
-	struct flow *flow = arg;
-
-	stream_write(&flow->im->session.stream, part);
-	flow->left -= part.len < flow->left ? part.len : flow->left;
-	return imap_gone(flow->im) ? STATUS_CLOSED : STATUS_OK;
-}
-
-static void
-write_piecewise(struct fetch *f, struct message *m, struct octets where)
-{
-	struct flow flow = { f->c->im, where.len };
-	enum status st;
-
-	imap_write_literal_head(&f->c->out, where.len);
-	imap_push(f->c);
-	imap_transfer_begins(f->c->im);
-	st = store_reader_read(&m->reader, where.from, where.len, to_stream, &flow);
-	if (st != STATUS_OK || flow.left > 0) {
-		LOG_WARN(
-		    "imap.transfer_cut", FIELD_U64("account", f->c->im->account), FIELD_STATUS(st));
-		f->cut = true;
-	}
-}
-
-static void
-write_section(struct fetch *f, struct message *m, const struct item *item)
-{
-	struct octets where;
-	enum status st = imap_message_open(m);
-
-	buffer_add_text(&f->c->out, item->label);
-	buffer_add_byte(&f->c->out, ' ');
-	if (st != STATUS_OK || !imap_message_section(m, &item->section, &where)) {
-		write_nothing(f, st);
-		return;
-	}
-	if (item->section.text == SECTION_FIELDS || item->section.text == SECTION_FIELDS_NOT) {
-		write_fields(f, m, item, where);
-		return;
-	}
-	where = cut_partial(item, where);
-	if (where.len <= SECTION_AT_ONCE)
-		write_at_once(f, m, where);
-	else
-		write_piecewise(f, m, where);
-}
-
 /* ---- messages ---- */
 
 static void
@@ -224,7 +84,7 @@ write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
 		if (i > 0)
 			buffer_add_byte(out, ' ');
 		if (item->id == ITEM_SECTION)
-			write_section(f, &m, item);
+			imap_fetch_section(f, &m, item);
 		else
 			writers[item->id](f, &m);
 	}
