@@ -102,6 +102,9 @@ class Ours:
     def data(self):
         return self.dir
 
+    def forget(self):
+        """There is nothing that it remembers of earlier reading."""
+
     def logs(self):
         """What the write-ahead logs hold of the disk, for whoever looks at a small store."""
         held = sum(measure.disk(path) for path in glob.glob(f"{self.dir}/store/**/*.log", recursive=True))

@@ -202,6 +202,13 @@ HIBERNATING_DOVECOT = {**TUNED_DOVECOT, "tuned_imap": "service_count = 1",
                        "tuned_rest": TUNED_DOVECOT["tuned_rest"] + "imap_hibernate_timeout = 1s\n"}
 PLAIN_DOVECOT = dict.fromkeys(TUNED_DOVECOT, "")
 PLAIN_DOVECOT["tuned_rest"] = "mail_max_userip_connections = 0\n"
+# For bodies alone: mail is compressed as ours is.
+ZSTD_DOVECOT = {**TUNED_DOVECOT, "tuned_rest": TUNED_DOVECOT["tuned_rest"] + """
+mail_plugins = zlib
+plugin {
+  zlib_save = zstd
+}
+"""}
 LOCATIONS = {"sdbox": "sdbox:~/sdbox", "maildir": "maildir:~/Maildir"}
 
 
@@ -236,13 +243,14 @@ class Peers:
     host = "127.0.0.1"
     domain, password = DOMAIN, PASSWORD
 
-    def __init__(self, folder, ports, storage="sdbox", tuned=False, accounts=(), hibernate=False):
+    def __init__(self, folder, ports, storage="sdbox", tuned=False, accounts=(), hibernate=False,
+                 zstd=False):
         self.dir = folder
         self.ports = ports
         self.storage = storage
-        self.tuned, self.hibernate = tuned, hibernate
+        self.tuned, self.hibernate, self.zstd = tuned, hibernate, zstd
         self.accounts = list(accounts)
-        self.name = f"{storage}{', hibernate' if hibernate else ', tuned' if tuned else ''}"
+        self.name = f"{'zstd' if zstd else storage}{', hibernate' if hibernate else ', tuned' if tuned else ''}"
         self.group = None
         self.started = []
 
@@ -263,8 +271,8 @@ class Peers:
               DOVECOT_CONF.format(**self._dovecot(), **values))
 
     def _dovecot(self):
-        if self.hibernate:
-            return HIBERNATING_DOVECOT
+        if self.hibernate or self.zstd:
+            return HIBERNATING_DOVECOT if self.hibernate else ZSTD_DOVECOT
         return TUNED_DOVECOT if self.tuned else PLAIN_DOVECOT
 
     def _uid(self, number):
@@ -360,6 +368,13 @@ class Peers:
 
     def put_away(self):
         self.group.settle()
+
+    def forget(self):
+        """Removes what Dovecot remembers of earlier reading; it makes it anew."""
+        for where, _, names in os.walk(self.data()):
+            for name in names:
+                if name.startswith("dovecot.index.cache"):
+                    os.unlink(os.path.join(where, name))
 
     def logs(self):
         return ""

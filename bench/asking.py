@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: ISC
+"""One client that asks and counts (bench/load/ask.c), and what a plain copy of
+the same octets over the loopback takes."""
+
+import json
+import subprocess
+
+import measure
+from running import SIZE
+
+
+class Refused(RuntimeError):
+    pass
+
+
+class Asker:
+    """A connection to the IMAP or POP3 port, as load-ask describes it."""
+
+    def __init__(self, server, port="imap"):
+        self.server = server
+        self.tool = subprocess.Popen(
+            [measure.tool("load-ask"), "--host", server.host, "--port", str(server.port(port)), "--size", str(SIZE)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.tool.stdin.close()
+        self.tool.wait()
+        self.tool.stdout.close()
+
+    def ask(self, line, good="OK"):
+        """{"seconds", "octets", "said"}; Refused when the answer's last line is another."""
+        self.tool.stdin.write(line + "\n")
+        answer = json.loads(self.tool.stdout.readline() or '{"said": "load-ask ended"}')
+        if good not in answer["said"][:40]:
+            raise Refused(f"{self.server.name}: {line[:60]}: {answer['said']}")
+        return answer
+
+    def sign_in(self, account, mailbox=None):
+        self.ask("open")
+        self.ask(f"do LOGIN {account}@{self.server.domain} {self.server.password}")
+        if mailbox:
+            self.ask(f"do SELECT {mailbox}")
+        return self
+
+    def loopback(self, octets):
+        """Milliseconds from a question to the last octet of such an answer, at best."""
+        return 1000 * min(self.ask(f"copy {octets}", good="")["seconds"] for _ in range(5))
+
+
+def measured(run, key, asker, lines, limit="", per=1, good="OK"):
+    """Asks each line and puts the fastest, in ms, by `per`; the processor time
+    is the mean. The loopback's time is for one question. Gives the last answer."""
+    group, answers = run.server.group, []
+    before = group.cpu()
+    for line in lines:
+        answers.append(asker.ask(line, good))
+    cpu = (group.cpu() - before) / len(answers)
+    fastest = min(a["seconds"] for a in answers)
+    octets = answers[-1]["octets"]
+    mine = run.server.name == "mailstead"
+    run.put(key, fastest * 1000 / per, limit, cpu * 1000 / per, asker.loopback(octets) if mine and per == 1 else None)
+    return answers[-1]
