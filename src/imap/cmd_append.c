@@ -2,9 +2,10 @@
 /*
  * APPEND (RFC 3501 6.3.11) with APPENDUID (RFC 4315 3). The message is the one
  * literal that is never collected in the stream's buffer: it goes into a spool
- * as it comes, under a deadline and a minimum rate, and on to intake. A client
- * that waits for "+" hears of a refusal before it sends anything; one that
- * does not wait (RFC 7888) has its message thrown away.
+ * as it comes, under a deadline and a minimum rate, and on to intake. As a
+ * literal8 (RFC 3516 4.4) it may hold NUL; its octets are kept as they are. A
+ * client that waits for "+" hears of a refusal before it sends anything; one
+ * that does not wait (RFC 7888) has its message thrown away.
  */
 #include "imap/names.h"
 #include "imap/session.h"

@@ -198,7 +198,7 @@ imap_number64(struct cursor *c, uint64_t *out)
 bool
 imap_literal_mark(struct text line, struct literal_mark *out)
 {
-	struct literal_mark mark = { 0, true, line.len };
+	struct literal_mark mark = { .waits = true };
 	struct cursor digits;
 	size_t end = line.len;
 
@@ -216,6 +216,8 @@ imap_literal_mark(struct text line, struct literal_mark *out)
 		return false;
 	digits = cursor_of(text_part(line, mark.at, end));
 	mark.at--;
+	mark.binary = mark.at > 0 && line.ptr[mark.at - 1] == '~';
+	mark.at -= mark.binary;
 	if (!cursor_u64(&digits, &mark.octets))
 		mark.octets = UINT64_MAX;
 	*out = mark;

@@ -35,11 +35,13 @@ bool imap_number(struct cursor *c, uint32_t *out);
 bool imap_nz_number(struct cursor *c, uint32_t *out);
 bool imap_number64(struct cursor *c, uint64_t *out);
 
-/* The end of a line that announces a literal, "{n}" or "{n+}": how many octets
- * follow, whether the client waits for our "+", and where the brace stands. */
+/* The end of a line that announces a literal, "{n}" or "{n+}", with "~" in front
+ * a literal8 (RFC 9051 4.3.1): how many octets follow, whether the client waits
+ * for our "+", and where the mark begins. */
 struct literal_mark {
 	uint64_t octets;
 	bool waits;
+	bool binary; /* literal8: may hold NUL */
 	size_t at;
 };
 bool imap_literal_mark(struct text line, struct literal_mark *out);

@@ -98,6 +98,11 @@ literal_marks(void **state)
 	assert_int_equal(m.at, 0);
 	assert_true(imap_literal_mark(TEXT("{99999999999999999999+}"), &m));
 	assert_true(m.octets == UINT64_MAX);
+	assert_false(m.binary);
+	assert_true(imap_literal_mark(TEXT("a APPEND b ~{7+}"), &m)); /* RFC 9051 4.3.1 */
+	assert_true(m.binary);
+	assert_int_equal(m.octets, 7);
+	assert_int_equal(m.at, 11);
 	assert_false(imap_literal_mark(TEXT("a {}"), &m));
 	assert_false(imap_literal_mark(TEXT("a 5}"), &m));
 	assert_false(imap_literal_mark(TEXT("{+}"), &m));
