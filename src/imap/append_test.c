@@ -16,7 +16,8 @@ says_octets(struct talk *t, struct text octets, const char *want)
 static void
 a_literal8_keeps_its_octets(void **state)
 {
-	static const struct text mail = { "Content-Transfer-Encoding: binary\r\n\r\nA\0B\0\r\n", 43 };
+	static const struct text mail = { "Content-Transfer-Encoding: binary\r\n\r\nA\0B\0\r\n",
+		43 };
 	struct buffer b = BUFFER_INIT;
 	struct talk t;
 	const char *got;
@@ -45,7 +46,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_literal8_keeps_its_octets, open_house, close_house),
+		cmocka_unit_test_setup_teardown(
+		    a_literal8_keeps_its_octets, open_house, close_house),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

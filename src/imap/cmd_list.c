@@ -36,7 +36,7 @@ append(struct mailboxes *boxes, const struct store_mailbox *m)
 		boxes->cap = boxes->cap == 0 ? 32 : 2 * boxes->cap;
 		boxes->at = mem_resize(boxes->at, boxes->cap, sizeof(*boxes->at));
 	}
-	if (boxes->count > 0 && imap_name_compare(boxes->at[boxes->count - 1].name, m->name) > 0)
+	if (boxes->count > 0 && mailbox_order(boxes->at[boxes->count - 1].name, m->name) > 0)
 		boxes->sorted = false;
 	boxes->at[boxes->count++] = *m;
 }
@@ -58,7 +58,7 @@ take_rows(struct mailboxes *boxes, struct text rows)
 static int
 by_name(const void *x, const void *y)
 {
-	return imap_name_compare(
+	return mailbox_order(
 	    ((const struct store_mailbox *)x)->name, ((const struct store_mailbox *)y)->name);
 }
 

@@ -141,23 +141,6 @@ imap_pattern_match(const struct name_pattern *p, struct text name)
 	return true;
 }
 
-static int
-rank(char c)
-{
-	return c == IMAP_SEPARATOR ? 0 : (unsigned char)c + 1;
-}
-
-int
-imap_name_compare(struct text a, struct text b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-
-	for (size_t i = 0; i < n; i++)
-		if (a.ptr[i] != b.ptr[i])
-			return rank(a.ptr[i]) - rank(b.ptr[i]);
-	return a.len < b.len ? -1 : a.len > b.len;
-}
-
 bool
 imap_name_below(struct text name, struct text parent)
 {

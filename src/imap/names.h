@@ -32,8 +32,6 @@ enum status imap_pattern_make(struct text reference, struct text mailbox, struct
 /* Whether the pattern names this mailbox; name in the wire's spelling. */
 bool imap_pattern_match(const struct name_pattern *p, struct text name);
 
-/* Order of names in which a mailbox is followed by all below it. */
-int imap_name_compare(struct text a, struct text b);
 /* Whether name is below parent. */
 bool imap_name_below(struct text name, struct text parent);
 /* The name one level up; empty when there is none. */

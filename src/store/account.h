@@ -29,6 +29,7 @@ struct mailbox {
 	uint64_t highest_modseq;
 	uint64_t messages, unseen, deleted, octets;
 	uint32_t recent_from;  /* UIDs below were claimed by a session */
+	uint64_t recent;       /* messages from there on */
 	uint32_t first_unseen; /* no message below it is unseen */
 	bool unseen_exact;     /* it is the first unseen one; not stored */
 };
@@ -75,7 +76,7 @@ struct account {
 	struct head head;
 	struct map by_id, by_name; /* struct kept_mailbox */
 	size_t mailbox_weight;
-	struct kept_mailbox **sorted; /* by name */
+	struct kept_mailbox **sorted; /* by name, in mailbox_order */
 	size_t mailboxes, sorted_cap;
 	struct text *keyword; /* head.keywords of them */
 	size_t keyword_cap;
@@ -159,7 +160,7 @@ void account_drop(struct account *a, struct kept_mailbox *k);
 void account_sort_out(struct account *a, struct kept_mailbox *k);
 void account_name(struct kept_mailbox *k, struct text name);
 void account_sort_in(struct account *a, struct kept_mailbox *k);
-/* Position in sorted of the first name >= name. */
+/* Position in sorted of the first name >= name, in mailbox_order. */
 size_t account_position(const struct account *a, struct text name);
 
 /* ---- for operations (account_txn.c) ---- */
@@ -181,7 +182,8 @@ void account_touch(struct account_txn *t, struct edit *e);
 /* A message of the mailbox became unseen (or came so), or is so no longer. */
 void edit_unseen(struct edit *e, uint32_t uid);
 void edit_not_unseen(struct edit *e, uint32_t uid);
-/* An entry goes out of the counters and the UIDs of its mailbox. */
+/* An entry comes into the counters and the UIDs of its mailbox, or goes out. */
+void edit_count_in(struct edit *e, const struct hot_entry *h);
 void edit_count_out(struct edit *e, const struct hot_entry *h);
 
 /* A hot block, empty if it is not there. */
@@ -190,6 +192,13 @@ enum status account_hot(
 /* All UIDs of a mailbox as the transaction has them; reads them once. The set
  * is the caller's. */
 enum status account_uids(struct account_txn *t, uint32_t mailbox, struct runs *out) MUST_CHECK;
+/* A session takes the recent messages (RFC 3501 2.3.2); under the lock. */
+static inline void
+account_claim(struct kept_mailbox *k)
+{
+	k->m.recent_from = k->m.uidnext;
+	k->m.recent = 0;
+}
 /* Makes sure that the published mailbox knows its UIDs. */
 enum status account_know_uids(struct account *a, struct kept_mailbox *k) MUST_CHECK;
 /* Numbers for names, new ones made if make is set (else names that do not

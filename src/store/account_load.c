@@ -110,6 +110,7 @@ mailbox_pack(struct buffer *out, const struct mailbox *m)
 	pack_varint(out, m->octets);
 	pack_varint(out, m->recent_from);
 	pack_varint(out, m->first_unseen);
+	pack_varint(out, m->recent);
 }
 
 enum status
@@ -135,6 +136,10 @@ mailbox_unpack(struct text value, struct mailbox *out)
 	m.octets = unpack_varint(&u);
 	m.recent_from = (uint32_t)unpack_varint_max(&u, UINT32_MAX);
 	m.first_unseen = (uint32_t)unpack_varint_max(&u, UINT32_MAX);
+	if (unpack_end(&u)) /* a row from before it was counted */
+		m.recent_from = m.uidnext;
+	else
+		m.recent = unpack_varint(&u);
 	if (!unpack_end(&u) || m.name.len == 0 || m.name.len > MAILBOX_NAME_MAX)
 		return STATUS_CORRUPT;
 	*out = m;
@@ -151,7 +156,7 @@ account_position(const struct account *a, struct text name)
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (text_compare(a->sorted[mid]->m.name, name) < 0)
+		if (mailbox_order(a->sorted[mid]->m.name, name) < 0)
 			low = mid + 1;
 		else
 			high = mid;

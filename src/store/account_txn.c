@@ -394,7 +394,7 @@ static void
 publish_mailbox(struct account_txn *t, struct edit *e)
 {
 	struct kept_mailbox *k = e->old;
-	uint32_t claimed;
+	struct mailbox before;
 
 	if (k == NULL) {
 		k = account_keep(t->a, &e->now);
@@ -404,10 +404,12 @@ publish_mailbox(struct account_txn *t, struct edit *e)
 		account_sort_in(t->a, k);
 	}
 	e->now.name = k->m.name;
-	claimed = k->m.recent_from;
+	before = k->m;
 	k->m = e->now;
-	if (claimed > k->m.recent_from)
-		k->m.recent_from = claimed;
+	if (before.recent_from > k->m.recent_from) { /* claimed meanwhile */
+		k->m.recent_from = before.recent_from;
+		k->m.recent = before.recent + runs_total(&e->added);
+	}
 	if (k->uids_known) {
 		runs_add_all(&k->uids, &e->added);
 		runs_remove_all(&k->uids, &e->removed);

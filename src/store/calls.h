@@ -89,7 +89,8 @@ struct store_mailbox {
 	struct text name;
 	uint32_t use; /* enum mailbox_use */
 	bool subscribed;
-	bool exists; /* false: only subscribed, or only a parent of others */
+	bool exists;   /* false: only subscribed, or only a parent of others */
+	bool children; /* some mailbox that exists is below it */
 	uint32_t uidvalidity, uidnext;
 	uint64_t highest_modseq;
 	uint64_t messages, unseen, deleted, recent, octets;
@@ -98,9 +99,16 @@ void store_mailbox_pack(struct buffer *out, const struct store_mailbox *m);
 /* Bad packing leaves u->bad set. */
 void store_mailbox_unpack(struct unpack *u, struct store_mailbox *out);
 
-/* All mailboxes in order of name, after the name `after`; resume is empty at
- * the end, else the `after` of the next call. */
-#define store_mailboxes_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, after)
+/* The order of a list, in which a mailbox is followed by all below it: that of
+ * octets, "/" before all others. */
+int mailbox_order(struct text a, struct text b);
+
+/* Mailboxes whose names begin with `prefix`, in mailbox_order, after the name
+ * `after`; resume is empty at the end, else the `after` of the next call. most:
+ * so many rows and no resume; 0: all. A name that is only a parent of others
+ * has a row too. */
+#define store_mailboxes_REQUEST(F, S) \
+	F(S, TEXT, token) F(S, TEXT, after) F(S, TEXT, prefix) F(S, U64, most)
 #define store_mailboxes_REPLY(F, S) F(S, TEXT, rows) F(S, TEXT, resume)
 
 /* One by name: the packed row. NOT_FOUND. */

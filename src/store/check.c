@@ -111,7 +111,7 @@ struct audit {
 };
 
 struct sums {
-	uint64_t messages, unseen, deleted, octets, modseq;
+	uint64_t messages, unseen, deleted, recent, octets, modseq;
 	uint32_t first_unseen;
 	struct runs uids;
 };
@@ -165,6 +165,7 @@ audit_entry(struct audit *x, const struct mailbox *m, struct sums *sum, const st
 	sum->messages++;
 	sum->octets += h->size;
 	sum->deleted += (h->flags & FLAG_DELETED) != 0;
+	sum->recent += h->uid >= m->recent_from;
 	if ((h->flags & FLAG_SEEN) == 0 && sum->unseen++ == 0)
 		sum->first_unseen = h->uid;
 	runs_add(&sum->uids, h->uid, h->uid);
@@ -341,6 +342,7 @@ audit_mailbox(struct audit *x, const struct kept_mailbox *k)
 	compare(x, "messages", k->m.id, sum->messages, k->m.messages);
 	compare(x, "unseen", k->m.id, sum->unseen, k->m.unseen);
 	compare(x, "deleted", k->m.id, sum->deleted, k->m.deleted);
+	compare(x, "recent", k->m.id, sum->recent, k->m.recent);
 	compare(x, "octets", k->m.id, sum->octets, k->m.octets);
 	if (sum->unseen > 0 && sum->first_unseen < k->m.first_unseen)
 		problem(x->f, "mailbox %u: first unseen %u, written %u", k->m.id, sum->first_unseen,

@@ -89,6 +89,7 @@ MAILBOX_CHANGE(mailbox_messages, m->messages++)
 MAILBOX_CHANGE(mailbox_unseen, m->unseen++)
 MAILBOX_CHANGE(mailbox_deleted, m->deleted++)
 MAILBOX_CHANGE(mailbox_octets, m->octets++)
+MAILBOX_CHANGE(mailbox_recent, m->recent++)
 MAILBOX_CHANGE(mailbox_first_unseen, m->first_unseen = 3)
 MAILBOX_CHANGE(mailbox_modseq, m->highest_modseq = 1000)
 MAILBOX_CHANGE(mailbox_uidvalidity, m->uidvalidity = UINT32_MAX)
@@ -443,6 +444,7 @@ broken_shard(void)
 	X(count_of_messages, ALICE, "messages is 4, counted 3", edit_mailbox(mailbox_messages))    \
 	X(count_of_unseen, ALICE, "unseen is 3, counted 2", edit_mailbox(mailbox_unseen))          \
 	X(count_of_deleted, ALICE, "deleted is 1, counted 0", edit_mailbox(mailbox_deleted))       \
+	X(count_of_recent, ALICE, "recent is 4, counted 3", edit_mailbox(mailbox_recent))          \
 	X(count_of_octets, ALICE, "octets is", edit_mailbox(mailbox_octets))                       \
 	X(first_unseen, ALICE, "first unseen 2, written 3", edit_mailbox(mailbox_first_unseen))    \
 	X(modseq_of_a_mailbox, ALICE, "beyond the account's counters",                             \

@@ -60,10 +60,11 @@ place(struct account_txn *t, struct op *op, uint64_t id, struct place from, stru
 	return STATUS_OK;
 }
 
-static void
-count_in(struct edit *e, const struct hot_entry *h)
+void
+edit_count_in(struct edit *e, const struct hot_entry *h)
 {
 	e->now.messages++;
+	e->now.recent++;
 	e->now.octets += h->size;
 	e->now.deleted += (h->flags & FLAG_DELETED) != 0;
 	if ((h->flags & FLAG_SEEN) == 0)
@@ -75,6 +76,7 @@ void
 edit_count_out(struct edit *e, const struct hot_entry *h)
 {
 	e->now.messages--;
+	e->now.recent -= h->uid >= e->now.recent_from;
 	e->now.octets -= h->size;
 	e->now.deleted -= (h->flags & FLAG_DELETED) != 0;
 	if ((h->flags & FLAG_SEEN) == 0)
@@ -112,7 +114,7 @@ copy_one(struct account_txn *t, struct op *op, struct edit *src, struct edit *ds
 	entry.uid = dst->now.uidnext++;
 	entry.modseq = account_modseq(t);
 	hot_append(to, txn_arena(&t->txn), &entry);
-	count_in(dst, &entry);
+	edit_count_in(dst, &entry);
 	return STATUS_OK;
 }
 

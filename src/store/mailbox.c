@@ -70,8 +70,11 @@ use_taken(struct account_txn *t, uint32_t use)
 	void *p;
 
 	for (size_t i = 0; i < t->a->mailboxes; i++) {
-		const struct mailbox *m = account_mailbox(t, t->a->sorted[i]->m.id);
+		const struct mailbox *m = &t->a->sorted[i]->m;
 
+		if (m->use != use || !m->exists)
+			continue;
+		m = account_mailbox(t, m->id); /* what has become of it */
 		if (m != NULL && m->exists && m->use == use)
 			return true;
 	}

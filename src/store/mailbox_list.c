@@ -9,18 +9,18 @@
 
 #define LIST_PAGE (512u << 10)
 
-static uint64_t
-recent_of(struct kept_mailbox *k)
+/* Whether some mailbox from position i on is below the name. */
+static bool
+has_children(const struct account *a, size_t i, struct text name)
 {
-	uint64_t most = k->m.uidnext - k->m.recent_from;
-
-	if (k->uids_known)
-		return runs_total(&k->uids) - runs_below(&k->uids, k->m.recent_from);
-	return most < k->m.messages ? most : k->m.messages;
+	while (i < a->mailboxes && mailbox_name_below(a->sorted[i]->m.name, name))
+		if (a->sorted[i++]->m.exists)
+			return true;
+	return false;
 }
 
 static void
-row_of(struct kept_mailbox *k, struct store_mailbox *out)
+row_of(const struct kept_mailbox *k, struct store_mailbox *out)
 {
 	*out = (struct store_mailbox){ .id = k->m.id,
 		.name = k->m.name,
@@ -33,7 +33,7 @@ row_of(struct kept_mailbox *k, struct store_mailbox *out)
 		.messages = k->m.messages,
 		.unseen = k->m.unseen,
 		.deleted = k->m.deleted,
-		.recent = k->m.exists ? recent_of(k) : 0,
+		.recent = k->m.recent,
 		.octets = k->m.octets };
 }
 
@@ -42,13 +42,25 @@ row_of(struct kept_mailbox *k, struct store_mailbox *out)
 struct list_op {
 	struct account_op o; /* first */
 	struct buffer rows;
+	uint64_t count;
 	struct text resume;
 };
+
+static void
+list_add(struct list_op *l, const struct store_mailbox *m)
+{
+	const struct store_mailboxes_request *r = l->o.op.request;
+
+	if (!text_starts(m->name, r->prefix) || (r->most > 0 && l->count == r->most))
+		return;
+	store_mailbox_pack(&l->rows, m);
+	l->count++;
+}
 
 /* Parents that are no mailboxes stand in front of the first name below them;
  * names below one parent are neighbours. */
 static void
-list_parents(struct account *a, size_t i, struct buffer *rows)
+list_parents(struct list_op *l, const struct account *a, size_t i)
 {
 	struct text name = a->sorted[i]->m.name;
 	struct text before = i == 0 ? TEXT_EMPTY : a->sorted[i - 1]->m.name;
@@ -57,9 +69,23 @@ list_parents(struct account *a, size_t i, struct buffer *rows)
 	     at = text_find_byte(name, '/', at + 1)) {
 		struct store_mailbox m = { .name = text_part(name, 0, at) };
 
-		if (!mailbox_name_below(before, m.name) && map_get(&a->by_name, m.name) == NULL)
-			store_mailbox_pack(rows, &m);
+		if (mailbox_name_below(before, m.name) || map_get(&a->by_name, m.name) != NULL)
+			continue;
+		m.children = has_children(a, i, m.name);
+		list_add(l, &m);
 	}
+}
+
+/* Where the rows begin: behind `after`, and not in front of the prefix. */
+static size_t
+list_start(const struct account *a, const struct store_mailboxes_request *r)
+{
+	size_t i;
+
+	if (mailbox_order(r->after, r->prefix) < 0 || r->after.len == 0)
+		return account_position(a, r->prefix);
+	i = account_position(a, r->after);
+	return i + (i < a->mailboxes && text_equal(a->sorted[i]->m.name, r->after));
 }
 
 static enum status
@@ -67,20 +93,22 @@ list_read(struct account *a, struct op *op)
 {
 	const struct store_mailboxes_request *r = op->request;
 	struct list_op *l = (struct list_op *)(void *)op;
+	bool all = r->most == 0;
 	size_t i;
 
 	pthread_mutex_lock(&a->owner.lock);
-	i = account_position(a, r->after);
-	if (i < a->mailboxes && text_equal(a->sorted[i]->m.name, r->after))
-		i++;
-	for (; i < a->mailboxes && l->rows.len < LIST_PAGE; i++) {
+	for (i = list_start(a, r); i < a->mailboxes; i++) {
 		struct store_mailbox m;
 
-		list_parents(a, i, &l->rows);
+		if (l->rows.len >= LIST_PAGE || !text_starts(a->sorted[i]->m.name, r->prefix) ||
+		    (!all && l->count == r->most))
+			break;
+		list_parents(l, a, i);
 		row_of(a->sorted[i], &m);
-		store_mailbox_pack(&l->rows, &m);
+		m.children = has_children(a, i + 1, m.name);
+		list_add(l, &m);
 	}
-	if (i < a->mailboxes)
+	if (all && i < a->mailboxes && text_starts(a->sorted[i]->m.name, r->prefix))
 		l->resume = arena_copy(op->arena, a->sorted[i - 1]->m.name);
 	pthread_mutex_unlock(&a->owner.lock);
 	return STATUS_OK;
@@ -133,16 +161,15 @@ single_read(struct account *a, struct op *op)
 		return s;
 	pthread_mutex_lock(&a->owner.lock);
 	k = find_name(a, name);
-	if (k != NULL && k->m.recent_from < k->m.uidnext && !k->uids_known)
-		s = STATUS_AGAIN;
-	else if (k != NULL) {
+	if (k != NULL) {
 		row_of(k, &m);
+		m.children = has_children(a, account_position(a, name) + 1, name);
 		store_mailbox_pack(&l->rows, &m);
 	}
 	pthread_mutex_unlock(&a->owner.lock);
 	if (k == NULL)
 		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
-	return s;
+	return STATUS_OK;
 }
 
 static void
@@ -156,29 +183,6 @@ single_answer(struct op *op)
 	buffer_done(&rows);
 }
 
-static enum status
-know_by_name(struct account_txn *t, struct op *op, struct text name, struct kept_mailbox **out)
-{
-	struct kept_mailbox *k;
-	enum status s = mailbox_name(op, name, op->arena, &name);
-
-	if (s != STATUS_OK)
-		return s;
-	k = find_name(t->a, name);
-	if (k != NULL)
-		s = account_know_uids(t->a, k);
-	*out = k;
-	return s;
-}
-
-static enum status
-single_prepare(struct account_txn *t, struct op *op)
-{
-	struct kept_mailbox *k;
-
-	return know_by_name(t, op, ((const struct store_mailbox_request *)op->request)->name, &k);
-}
-
 void
 serve_store_mailbox(struct call_in *in, const void *request, void *context)
 {
@@ -186,7 +190,6 @@ serve_store_mailbox(struct call_in *in, const void *request, void *context)
 	struct list_op *l = ARENA_NEW(call_arena(in), struct list_op);
 
 	l->o.read = single_read;
-	l->o.prepare = single_prepare;
 	l->o.answer = single_answer;
 	serve_read(context, in, request, &l->o, r->token);
 }
@@ -229,7 +232,7 @@ open_locked(struct account *a, struct op *op, struct text name)
 	reply->use = k->m.use;
 	copy_keywords(a, op->arena, &reply->keywords);
 	if (r->claim)
-		k->m.recent_from = k->m.uidnext;
+		account_claim(k);
 	return STATUS_OK;
 }
 
@@ -245,6 +248,21 @@ open_read(struct account *a, struct op *op)
 	pthread_mutex_lock(&a->owner.lock);
 	s = open_locked(a, op, name);
 	pthread_mutex_unlock(&a->owner.lock);
+	return s;
+}
+
+static enum status
+know_by_name(struct account_txn *t, struct op *op, struct text name, struct kept_mailbox **out)
+{
+	struct kept_mailbox *k;
+	enum status s = mailbox_name(op, name, op->arena, &name);
+
+	if (s != STATUS_OK)
+		return s;
+	k = find_name(t->a, name);
+	if (k != NULL)
+		s = account_know_uids(t->a, k);
+	*out = k;
 	return s;
 }
 

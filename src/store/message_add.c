@@ -55,15 +55,9 @@ count_in(struct account_txn *t, struct edit *e, const struct hot_entry *h)
 {
 	struct runs one = RUNS_INIT;
 
-	e->now.messages++;
-	e->now.octets += h->size;
 	t->head.messages++;
 	t->head.octets += h->size;
-	if ((h->flags & FLAG_SEEN) == 0)
-		edit_unseen(e, h->uid);
-	if (h->flags & FLAG_DELETED)
-		e->now.deleted++;
-	runs_add(&e->added, h->uid, h->uid);
+	edit_count_in(e, h);
 	runs_add(&one, h->uid, h->uid);
 	account_touch(t, e);
 	change_uids(t, CHANGE_ADDED, e->now.id, &one);

@@ -6,7 +6,24 @@
 #include "base/pack.h"
 #include "store/calls.h"
 
-enum mailbox_bit { MAILBOX_SUBSCRIBED = 1, MAILBOX_EXISTS = 2 };
+enum mailbox_bit { MAILBOX_SUBSCRIBED = 1, MAILBOX_EXISTS = 2, MAILBOX_CHILDREN = 4 };
+
+static int
+rank(char c)
+{
+	return c == '/' ? 0 : (unsigned char)c + 1;
+}
+
+int
+mailbox_order(struct text a, struct text b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+
+	for (size_t i = 0; i < n; i++)
+		if (a.ptr[i] != b.ptr[i])
+			return rank(a.ptr[i]) - rank(b.ptr[i]);
+	return a.len < b.len ? -1 : a.len > b.len;
+}
 
 void
 store_mailbox_pack(struct buffer *out, const struct store_mailbox *m)
@@ -15,7 +32,8 @@ store_mailbox_pack(struct buffer *out, const struct store_mailbox *m)
 	pack_text(out, m->name);
 	pack_varint(out, m->use);
 	pack_u8(out,
-	    (uint8_t)((m->subscribed ? MAILBOX_SUBSCRIBED : 0) | (m->exists ? MAILBOX_EXISTS : 0)));
+	    (uint8_t)((m->subscribed ? MAILBOX_SUBSCRIBED : 0) | (m->exists ? MAILBOX_EXISTS : 0) |
+		      (m->children ? MAILBOX_CHILDREN : 0)));
 	pack_varint(out, m->uidvalidity);
 	pack_varint(out, m->uidnext);
 	pack_varint(out, m->highest_modseq);
@@ -38,6 +56,7 @@ store_mailbox_unpack(struct unpack *u, struct store_mailbox *out)
 	bits = unpack_u8(u);
 	m.subscribed = (bits & MAILBOX_SUBSCRIBED) != 0;
 	m.exists = (bits & MAILBOX_EXISTS) != 0;
+	m.children = (bits & MAILBOX_CHILDREN) != 0;
 	m.uidvalidity = (uint32_t)unpack_varint_max(u, UINT32_MAX);
 	m.uidnext = (uint32_t)unpack_varint_max(u, UINT32_MAX);
 	m.highest_modseq = unpack_varint(u);

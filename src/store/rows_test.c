@@ -61,6 +61,7 @@ mailbox_round_trip(void **state)
 		.use = USE_JUNK,
 		.subscribed = true,
 		.exists = false,
+		.children = true,
 		.uidvalidity = 123,
 		.uidnext = UINT32_MAX,
 		.highest_modseq = 5,
@@ -78,7 +79,7 @@ mailbox_round_trip(void **state)
 	store_mailbox_unpack(&u, &out);
 	assert_true(unpack_end(&u));
 	assert_true(text_equal(in.name, out.name));
-	assert_true(out.subscribed && !out.exists);
+	assert_true(out.subscribed && !out.exists && out.children);
 	assert_int_equal(out.uidnext, UINT32_MAX);
 	assert_int_equal(out.octets, 10);
 	for (size_t n = 0; n < b.len; n++) {
@@ -89,12 +90,23 @@ mailbox_round_trip(void **state)
 	buffer_done(&b);
 }
 
+static void
+mailboxes_stand_before_what_is_below(void **state)
+{
+	assert_true(mailbox_order(TEXT("a"), TEXT("a/b")) < 0);
+	assert_true(mailbox_order(TEXT("a/b"), TEXT("a b")) < 0);
+	assert_true(mailbox_order(TEXT("a/b"), TEXT("a\xc3\xa9")) < 0);
+	assert_true(mailbox_order(TEXT("b"), TEXT("a/z")) > 0);
+	assert_int_equal(mailbox_order(TEXT("x/y"), TEXT("x/y")), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(row_round_trip),
 		cmocka_unit_test(mailbox_round_trip),
+		cmocka_unit_test(mailboxes_stand_before_what_is_below),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
