@@ -68,6 +68,104 @@ qp_decode(struct buffer *out, struct text in)
 	}
 }
 
+/* ---- in feeds ----
+ *
+ * What is held is one of: "=X" (half an escape), or ["="] white space ["\r"],
+ * which is a soft break, the end of a line, or nothing of the kind. */
+
+static void
+release(struct qp_decoder *d, struct buffer *out)
+{
+	buffer_add(out, d->hold, d->held);
+	d->held = 0;
+}
+
+static void
+hold(struct qp_decoder *d, char c)
+{
+	d->hold[d->held++] = c;
+}
+
+static bool
+holds_half_escape(const struct qp_decoder *d)
+{
+	return d->held == 2 && d->hold[0] == '=' && hex_value(d->hold[1]) >= 0;
+}
+
+/* A line end behind what is held: "\r\n" or "\n", or no break at all. */
+static void
+line_end(struct qp_decoder *d, struct buffer *out)
+{
+	bool soft = d->held > 0 && d->hold[0] == '=';
+	bool cr = d->held > 0 && d->hold[d->held - 1] == '\r';
+
+	d->held = 0;
+	if (!soft)
+		buffer_add(out, cr ? "\r\n" : "\n", cr ? 2 : 1);
+}
+
+static void
+step(struct qp_decoder *d, char c, struct buffer *out)
+{
+	if (holds_half_escape(d)) {
+		if (hex_value(c) >= 0) {
+			buffer_add_byte(out, (char)(hex_value(d->hold[1]) << 4 | hex_value(c)));
+			d->held = 0;
+			return;
+		}
+		release(d, out);
+	}
+	if (c == '\n') {
+		line_end(d, out);
+		return;
+	}
+	if (d->held > 0 && d->hold[d->held - 1] == '\r')
+		release(d, out);
+	if (c == ' ' || c == '\t') {
+		if (d->held >= QP_HELD)
+			release(d, out);
+		hold(d, c);
+	} else if (c == '\r') {
+		hold(d, c);
+	} else if (c == '=') {
+		release(d, out);
+		hold(d, c);
+	} else if (d->held == 1 && d->hold[0] == '=' && hex_value(c) >= 0) {
+		hold(d, c);
+	} else {
+		release(d, out);
+		buffer_add_byte(out, c);
+	}
+}
+
+void
+qp_feed(struct qp_decoder *d, struct text in, struct buffer *out)
+{
+	static const bool special[256] = {
+		['='] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true
+	};
+	size_t i = 0;
+
+	while (i < in.len) {
+		size_t from = i;
+
+		while (d->held == 0 && i < in.len && !special[(unsigned char)in.ptr[i]])
+			i++;
+		buffer_add(out, in.ptr + from, i - from);
+		if (i < in.len)
+			step(d, in.ptr[i++], out);
+	}
+}
+
+void
+qp_end(struct qp_decoder *d, struct buffer *out)
+{
+	/* A soft break, or white space in front of the end, is nothing. */
+	if (holds_half_escape(d) || (d->held > 0 && d->hold[d->held - 1] == '\r'))
+		release(d, out);
+	d->held = 0;
+}
+
 /* Whether the byte at in[i] must be escaped, line ends aside. */
 static bool
 must_escape(struct text in, size_t i, size_t column)

@@ -37,6 +37,48 @@ decoding(void **state)
 	buffer_done(&b);
 }
 
+/* However it is cut into feeds, the same comes out. */
+static void
+decoding_in_feeds(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(decodes); i++) {
+		struct text in = text_of(decodes[i].in);
+
+		for (size_t cut = 0; cut <= in.len; cut++) {
+			struct qp_decoder d = { 0 };
+
+			qp_feed(&d, text_part(in, 0, cut), &b);
+			for (size_t k = cut; k < in.len; k++)
+				qp_feed(&d, text_part(in, k, k + 1), &b);
+			qp_end(&d, &b);
+			ASSERT_BUFFER(&b, text_of(decodes[i].out));
+		}
+	}
+	buffer_done(&b);
+}
+
+/* A line that ends in megabytes of blanks takes no memory for them. */
+static void
+feeds_are_bounded(void **state)
+{
+	struct qp_decoder d = { 0 };
+	struct buffer b = BUFFER_INIT;
+
+	for (int i = 0; i < 3 * QP_HELD; i++)
+		qp_feed(&d, TEXT(" "), &b);
+	qp_feed(&d, TEXT("x"), &b);
+	qp_end(&d, &b);
+	assert_int_equal(b.len, 3 * QP_HELD + 1);
+	buffer_clear(&b);
+	for (int i = 0; i < 3 * QP_HELD; i++)
+		qp_feed(&d, TEXT("=\t\r"), &b);
+	qp_end(&d, &b);
+	assert_int_equal(b.len, 9 * QP_HELD);
+	buffer_done(&b);
+}
+
 static void
 encoding(void **state)
 {
@@ -82,6 +124,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decoding),
+		cmocka_unit_test(decoding_in_feeds),
+		cmocka_unit_test(feeds_are_bounded),
 		cmocka_unit_test(encoding),
 		cmocka_unit_test(round_trip),
 	};
