@@ -53,6 +53,7 @@ static const struct {
 	{ "UNSELECT", after },		 /* RFC 3691 */
 	{ "UIDPLUS", after },		 /* RFC 4315 */
 	{ "MOVE", after },		 /* RFC 6851 */
+	{ "BINARY", after },		 /* RFC 3516 */
 	{ "ESEARCH", after },		 /* RFC 4731 */
 	{ "SEARCHRES", after },		 /* RFC 5182 */
 	{ "SPECIAL-USE", after },	 /* RFC 6154 */

@@ -69,6 +69,25 @@ static const item_writer writers[] = {
 /* ---- messages ---- */
 
 static void
+write_item(struct fetch *f, struct message *m, const struct item *item)
+{
+	switch (item->id) {
+	case ITEM_SECTION:
+		imap_fetch_section(f, m, item);
+		break;
+	case ITEM_BINARY:
+		imap_fetch_binary(f, m, item);
+		break;
+	case ITEM_BINARY_SIZE:
+		imap_fetch_binary_size(f, m, item);
+		break;
+	default:
+		writers[item->id](f, m);
+		break;
+	}
+}
+
+static void
 write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
 {
 	struct buffer *out = &f->c->out;
@@ -83,10 +102,7 @@ write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
 
 		if (i > 0)
 			buffer_add_byte(out, ' ');
-		if (item->id == ITEM_SECTION)
-			imap_fetch_section(f, &m, item);
-		else
-			writers[item->id](f, &m);
+		write_item(f, &m, item);
 	}
 	if (!f->items.has_flags && runs_has(&f->newly_seen, row->uid)) {
 		buffer_add_byte(out, ' ');
@@ -216,19 +232,20 @@ set_seen(struct fetch *f, const struct runs *uids)
 static enum outcome
 answer(struct fetch *f, const struct runs *uids, enum status st, const struct failure *why)
 {
+	struct runs asked = *uids;
+
 	if (f->cut || st == STATUS_CLOSED)
 		return IMAP_CLOSE; /* in the middle of a literal nothing can be said */
 	if (st != STATUS_OK)
 		return imap_failed(f->c, st, why);
 	if (f->unreadable)
 		return imap_no(f->c, "SERVERBUG", "Some messages could not be read");
-	if (!f->c->uid) {
-		struct runs asked = *uids;
-
-		if (f->told < runs_total(&asked)) {
-			imap_code(f->c, "EXPUNGEISSUED");
-			return imap_ok(f->c, "Some of the messages are gone");
-		}
+	if (f->unknown_encoding)
+		return imap_no(
+		    f->c, "UNKNOWN-CTE", "Some parts have an encoding that is not known");
+	if (f->gone || (!f->c->uid && f->told < runs_total(&asked))) {
+		imap_code(f->c, "EXPUNGEISSUED");
+		return imap_ok(f->c, "Some of the messages are gone");
 	}
 	return imap_ok(f->c, NULL);
 }

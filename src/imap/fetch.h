@@ -17,11 +17,29 @@ struct fetch {
 	struct arena batch;	/* one reply of the store */
 	struct arena message;	/* one message */
 	uint32_t told;		/* messages answered */
-	bool unreadable;	/* something could not be read; said at the end */
+	bool unreadable;	/* something could not be read; said at the end, as are */
+	bool gone;		/* what was expunged meanwhile, */
+	bool unknown_encoding;	/* and what cannot be decoded */
 	bool cut;		/* a literal could not be finished */
 };
 
 /* BODY[...]: no such section is NIL. */
 void imap_fetch_section(struct fetch *f, struct message *m, const struct item *item);
+/* BINARY[...] and BINARY.SIZE[...] */
+void imap_fetch_binary(struct fetch *f, struct message *m, const struct item *item);
+void imap_fetch_binary_size(struct fetch *f, struct message *m, const struct item *item);
+
+/* Notes why something could not be shown. */
+void imap_fetch_unreadable(struct fetch *f, enum status st);
+
+/* A literal that goes into the stream as it is read: its head stands in the
+ * output, left is what it announced. */
+struct fetch_flow {
+	struct imap *im;
+	uint64_t left;
+};
+void imap_fetch_flow_begins(struct fetch *f);
+enum status imap_fetch_to_stream(void *flow, struct text part);
+void imap_fetch_flow_ends(struct fetch *f, const struct fetch_flow *flow, enum status st);
 
 #endif

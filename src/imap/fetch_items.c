@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Parsing what FETCH asks for (RFC 3501 6.4.5, 9). Macros are written out into
+ * Parsing what FETCH asks for (RFC 3501 6.4.5, 9, RFC 3516 7). Macros are written out into
  * items; the names of RFC 822 become the sections that they stand for, under
  * their own label.
  */
@@ -40,6 +40,26 @@ static const struct {
 	    5 },
 };
 
+/* What stands in front of a section's brackets; a longer name before its
+ * beginning. */
+static const struct {
+	struct text name, label;
+	enum fetch_item_id id;
+	bool peek;
+} section_items[] = {
+	{ { "BODY.PEEK", 9 }, { "BODY[", 5 }, ITEM_SECTION, true },
+	{ { "BODY", 4 }, { "BODY[", 5 }, ITEM_SECTION, false },
+	{ { "BINARY.SIZE", 11 }, { "BINARY.SIZE[", 12 }, ITEM_BINARY_SIZE, true },
+	{ { "BINARY.PEEK", 11 }, { "BINARY[", 7 }, ITEM_BINARY, true },
+	{ { "BINARY", 6 }, { "BINARY[", 7 }, ITEM_BINARY, false },
+};
+
+static bool
+has_section(const struct item *item)
+{
+	return item->id >= ITEM_SECTION;
+}
+
 /* The header of the message stands apart; anything else may be in its body. */
 static unsigned
 section_needs(const struct section *s)
@@ -55,7 +75,7 @@ add(struct fetch_items *list, const struct item *item)
 	if (list->count == FETCH_ITEMS_MAX)
 		return false;
 	list->at[list->count++] = *item;
-	if (item->id == ITEM_SECTION) {
+	if (has_section(item)) {
 		list->needs |= section_needs(&item->section);
 		list->sets_seen |= !item->peek;
 	} else {
@@ -148,15 +168,15 @@ imap_section(struct cursor *c, struct arena *a, struct section *out)
 	return true;
 }
 
-/* ["<" number "." nz-number ">"] */
+/* ["<" number "." nz-number ">"], of 64 bits (RFC 9051 9 partial) */
 static bool
 partial(struct cursor *c, struct item *out)
 {
 	if (!cursor_byte(c, '<'))
 		return true;
 	out->partial = true;
-	return imap_number(c, &out->from) && cursor_byte(c, '.') && imap_nz_number(c, &out->len) &&
-	       cursor_byte(c, '>');
+	return imap_number64(c, &out->from) && cursor_byte(c, '.') && imap_number64(c, &out->len) &&
+	       out->len > 0 && cursor_byte(c, '>');
 }
 
 static void
@@ -183,12 +203,12 @@ add_section_label(struct buffer *b, const struct section *s)
 }
 
 static struct text
-label_of(const struct item *item, struct arena *a)
+label_of(const struct item *item, struct text begin, struct arena *a)
 {
 	struct buffer b = BUFFER_INIT;
 	struct text label;
 
-	buffer_add_string(&b, "BODY[");
+	buffer_add_text(&b, begin);
 	add_section_label(&b, &item->section);
 	buffer_add_byte(&b, ']');
 	if (item->partial) {
@@ -201,21 +221,34 @@ label_of(const struct item *item, struct arena *a)
 	return label;
 }
 
-/* "BODY" section ... / "BODY.PEEK" section ... */
+/* section-binary = "[" [section-part] "]"; BINARY.SIZE has no partial. */
 static bool
-body_section(struct cursor *c, struct arena *a, struct item *out)
+fits(const struct item *item)
 {
-	struct cursor in = *c;
+	if (item->id == ITEM_SECTION)
+		return true;
+	return item->section.text == SECTION_ALL &&
+	       !(item->id == ITEM_BINARY_SIZE && item->partial);
+}
 
-	*out = (struct item){ .id = ITEM_SECTION };
-	out->peek = cursor_text_ci(&in, TEXT("BODY.PEEK"));
-	if (!out->peek && !cursor_text_ci(&in, TEXT("BODY")))
-		return false;
-	if (!imap_section(&in, a, &out->section) || !partial(&in, out))
-		return false;
-	out->label = label_of(out, a);
-	*c = in;
-	return true;
+/* "BODY" section, "BODY.PEEK" section, "BINARY" section-binary and so on, each
+ * with its partial. */
+static bool
+section_item(struct cursor *c, struct arena *a, struct item *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(section_items); i++) {
+		struct cursor in = *c;
+
+		if (!cursor_text_ci(&in, section_items[i].name) || cursor_peek(&in) != '[')
+			continue;
+		*out = (struct item){ .id = section_items[i].id, .peek = section_items[i].peek };
+		if (!imap_section(&in, a, &out->section) || !partial(&in, out) || !fits(out))
+			return false;
+		out->label = label_of(out, section_items[i].label, a);
+		*c = in;
+		return true;
+	}
+	return false;
 }
 
 static bool
@@ -223,7 +256,7 @@ fetch_att(struct cursor *c, struct arena *a, struct fetch_items *list)
 {
 	struct item item;
 
-	if (body_section(c, a, &item))
+	if (section_item(c, a, &item))
 		return add(list, &item);
 	for (size_t i = 0; i < ARRAY_LEN(simple_items); i++) {
 		if (imap_word(c, simple_items[i].name)) {

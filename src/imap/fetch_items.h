@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a FETCH asks for, parsed (RFC 3501 9 fetch, fetch-att, section).
+ * What a FETCH asks for, parsed (RFC 3501 9 fetch, fetch-att, section,
+ * RFC 3516 7).
  */
 #ifndef IMAP_FETCH_ITEMS_H
 #define IMAP_FETCH_ITEMS_H
@@ -13,6 +14,8 @@ enum fetch_item_id {
 #include "imap/fetch_items.def"
 #undef X
 	ITEM_SECTION,
+	ITEM_BINARY, /* RFC 3516 */
+	ITEM_BINARY_SIZE,
 	ITEM_COUNT
 };
 
@@ -37,11 +40,11 @@ struct section {
 
 struct item {
 	enum fetch_item_id id;
-	/* of ITEM_SECTION */
+	/* of ITEM_SECTION, ITEM_BINARY, ITEM_BINARY_SIZE */
 	struct section section;
 	bool peek; /* leaves \Seen alone */
 	bool partial;
-	uint32_t from, len;
+	uint64_t from, len;
 	struct text label; /* as it stands in the response: "BODY[TEXT]<0>" */
 };
 

@@ -30,15 +30,24 @@ cut_partial(const struct item *item, struct octets where)
 	return where;
 }
 
+void
+imap_fetch_unreadable(struct fetch *f, enum status st)
+{
+	if (st == STATUS_NOT_FOUND) { /* expunged a moment ago */
+		f->gone = true;
+		return;
+	}
+	LOG_WARN(
+	    "imap.content_unreadable", FIELD_U64("account", f->c->im->account), FIELD_STATUS(st));
+	f->unreadable = true;
+}
+
 static void
 write_nothing(struct fetch *f, enum status st)
 {
 	buffer_add(&f->c->out, "NIL", 3);
-	if (st != STATUS_OK) {
-		LOG_WARN("imap.content_unreadable", FIELD_U64("account", f->c->im->account),
-		    FIELD_STATUS(st));
-		f->unreadable = true;
-	}
+	if (st != STATUS_OK)
+		imap_fetch_unreadable(f, st);
 }
 
 static void
@@ -78,36 +87,42 @@ write_at_once(struct fetch *f, struct message *m, struct octets where)
 	}
 }
 
-struct flow {
-	struct imap *im;
-	uint64_t left;
-};
-
-static enum status
-to_stream(void *arg, struct text part)
+void
+imap_fetch_flow_begins(struct fetch *f)
 {
-	struct flow *flow = arg;
+	imap_push(f->c);
+	imap_transfer_begins(f->c->im);
+}
+
+enum status
+imap_fetch_to_stream(void *arg, struct text part)
+{
+	struct fetch_flow *flow = arg;
 
 	stream_write(&flow->im->session.stream, part);
 	flow->left -= part.len < flow->left ? part.len : flow->left;
 	return imap_gone(flow->im) ? STATUS_CLOSED : STATUS_OK;
 }
 
+void
+imap_fetch_flow_ends(struct fetch *f, const struct fetch_flow *flow, enum status st)
+{
+	if (st == STATUS_OK && flow->left == 0)
+		return;
+	LOG_WARN("imap.transfer_cut", FIELD_U64("account", f->c->im->account), FIELD_STATUS(st));
+	f->cut = true;
+}
+
 static void
 write_piecewise(struct fetch *f, struct message *m, struct octets where)
 {
-	struct flow flow = { f->c->im, where.len };
+	struct fetch_flow flow = { f->c->im, where.len };
 	enum status st;
 
 	imap_write_literal_head(&f->c->out, where.len);
-	imap_push(f->c);
-	imap_transfer_begins(f->c->im);
-	st = store_reader_read(&m->reader, where.from, where.len, to_stream, &flow);
-	if (st != STATUS_OK || flow.left > 0) {
-		LOG_WARN(
-		    "imap.transfer_cut", FIELD_U64("account", f->c->im->account), FIELD_STATUS(st));
-		f->cut = true;
-	}
+	imap_fetch_flow_begins(f);
+	st = store_reader_read(&m->reader, where.from, where.len, imap_fetch_to_stream, &flow);
+	imap_fetch_flow_ends(f, &flow, st);
 }
 
 void
