@@ -273,7 +273,8 @@ begin(struct imap *im)
 		im->server = service_context(im->session.service);
 }
 
-/* Something happened in the account while the client is in IDLE. */
+/* Something happened in the account. The client is told while it is in IDLE;
+ * an event that was published just before DONE may come behind it. */
 static enum status
 event(struct imap *im)
 {
@@ -281,7 +282,7 @@ event(struct imap *im)
 	struct buffer out = BUFFER_INIT;
 	enum status st = STATUS_OK;
 
-	if (im->more_row != NULL && im->view != NULL && im->watching) {
+	if (im->more != NULL && im->view != NULL && im->watching) {
 		st = imap_watch_enter(im, &a); /* the link may have been lost */
 		if (st == STATUS_OK)
 			st = imap_changes(im, &a, true, &out);

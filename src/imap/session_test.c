@@ -528,6 +528,12 @@ idle(void **state)
 	HAS(&other, "b3 EXPUNGE\r\n", "b3 OK");
 	assert_string_equal(talk_run(&t, TEXT_EMPTY, WAKE_EVENT), "* 1 EXPUNGE\r\n* 0 RECENT\r\n");
 	SAYS(&t, "DONE\r\n", "a2 OK IDLE done\r\n");
+	/* What was published just before DONE comes too late: outside of a command
+	 * no expunge may be told (RFC 3501 7.4.1). */
+	HAS(&other, "b4 APPEND INBOX (\\Deleted) {3+}\r\nx\r\n\r\n", "b4 OK");
+	assert_string_equal(talk_run(&t, TEXT_EMPTY, WAKE_EVENT), "");
+	HAS(&other, "b5 EXPUNGE\r\n", "b5 OK");
+	assert_string_equal(talk_run(&t, TEXT_EMPTY, WAKE_EVENT), "");
 	SAYS(&t, "a3 IDLE\r\nx\r\n", "+ idling\r\na3 BAD Expected DONE\r\n");
 	SAYS(&t, "a4 IDLE\r\n", "+ idling\r\n");
 	assert_string_equal(
