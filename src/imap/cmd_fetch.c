@@ -8,6 +8,12 @@
 #include "imap/fetch.h"
 #include "imap/write.h"
 
+static bool
+is_rev2(const struct fetch *f)
+{
+	return (f->c->im->enabled & ENABLED_REV2) != 0;
+}
+
 typedef void (*item_writer)(struct fetch *f, struct message *m);
 
 static void
@@ -21,8 +27,10 @@ static void
 write_flags(struct fetch *f, struct message *m)
 {
 	buffer_add(&f->c->out, "FLAGS ", 6);
-	imap_write_flags(&f->c->out, m->row->flags, runs_has(&f->c->im->view->recent, m->row->uid),
-	    m->row->keywords, m->row->keyword_count, f->names);
+	/* RFC 9051 knows no \Recent. */
+	imap_write_flags(&f->c->out, m->row->flags,
+	    !is_rev2(f) && runs_has(&f->c->im->view->recent, m->row->uid), m->row->keywords,
+	    m->row->keyword_count, f->names);
 }
 
 static void
@@ -43,21 +51,21 @@ static void
 write_envelope(struct fetch *f, struct message *m)
 {
 	buffer_add_string(&f->c->out, "ENVELOPE ");
-	imap_write_envelope(&f->c->out, &imap_message_envelope(m)->envelope);
+	imap_write_envelope(&f->c->out, &imap_message_envelope(m)->envelope, is_rev2(f));
 }
 
 static void
 write_bodystructure(struct fetch *f, struct message *m)
 {
 	buffer_add_string(&f->c->out, "BODYSTRUCTURE ");
-	imap_write_body(&f->c->out, &imap_message_summary(m)->root, true);
+	imap_write_body(&f->c->out, &imap_message_summary(m)->root, true, is_rev2(f));
 }
 
 static void
 write_body(struct fetch *f, struct message *m)
 {
 	buffer_add_string(&f->c->out, "BODY ");
-	imap_write_body(&f->c->out, &imap_message_summary(m)->root, false);
+	imap_write_body(&f->c->out, &imap_message_summary(m)->root, false, is_rev2(f));
 }
 
 static const item_writer writers[] = {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Strings, flags and dates of responses (RFC 3501 4.3, 7.2.6, 7.4.2). A
- * quoted string holds printable ASCII alone; all else goes as a literal, which
- * may hold any octet but NUL (RFC 3501 9 CHAR8).
+ * quoted string holds printable ASCII alone, and UTF-8 where the client knows
+ * IMAP4rev2; all else goes as a literal, which may hold any octet but NUL
+ * (RFC 3501 9 CHAR8).
  */
 #include "imap/write.h"
 
 #include <string.h>
 
 #include "codec/date.h"
+#include "codec/utf8.h"
 #include "imap/grammar.h"
 #include "imap/names.h"
 
@@ -18,18 +20,24 @@
 enum quoted { QUOTED_PLAIN, QUOTED_ESCAPED, QUOTED_NOT };
 
 static enum quoted
-fits_quotes(struct text t)
+fits_quotes(struct text t, bool utf8)
 {
 	enum quoted fits = QUOTED_PLAIN;
+	unsigned char over = 0;
 
 	if (t.len > QUOTED_MAX)
 		return QUOTED_NOT;
 	for (size_t i = 0; i < t.len; i++) {
-		if (t.ptr[i] < 0x20 || t.ptr[i] > 0x7e)
+		unsigned char c = (unsigned char)t.ptr[i];
+
+		over |= c & 0x80;
+		if (c < 0x20 || c == 0x7f)
 			return QUOTED_NOT;
 		if (t.ptr[i] == '"' || t.ptr[i] == '\\')
 			fits = QUOTED_ESCAPED;
 	}
+	if (over != 0 && !(utf8 && utf8_valid(t)))
+		return QUOTED_NOT;
 	return fits;
 }
 
@@ -64,10 +72,10 @@ imap_write_literal_head(struct buffer *out, uint64_t octets)
 	buffer_add(out, "}\r\n", 3);
 }
 
-void
-imap_write_string(struct buffer *out, struct text t)
+static void
+write_string(struct buffer *out, struct text t, bool utf8)
 {
-	enum quoted fits = fits_quotes(t);
+	enum quoted fits = fits_quotes(t, utf8);
 
 	if (fits != QUOTED_NOT) {
 		write_quoted(out, t, fits == QUOTED_ESCAPED);
@@ -79,6 +87,18 @@ imap_write_string(struct buffer *out, struct text t)
 		if (piece.ptr + piece.len < t.ptr)
 			buffer_add_byte(out, '?');
 	}
+}
+
+void
+imap_write_string(struct buffer *out, struct text t)
+{
+	write_string(out, t, false);
+}
+
+void
+imap_write_utf8_string(struct buffer *out, struct text t)
+{
+	write_string(out, t, true);
 }
 
 void

@@ -14,6 +14,8 @@
 
 /* Quoted where that is possible, else a literal; NUL becomes "?". */
 void imap_write_string(struct buffer *out, struct text t);
+/* The same where quotes may hold UTF-8 (RFC 9051 9 QUOTED-CHAR). */
+void imap_write_utf8_string(struct buffer *out, struct text t);
 /* NIL when absent. */
 void imap_write_nstring(struct buffer *out, bool present, struct text t);
 /* An atom where that is possible. */
@@ -33,8 +35,10 @@ void imap_write_flag_names(struct buffer *out, uint32_t flags);
 /* "02-Nov-2026 02:38:00 +0000" with quotes. */
 void imap_write_date(struct buffer *out, int64_t at);
 
-void imap_write_envelope(struct buffer *out, const struct mime_envelope *e);
+/* rev2: as who enabled IMAP4rev2 reads it, with UTF-8 where older clients get
+ * encoded words, and message/global as a message (RFC 9051 7.5.2). */
+void imap_write_envelope(struct buffer *out, const struct mime_envelope *e, bool rev2);
 /* BODYSTRUCTURE, or BODY when extended is false. */
-void imap_write_body(struct buffer *out, const struct mime_part *part, bool extended);
+void imap_write_body(struct buffer *out, const struct mime_part *part, bool extended, bool rev2);
 
 #endif

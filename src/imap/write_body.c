@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * ENVELOPE and BODYSTRUCTURE out of a summary (RFC 3501 7.4.2, RFC 3501 9 the
- * rules that begin with body- and env-). Header values go raw, encoded words
- * and all; one with octets over 127 is encoded anew. Parameter values are
- * UTF-8 in the summary; what is not ASCII is written as the extended parameter of RFC 2231 4 that
- * the sender should have used, so that a client without UTF-8 can read it.
+ * ENVELOPE and BODYSTRUCTURE out of a summary (RFC 3501 7.4.2, RFC 9051 7.5.2,
+ * RFC 3501 9 the rules that begin with body- and env-). Header values go raw,
+ * encoded words and all; one with octets over 127 is encoded anew. Parameter
+ * values are UTF-8 in the summary; what is not ASCII is written as the extended
+ * parameter of RFC 2231 4 that the sender should have used, so that a client
+ * without UTF-8 can read it. Who enabled IMAP4rev2 reads UTF-8 and gets it.
  */
 #include "imap/write.h"
 
@@ -14,35 +15,60 @@
 #define DEPTH_MAX 200	      /* the summary's own limit is lower */
 #define VALUE_MAX (64u << 10) /* octets of a header value that is encoded anew */
 
+/* What is being written, for which kind of session. */
+struct writing {
+	struct buffer *out;
+	bool extended; /* BODYSTRUCTURE, not BODY */
+	bool rev2;
+};
+
 static void
-sp(struct buffer *out)
+sp(struct writing *w)
 {
-	buffer_add_byte(out, ' ');
+	buffer_add_byte(w->out, ' ');
 }
 
 static void
-nil(struct buffer *out)
+string(struct writing *w, struct text t)
 {
-	buffer_add(out, "NIL", 3);
+	if (w->rev2)
+		imap_write_utf8_string(w->out, t);
+	else
+		imap_write_string(w->out, t);
+}
+
+static void
+nil(struct writing *w)
+{
+	buffer_add(w->out, "NIL", 3);
+}
+
+static void
+nstring(struct writing *w, bool present, struct text t)
+{
+	if (present)
+		string(w, t);
+	else
+		nil(w);
 }
 
 /* nstring where the empty text stands for an absent field. */
 static void
-optional(struct buffer *out, struct text t)
+optional(struct writing *w, struct text t)
 {
-	imap_write_nstring(out, t.len > 0, t);
+	nstring(w, t.len > 0, t);
 }
 
 /* A header value of words: octets over 127 that stand in it raw (RFC 6532, or
  * no standard at all) become encoded words (RFC 2047 5). */
 static void
-write_value(struct buffer *out, bool present, struct text t)
+write_value(struct writing *w, bool present, struct text t)
 {
 	struct buffer utf8 = BUFFER_INIT, words = BUFFER_INIT, line = BUFFER_INIT;
 	struct text folded, part;
 
-	if (!present || utf8_is_ascii(t)) {
-		imap_write_nstring(out, present, t);
+	if (!present || utf8_is_ascii(t) || (w->rev2 && utf8_valid(t))) {
+		nstring(w, present, t);
 		return;
 	}
 	mimewords_decode(t, VALUE_MAX, &utf8);
@@ -50,60 +76,66 @@ write_value(struct buffer *out, bool present, struct text t)
 	folded = buffer_text(&words);
 	while (text_split(&folded, '\n', &part))
 		buffer_add_text(&line, text_part(part, 0, text_find_byte(part, '\r', 0)));
-	imap_write_string(out, buffer_text(&line));
+	string(w, buffer_text(&line));
 	buffer_done(&utf8);
 	buffer_done(&words);
 	buffer_done(&line);
 }
 
 static void
-write_address(struct buffer *out, const struct mime_address *a)
+write_address(struct writing *w, const struct mime_address *a)
 {
-	buffer_add_byte(out, '(');
-	write_value(out, a->name.len > 0, a->name);
-	sp(out);
-	optional(out, a->adl);
-	sp(out);
+	buffer_add_byte(w->out, '(');
+	write_value(w, a->name.len > 0, a->name);
+	sp(w);
+	optional(w, a->adl);
+	sp(w);
 	/* NIL host marks a group, and NIL both its end. */
-	imap_write_nstring(out, !a->group_end, a->mailbox);
-	sp(out);
-	imap_write_nstring(out, !a->group_end && !a->group_start, a->host);
-	buffer_add_byte(out, ')');
+	nstring(w, !a->group_end, a->mailbox);
+	sp(w);
+	nstring(w, !a->group_end && !a->group_start, a->host);
+	buffer_add_byte(w->out, ')');
 }
 
 static void
-write_addresses(struct buffer *out, const struct mime_addresses *list)
+write_addresses(struct writing *w, const struct mime_addresses *list)
 {
-	sp(out);
+	sp(w);
 	if (list->count == 0) {
-		nil(out);
+		nil(w);
 		return;
 	}
-	buffer_add_byte(out, '(');
+	buffer_add_byte(w->out, '(');
 	for (uint32_t i = 0; i < list->count; i++)
-		write_address(out, &list->at[i]);
-	buffer_add_byte(out, ')');
+		write_address(w, &list->at[i]);
+	buffer_add_byte(w->out, ')');
+}
+
+static void
+write_envelope(struct writing *w, const struct mime_envelope *e)
+{
+	buffer_add_byte(w->out, '(');
+	nstring(w, e->has_date, e->date);
+	sp(w);
+	write_value(w, e->has_subject, e->subject);
+	write_addresses(w, &e->from);
+	/* Absent or empty, these two are as From (RFC 3501 7.4.2). */
+	write_addresses(w, e->sender.count > 0 ? &e->sender : &e->from);
+	write_addresses(w, e->reply_to.count > 0 ? &e->reply_to : &e->from);
+	write_addresses(w, &e->to);
+	write_addresses(w, &e->cc);
+	write_addresses(w, &e->bcc);
+	sp(w);
+	nstring(w, e->has_in_reply_to, e->in_reply_to);
+	sp(w);
+	nstring(w, e->has_message_id, e->message_id);
+	buffer_add_byte(w->out, ')');
 }
 
 void
-imap_write_envelope(struct buffer *out, const struct mime_envelope *e)
+imap_write_envelope(struct buffer *out, const struct mime_envelope *e, bool rev2)
 {
-	buffer_add_byte(out, '(');
-	imap_write_nstring(out, e->has_date, e->date);
-	sp(out);
-	write_value(out, e->has_subject, e->subject);
-	write_addresses(out, &e->from);
-	/* Absent or empty, these two are as From (RFC 3501 7.4.2). */
-	write_addresses(out, e->sender.count > 0 ? &e->sender : &e->from);
-	write_addresses(out, e->reply_to.count > 0 ? &e->reply_to : &e->from);
-	write_addresses(out, &e->to);
-	write_addresses(out, &e->cc);
-	write_addresses(out, &e->bcc);
-	sp(out);
-	imap_write_nstring(out, e->has_in_reply_to, e->in_reply_to);
-	sp(out);
-	imap_write_nstring(out, e->has_message_id, e->message_id);
-	buffer_add_byte(out, ')');
+	write_envelope(&(struct writing){ .out = out, .rev2 = rev2 }, e);
 }
 
 /* RFC 2231 7 attribute-char */
@@ -117,13 +149,13 @@ attribute_char(char c)
 
 /* RFC 2231 4 extended-value. */
 static void
-write_extended_param(struct buffer *out, const struct mime_param *p)
+write_extended_param(struct writing *w, const struct mime_param *p)
 {
 	struct buffer value = BUFFER_INIT;
 
-	buffer_add_byte(out, '"');
-	buffer_add_text(out, p->name);
-	buffer_add(out, "*\" ", 3);
+	buffer_add_byte(w->out, '"');
+	buffer_add_text(w->out, p->name);
+	buffer_add(w->out, "*\" ", 3);
 	buffer_add_string(&value, "utf-8''");
 	for (size_t i = 0; i < p->value.len; i++) {
 		char c = p->value.ptr[i];
@@ -133,7 +165,7 @@ write_extended_param(struct buffer *out, const struct mime_param *p)
 		else
 			buffer_addf(&value, "%%%02X", (unsigned)(unsigned char)c);
 	}
-	imap_write_string(out, buffer_text(&value));
+	string(w, buffer_text(&value));
 	buffer_done(&value);
 }
 
@@ -147,135 +179,136 @@ extensible(const struct mime_param *p)
 }
 
 static void
-write_params(struct buffer *out, const struct mime_params *params)
+write_params(struct writing *w, const struct mime_params *params)
 {
 	if (params->count == 0) {
-		nil(out);
+		nil(w);
 		return;
 	}
-	buffer_add_byte(out, '(');
+	buffer_add_byte(w->out, '(');
 	for (uint32_t i = 0; i < params->count; i++) {
 		const struct mime_param *p = &params->at[i];
 
 		if (i > 0)
-			sp(out);
-		if (extensible(p)) {
-			write_extended_param(out, p);
+			sp(w);
+		if (!w->rev2 && extensible(p)) {
+			write_extended_param(w, p);
 			continue;
 		}
-		imap_write_string(out, p->name);
-		sp(out);
-		imap_write_string(out, p->value);
+		string(w, p->name);
+		sp(w);
+		string(w, p->value);
 	}
-	buffer_add_byte(out, ')');
+	buffer_add_byte(w->out, ')');
 }
 
 /* body-fld-lang: one nstring, or a list of strings. */
 static void
-write_language(struct buffer *out, struct text value)
+write_language(struct writing *w, struct text value)
 {
 	struct text rest = value, tag;
 	bool more = false;
 
 	if (text_find_byte(value, ',', 0) == value.len) {
-		optional(out, value);
+		optional(w, value);
 		return;
 	}
-	buffer_add_byte(out, '(');
+	buffer_add_byte(w->out, '(');
 	while (text_split(&rest, ',', &tag)) {
 		if (more)
-			sp(out);
-		imap_write_string(out, text_trim(tag));
+			sp(w);
+		string(w, text_trim(tag));
 		more = true;
 	}
-	buffer_add_byte(out, ')');
+	buffer_add_byte(w->out, ')');
 }
 
 /* body-fld-dsp, body-fld-lang, body-fld-loc */
 static void
-write_extensions(struct buffer *out, const struct mime_part *p)
+write_extensions(struct writing *w, const struct mime_part *p)
 {
-	sp(out);
+	sp(w);
 	if (p->disposition.len > 0) {
-		buffer_add_byte(out, '(');
-		imap_write_string(out, p->disposition);
-		sp(out);
-		write_params(out, &p->disposition_params);
-		buffer_add_byte(out, ')');
+		buffer_add_byte(w->out, '(');
+		string(w, p->disposition);
+		sp(w);
+		write_params(w, &p->disposition_params);
+		buffer_add_byte(w->out, ')');
 	} else {
-		nil(out);
+		nil(w);
 	}
-	sp(out);
-	write_language(out, p->language);
-	sp(out);
-	optional(out, p->location);
+	sp(w);
+	write_language(w, p->language);
+	sp(w);
+	optional(w, p->location);
 }
 
 /* body-fields */
 static void
-write_fields(struct buffer *out, const struct mime_part *p)
+write_fields(struct writing *w, const struct mime_part *p)
 {
-	sp(out);
-	write_params(out, &p->params);
-	sp(out);
-	optional(out, p->id);
-	sp(out);
-	write_value(out, p->description.len > 0, p->description);
-	sp(out);
-	imap_write_string(out, p->encoding_name.len > 0 ? p->encoding_name : TEXT("7bit"));
-	sp(out);
-	buffer_add_u64(out, p->body_len);
+	sp(w);
+	write_params(w, &p->params);
+	sp(w);
+	optional(w, p->id);
+	sp(w);
+	write_value(w, p->description.len > 0, p->description);
+	sp(w);
+	string(w, p->encoding_name.len > 0 ? p->encoding_name : TEXT("7bit"));
+	sp(w);
+	buffer_add_u64(w->out, p->body_len);
 }
 
-static void write_part(
-    struct buffer *out, const struct mime_part *p, bool extended, unsigned depth);
+static void write_part(struct writing *w, const struct mime_part *p, unsigned depth);
 
 /* An empty text part, where the grammar wants a body and there is none. */
 static void
-write_nothing(struct buffer *out)
+write_nothing(struct writing *w)
 {
-	buffer_add_string(out, "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0)");
+	buffer_add_string(w->out, "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0)");
 }
 
 static void
-write_multipart(struct buffer *out, const struct mime_part *p, bool extended, unsigned depth)
+write_multipart(struct writing *w, const struct mime_part *p, unsigned depth)
 {
 	if (p->child == NULL || depth > DEPTH_MAX)
-		write_nothing(out);
+		write_nothing(w);
 	else
 		for (const struct mime_part *child = p->child; child != NULL; child = child->next)
-			write_part(out, child, extended, depth + 1);
-	sp(out);
-	imap_write_string(out, p->subtype);
-	if (!extended)
+			write_part(w, child, depth + 1);
+	sp(w);
+	string(w, p->subtype);
+	if (!w->extended)
 		return;
-	sp(out);
-	write_params(out, &p->params);
-	write_extensions(out, p);
+	sp(w);
+	write_params(w, &p->params);
+	write_extensions(w, p);
 }
 
 static void
-write_inner_message(struct buffer *out, const struct mime_part *p, bool extended, unsigned depth)
+write_inner_message(struct writing *w, const struct mime_part *p, unsigned depth)
 {
 	static const struct mime_envelope none;
 
-	sp(out);
-	imap_write_envelope(out, p->envelope != NULL ? p->envelope : &none);
-	sp(out);
+	sp(w);
+	write_envelope(w, p->envelope != NULL ? p->envelope : &none);
+	sp(w);
 	if (p->child == NULL || depth > DEPTH_MAX)
-		write_nothing(out);
+		write_nothing(w);
 	else
-		write_part(out, p->child, extended, depth + 1);
-	sp(out);
-	buffer_add_u64(out, p->lines);
+		write_part(w, p->child, depth + 1);
+	sp(w);
+	buffer_add_u64(w->out, p->lines);
 }
 
 static void
-write_single(struct buffer *out, const struct mime_part *p, bool extended, unsigned depth)
+write_single(struct writing *w, const struct mime_part *p, unsigned depth)
 {
 	struct text type = p->type;
-	/* RFC 3501 knows no message/global; it goes as a plain attachment. */
-	bool message = text_equal(type, TEXT("message")) && text_equal(p->subtype, TEXT("rfc822"));
+	/* RFC 3501 knows no message/global; it goes as a plain attachment there. */
+	bool message = text_equal(type, TEXT("message")) &&
+		       (text_equal(p->subtype, TEXT("rfc822")) ||
+			   (w->rev2 && text_equal(p->subtype, TEXT("global"))));
 
 	/* message/rfc822 promises an envelope: what could not be read as a
 	 * message (encoded, nested too deep) is none. */
@@ -283,36 +316,36 @@ write_single(struct buffer *out, const struct mime_part *p, bool extended, unsig
 		message = false;
 		type = TEXT("application");
 	}
-	imap_write_string(out, type);
-	sp(out);
-	imap_write_string(out, p->subtype);
-	write_fields(out, p);
+	string(w, type);
+	sp(w);
+	string(w, p->subtype);
+	write_fields(w, p);
 	if (message) {
-		write_inner_message(out, p, extended, depth);
+		write_inner_message(w, p, depth);
 	} else if (text_equal(type, TEXT("text"))) {
-		sp(out);
-		buffer_add_u64(out, p->lines);
+		sp(w);
+		buffer_add_u64(w->out, p->lines);
 	}
-	if (!extended)
+	if (!w->extended)
 		return;
-	sp(out);
-	optional(out, p->md5);
-	write_extensions(out, p);
+	sp(w);
+	optional(w, p->md5);
+	write_extensions(w, p);
 }
 
 static void
-write_part(struct buffer *out, const struct mime_part *p, bool extended, unsigned depth)
+write_part(struct writing *w, const struct mime_part *p, unsigned depth)
 {
-	buffer_add_byte(out, '(');
+	buffer_add_byte(w->out, '(');
 	if (text_equal(p->type, TEXT("multipart")))
-		write_multipart(out, p, extended, depth);
+		write_multipart(w, p, depth);
 	else
-		write_single(out, p, extended, depth);
-	buffer_add_byte(out, ')');
+		write_single(w, p, depth);
+	buffer_add_byte(w->out, ')');
 }
 
 void
-imap_write_body(struct buffer *out, const struct mime_part *part, bool extended)
+imap_write_body(struct buffer *out, const struct mime_part *part, bool extended, bool rev2)
 {
-	write_part(out, part, extended, 0);
+	write_part(&(struct writing){ out, extended, rev2 }, part, 0);
 }

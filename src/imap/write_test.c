@@ -104,7 +104,7 @@ envelope_of_the_rfc(void **state)
 		.has_message_id = true,
 	};
 
-	imap_write_envelope(&b, &e);
+	imap_write_envelope(&b, &e, false);
 	wrote("(\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" "
 	      "\"IMAP4rev1 WG mtg summary and minutes\" "
 	      "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
@@ -127,7 +127,7 @@ groups_and_empty_fields(void **state)
 	};
 	const struct mime_envelope e = { .to = { to, 4, false }, .has_subject = true };
 
-	imap_write_envelope(&b, &e);
+	imap_write_envelope(&b, &e, false);
 	wrote("(NIL \"\" NIL NIL NIL ((NIL NIL \"friends\" NIL)(NIL NIL \"ann\" \"example.org\")"
 	      "(NIL NIL NIL NIL)(NIL NIL \"local\" \"\")) NIL NIL NIL NIL)");
 }
@@ -147,10 +147,10 @@ raw_octets_are_encoded(void **state)
 		.subtype = TEXT("plain"),
 		.description = TEXT("na\xefve") /* windows-1252 */ };
 
-	imap_write_envelope(&b, &e);
+	imap_write_envelope(&b, &e, false);
 	wrote("(NIL \"=?utf-8?q?caf=C3=A9_=C3=A9?= x\" " LIST " " LIST " " LIST
 	      " NIL NIL NIL NIL NIL)");
-	imap_write_body(&b, &part, false);
+	imap_write_body(&b, &part, false, false);
 	wrote("(\"text\" \"plain\" NIL NIL \"=?utf-8?q?na=C3=AFve?=\" \"7bit\" 0 0)");
 #undef NAME
 #undef LIST
@@ -166,7 +166,7 @@ encoded_values_are_one_line(void **state)
 	for (int i = 0; i < 30; i++)
 		buffer_addf(&subject, "%s\xc3\xa4\xc3\xb6\xc3\xbc", i > 0 ? " " : "");
 	e.subject = buffer_text(&subject);
-	imap_write_envelope(&b, &e);
+	imap_write_envelope(&b, &e, false);
 	assert_true(text_find(buffer_text(&b), TEXT("?= =?"), 0) < b.len);
 	assert_int_equal(text_find_byte(buffer_text(&b), '{', 0), b.len);
 	assert_int_equal(text_find_byte(buffer_text(&b), '\n', 0), b.len);
@@ -201,7 +201,7 @@ structure_of_the_rfc(void **state)
 		.type = TEXT("multipart"), .subtype = TEXT("mixed"), .child = &first
 	};
 
-	imap_write_body(&b, &root, false);
+	imap_write_body(&b, &root, false, false);
 	wrote("((\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 1152 23)"
 	      "(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\" \"NAME\" \"cc.diff\") "
 	      "\"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"BASE64\" 4554 73) "
@@ -224,7 +224,7 @@ extension_data(void **state)
 		.type = TEXT("multipart"), .subtype = TEXT("mixed"), .child = &part
 	};
 
-	imap_write_body(&b, &root, true);
+	imap_write_body(&b, &root, true, false);
 	wrote("((\"application\" \"pdf\" NIL NIL NIL \"base64\" 9 NIL (\"attachment\" "
 	      "(\"filename*\" \"utf-8''r%C3%A9sum%C3%A9%201.pdf\")) (\"en\" \"fr\") \"http://x/\")"
 	      " \"mixed\" NIL NIL NIL NIL)");
@@ -242,12 +242,12 @@ messages_within(void **state)
 		.body_len = 20,
 		.lines = 4 };
 
-	imap_write_body(&b, &part, false);
+	imap_write_body(&b, &part, false, false);
 	wrote("(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 20 "
 	      "(NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
 	      "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 3 0) 4)");
 	part.envelope = NULL; /* not read as a message */
-	imap_write_body(&b, &part, false);
+	imap_write_body(&b, &part, false, false);
 	wrote("(\"application\" \"rfc822\" NIL NIL NIL \"7bit\" 20)");
 }
 
@@ -256,7 +256,7 @@ a_multipart_without_parts(void **state)
 {
 	struct mime_part root = { .type = TEXT("multipart"), .subtype = TEXT("mixed") };
 
-	imap_write_body(&b, &root, false);
+	imap_write_body(&b, &root, false, false);
 	wrote("((\"text\" \"plain\" NIL NIL NIL \"7bit\" 0 0) \"mixed\")");
 }
 
