@@ -2,15 +2,20 @@
 """POP3 from outside, with clients that nobody here wrote: Python's poplib,
 curl, fetchmail."""
 
+import email
 import os
 import poplib
 import re
 import shutil
+import signal
 import smtplib
 import ssl
 import subprocess
+from email.header import decode_header, make_header
 
 import pytest
+
+import events
 
 
 def needs(program):
@@ -70,6 +75,77 @@ def test_a_maildrop(house):
     p.quit()
     p = sign_in(house)
     assert [line.split()[1] for line in p.uidl()[1]] == [line.split()[1] for line in ids[1:]]
+    p.quit()
+
+
+def kill(house, role):
+    """Ends a role as a bug would, and waits until the monitor has another in its place."""
+    pid = house.role_pids(role)[0]
+    started = len(re.findall(rf"event=monitor\.started what={role} ", house.log()))
+    os.kill(pid, signal.SIGKILL)
+    events.await_exits([pid], 60)
+    house.await_log(rf"event=monitor\.started what={role} ", started + 1)
+
+
+def ids(p):
+    return [line.split()[1] for line in p.uidl()[1]]
+
+
+def test_a_silent_session_keeps_its_maildrop_when_the_store_ends(house):
+    send(house, house.bob, "kept")
+    p = sign_in(house)
+    listed = ids(p)
+    p.dele(len(listed))
+    kill(house, "store")
+    # Signing in waits for the new store; p said nothing meanwhile.
+    with pytest.raises(poplib.error_proto, match=r"\[IN-USE\]"):
+        sign_in(house)
+    assert ids(p) == listed[:-1]
+    p.quit()
+    p = sign_in(house)
+    assert ids(p) == listed[:-1]
+    p.quit()
+
+
+def test_who_loses_the_front_finds_all_as_it_was(house):
+    """RFC 1939 3: without QUIT nothing is deleted, and unique ids stay."""
+    send(house, house.bob, "there still")
+    p = sign_in(house)
+    listed = ids(p)
+    p.dele(1)
+    kill(house, "access")
+    with pytest.raises((poplib.error_proto, OSError)):
+        p.noop()
+    p = sign_in(house)
+    assert ids(p) == listed
+    p.quit()
+
+
+def test_international_messages(house):
+    """As they are for who asked by UTF8 (RFC 6856), for others in ASCII."""
+    subject, sender = "Grüße von Jörg", "Jörg Müller <joerg@bücher.example>"
+    with smtplib.SMTP(house.host, house.port("smtp")) as s:
+        s.ehlo()
+        s.sendmail("x@example.org", [house.bob], f"From: {sender}\r\nSubject: {subject}\r\n\r\ntext\r\n".encode(),
+                   ["SMTPUTF8", "BODY=8BITMIME"])
+    p = sign_in(house)
+    last = p.stat()[0]
+    said, lines, _ = p.retr(last)
+    assert b"".join(lines[:lines.index(b"")]).isascii()
+    header = email.message_from_bytes(b"\r\n".join(lines))
+    assert str(make_header(decode_header(header["Subject"]))) == subject
+    assert header["From"].endswith(" <joerg@xn--bcher-kva.example>")
+    assert str(make_header(decode_header(header["From"].rsplit(" <", 1)[0]))) == "Jörg Müller"
+    assert int(said.split()[1]) == sum(len(line) + 2 for line in lines)
+    p.quit()
+    p = poplib.POP3(house.host, house.port("pop3"))
+    assert p.capa()["UTF8"] == ["USER"]
+    p.utf8()
+    p.user(house.bob)
+    p.pass_(house.password)
+    lines = p.retr(last)[1]
+    assert f"Subject: {subject}".encode() in lines and f"From: {sender}".encode() in lines
+    p.dele(last)
     p.quit()
 
 

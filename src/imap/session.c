@@ -227,6 +227,12 @@ step(struct imap *im, enum outcome *out)
 	return st == STATUS_AGAIN ? STATUS_AGAIN : STATUS_OK;
 }
 
+static bool
+is_late(const struct imap *im)
+{
+	return im->state == IMAP_UNKNOWN && clock_mono() >= im->sign_in_by;
+}
+
 static enum next
 serve(struct imap *im)
 {
@@ -237,6 +243,10 @@ serve(struct imap *im)
 
 		if (what == IMAP_CLOSE)
 			return NEXT_CLOSE;
+		if (is_late(im)) {
+			(void)imap_bye(im, "You did not sign in in time");
+			return NEXT_CLOSE;
+		}
 		if (what == IMAP_START_TLS)
 			return NEXT_START_TLS;
 		if (st == STATUS_OK)
@@ -269,6 +279,7 @@ begin(struct imap *im)
 {
 	im->magic = IMAP_MAGIC;
 	im->state = IMAP_UNKNOWN;
+	im->sign_in_by = clock_mono() + setting(SET_ACCESS_SIGN_IN_TIMEOUT);
 	if (im->server == NULL)
 		im->server = service_context(im->session.service);
 }
@@ -300,6 +311,8 @@ set_patience(struct imap *im)
 	    im->state == IMAP_UNKNOWN ? UNKNOWN_PATIENCE : setting(SET_IMAP_IDLE_TIMEOUT);
 
 	im->quiet_until = clock_mono() + patience;
+	if (im->state == IMAP_UNKNOWN && im->quiet_until > im->sign_in_by)
+		im->quiet_until = im->sign_in_by;
 }
 
 static enum next
@@ -324,7 +337,8 @@ imap_run(struct session *s, enum wake why)
 		}
 		break;
 	case WAKE_TIMER:
-		(void)imap_bye(im, "You were silent for too long");
+		(void)imap_bye(im,
+		    is_late(im) ? "You did not sign in in time" : "You were silent for too long");
 		return NEXT_CLOSE;
 	case WAKE_STOP:
 		(void)imap_bye(im, "The server stops, connect again soon");

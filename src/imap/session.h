@@ -83,6 +83,7 @@ struct imap {
 	bool told_bye;
 	unsigned errors; /* bad commands in a row */
 	unsigned failed_sign_ins;
+	int64_t sign_in_by;  /* monotonic */
 	int64_t quiet_until; /* monotonic: when the client has been silent too long */
 };
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "codec/base64.h"
+#include "codec/utf8.h"
 #include "pop3/session.h"
 
 #define FAILED_MAX 10
@@ -30,20 +31,21 @@ pop3_cmd_capa(struct command *c)
 {
 	struct pop3 *p = c->p;
 	struct stream *s = &p->session.stream;
-	struct text words = TEXT_EMPTY;
+	struct text words;
 
 	if (!pop3_arg_end(c))
 		return POP3_GO_ON;
 	(void)pop3_ok(c, "Capabilities follow");
-	stream_print(s, "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
-	if (p->state == POP3_AUTHORIZATION) {
-		words = auth_offer_words(
-		    &p->server->offer, p->server->calls, auth_client_flags(&p->session), &c->arena);
-		if (may_plain(p))
-			stream_print(s, "USER\r\n");
-		if (may_start_tls(p))
-			stream_print(s, "STLS\r\n");
-	}
+	stream_print(s, "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n"
+			"UTF8 USER\r\nLANG\r\n");
+	/* What is there before signing in is told after it as well (RFC 2449 5),
+	 * but for STLS (RFC 2595 4). */
+	words = auth_offer_words(
+	    &p->server->offer, p->server->calls, auth_client_flags(&p->session), &c->arena);
+	if (may_plain(p))
+		stream_print(s, "USER\r\n");
+	if (p->state == POP3_AUTHORIZATION && may_start_tls(p))
+		stream_print(s, "STLS\r\n");
 	if (words.len > 0)
 		stream_print(s, "SASL %.*s\r\n", TEXT_ARG(words));
 	stream_print(s, "EXPIRE NEVER\r\nIMPLEMENTATION Mailstead\r\n.\r\n");
@@ -60,6 +62,8 @@ pop3_cmd_stls(struct command *c)
 	if (!may_start_tls(p))
 		return pop3_err(
 		    c, p->session.tls ? "TLS is on already" : "TLS is not possible here");
+	if (p->utf8)
+		return pop3_err(c, "STLS comes before UTF8"); /* RFC 6856 2.1 */
 	/* What was sent in clear behind the command could be anybody's. */
 	if (stream_buffered(&p->session.stream).len > 0) {
 		(void)pop3_err(c, "Data was sent behind STLS");
@@ -74,10 +78,10 @@ pop3_cmd_stls(struct command *c)
 static enum pop3_next
 refused(struct command *c, const struct auth_outcome *r)
 {
-	const char *code = r->code == AUTH_BAD_CREDENTIALS			     ? "[AUTH] "
-			   : r->code == AUTH_SUSPENDED				     ? "[SYS/PERM] "
-			   : r->code == AUTH_UNAVAILABLE || r->code == AUTH_TOO_MANY ? "[SYS/TEMP] "
-										     : "";
+	/* RFC 3206 6: an account that expired is a matter of credentials too. */
+	bool credentials = r->code == AUTH_BAD_CREDENTIALS || r->code == AUTH_SUSPENDED;
+	bool soon = r->code == AUTH_UNAVAILABLE || r->code == AUTH_TOO_MANY;
+	const char *code = credentials ? "[AUTH] " : soon ? "[SYS/TEMP] " : "";
 
 	(void)pop3_err(c, "%s%s", code,
 	    r->words.len > 0 ? arena_string(&c->arena, r->words) : "Sign-in failed");
@@ -89,8 +93,7 @@ signed_in(struct command *c, const struct auth_outcome *r)
 {
 	struct pop3 *p = c->p;
 	struct failure f = { 0 };
-	enum status st =
-	    maildrop_open(&p->drop, p->server->calls, r->token, p->server->epoch, &c->arena, &f);
+	enum status st = pop3_take(c, r->account, r->token, &f);
 
 	if (st == STATUS_CONFLICT)
 		return pop3_err(c, "[IN-USE] Another session has the mailbox open");
@@ -113,6 +116,8 @@ pop3_cmd_user(struct command *c)
 		return pop3_err(c, "Passwords are taken only over TLS");
 	if (name.len == 0)
 		return pop3_err(c, "Expected a name");
+	if (!utf8_valid(name)) /* RFC 6856 2.2 */
+		return pop3_err(c, "[AUTH] Names are in UTF-8");
 	mem_free(c->p->user);
 	c->p->user = mem_string(name);
 	return pop3_ok(c, "And the password");
@@ -126,6 +131,8 @@ pop3_cmd_pass(struct command *c)
 
 	if (p->user == NULL)
 		return pop3_err(c, "USER comes first");
+	if (!utf8_valid(cursor_rest(&c->args)))
+		return pop3_err(c, "[AUTH] Passwords are in UTF-8");
 	/* The rest of the line, spaces and all (RFC 1939 7). */
 	auth_client_password(p->server->calls, &p->session, "pop", text_of(p->user),
 	    cursor_rest(&c->args), &c->arena, &r);

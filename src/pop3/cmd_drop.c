@@ -111,7 +111,7 @@ pop3_cmd_quit(struct command *c)
 	if (st == STATUS_OK && p->state == POP3_TRANSACTION)
 		st = maildrop_commit(&p->drop, p->server->calls, p->token, &c->arena, &f);
 	/* The lock goes before the answer: who signs in again at once finds it free. */
-	maildrop_done(&p->drop, p->server->calls, p->token);
+	pop3_give_back(p);
 	if (st == STATUS_CONFLICT)
 		(void)pop3_err(c, "[IN-USE] Another session has the mailbox; nothing was deleted");
 	else if (st != STATUS_OK)

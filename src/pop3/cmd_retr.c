@@ -7,11 +7,13 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "pop3/downgrade.h"
 #include "pop3/session.h"
 #include "runtime/settings.h"
 #include "store/reader.h"
 
 #define TRANSFER_MAX (2 * CLOCK_HOUR)
+#define DOWNGRADE_MAX (256u << 10) /* octets of a header */
 #define ITEMS (FETCH_FLAGS | FETCH_PIECE0)
 
 struct flow {
@@ -126,11 +128,31 @@ cannot(struct command *c, enum status st, const struct failure *f)
 	return pop3_failed(c, st, f);
 }
 
+/* The header, whole, as this session may have it; none of the size that
+ * downgrading is for: it goes as it is. */
 static enum status
-send_octets(struct store_reader *r, struct flow *f)
+read_header(struct command *c, struct store_reader *r, struct buffer *header)
+{
+	struct buffer ascii = BUFFER_INIT;
+	enum status st;
+
+	if (c->p->utf8 || store_reader_header(r) > DOWNGRADE_MAX)
+		return STATUS_OK;
+	st = store_reader_read_buffer(r, 0, store_reader_header(r), header);
+	if (st == STATUS_OK && downgrade_needed(buffer_text(header))) {
+		downgrade_header(buffer_text(header), &c->arena, &ascii);
+		buffer_clear(header);
+		buffer_add_text(header, buffer_text(&ascii));
+	}
+	buffer_done(&ascii);
+	return st;
+}
+
+static enum status
+send_octets(struct store_reader *r, struct flow *f, struct text ready)
 {
 	uint64_t header = store_reader_header(r);
-	enum status st = store_reader_read(r, 0, header, sink, f);
+	enum status st = ready.len > 0 ? sink(f, ready) : store_reader_read(r, 0, header, sink, f);
 
 	f->in_body = true;
 	if (st == STATUS_OK && !(f->limited && f->lines == 0))
@@ -139,7 +161,7 @@ send_octets(struct store_reader *r, struct flow *f)
 }
 
 static enum pop3_next
-send_message(struct command *c, uint32_t number, bool limited, uint32_t lines)
+send_message(struct command *c, uint32_t number, bool limited, uint64_t lines)
 {
 	struct pop3 *p = c->p;
 	struct flow flow = { .stream = &p->session.stream,
@@ -147,6 +169,7 @@ send_message(struct command *c, uint32_t number, bool limited, uint32_t lines)
 		.crlf = true,
 		.lines = lines,
 		.limited = limited };
+	struct buffer header = BUFFER_INIT;
 	struct store_reader reader;
 	struct store_row row;
 	struct failure f = { 0 };
@@ -154,11 +177,18 @@ send_message(struct command *c, uint32_t number, bool limited, uint32_t lines)
 
 	if (st == STATUS_OK)
 		st = store_reader_open(&reader, p->server->calls, p->token, p->drop.mailbox, &row);
-	if (st != STATUS_OK)
+	if (st == STATUS_OK)
+		st = read_header(c, &reader, &header);
+	if (st != STATUS_OK) {
+		buffer_done(&header);
 		return cannot(c, st, &f);
+	}
+	if (header.len > 0)
+		row.size += header.len - store_reader_header(&reader);
 	(void)pop3_ok(c, "%llu octets", (unsigned long long)row.size);
 	begin_transfer(flow.stream);
-	st = send_octets(&reader, &flow);
+	st = send_octets(&reader, &flow, buffer_text(&header));
+	buffer_done(&header);
 	if (st != STATUS_OK) {
 		LOG_WARN(
 		    "pop3.transfer_cut", FIELD_U64("session", p->session.id), FIELD_STATUS(st));
@@ -183,11 +213,12 @@ pop3_cmd_retr(struct command *c)
 enum pop3_next
 pop3_cmd_top(struct command *c)
 {
-	uint32_t number, lines;
+	uint32_t number;
+	uint64_t lines;
 
 	if (!pop3_arg_message(c, &number))
 		return POP3_GO_ON;
-	if (!cursor_byte(&c->args, ' ') || !cursor_u32(&c->args, &lines))
+	if (!cursor_byte(&c->args, ' ') || !cursor_u64(&c->args, &lines))
 		return pop3_err(c, "Expected a number of lines");
 	if (!pop3_arg_end(c))
 		return POP3_GO_ON;

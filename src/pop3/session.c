@@ -7,6 +7,7 @@
 #include "pop3/session.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
@@ -15,7 +16,7 @@
 #define AUTH_LINE_MAX 16384
 #define DISCARD_MAX (1u << 20) /* of a line that is too long; then the session ends */
 #define ERRORS_MAX 20
-#define SIGN_IN_PATIENCE CLOCK_MINUTE
+#define RELINKED 1 /* the topic that sessions with a maildrop watch */
 
 static const struct {
 	struct text name;
@@ -93,6 +94,53 @@ pop3_arg_message(struct command *c, uint32_t *number)
 	return false;
 }
 
+static bool
+is_first(struct pop3 *p, uint64_t account)
+{
+	struct pop3_server *server = p->server;
+	bool first;
+
+	pthread_mutex_lock(&server->lock);
+	first = map_get_u64(&server->holders, account) == NULL;
+	if (first)
+		(void)map_put_u64(&server->holders, account, p);
+	pthread_mutex_unlock(&server->lock);
+	return first;
+}
+
+static void
+forget_holder(struct pop3 *p)
+{
+	if (p->account == 0)
+		return;
+	pthread_mutex_lock(&p->server->lock);
+	(void)map_remove_u64(&p->server->holders, p->account);
+	pthread_mutex_unlock(&p->server->lock);
+	p->account = 0;
+}
+
+enum status
+pop3_take(struct command *c, uint64_t account, struct text token, struct failure *f)
+{
+	struct pop3 *p = c->p;
+	enum status st;
+
+	if (!is_first(p, account))
+		return STATUS_CONFLICT;
+	p->account = account;
+	st = maildrop_open(&p->drop, p->server->calls, token, p->server->epoch, &c->arena, f);
+	if (st != STATUS_OK)
+		forget_holder(p);
+	return st;
+}
+
+void
+pop3_give_back(struct pop3 *p)
+{
+	maildrop_done(&p->drop, p->server->calls, p->token);
+	forget_holder(p);
+}
+
 enum status
 pop3_hold(struct command *c, struct failure *f)
 {
@@ -125,6 +173,8 @@ run_command(struct command *c, struct text line)
 	struct text name;
 
 	metric_add(METRIC_POP3_COMMANDS, 1);
+	if (text_find_byte(line, '\0', 0) < line.len)
+		return pop3_err(c, "NUL is no character of a command");
 	c->args = cursor_of(line);
 	name = cursor_until(&c->args, ' ');
 	(void)cursor_byte(&c->args, ' ');
@@ -192,6 +242,12 @@ step(struct pop3 *p, enum pop3_next *next)
 	return st == STATUS_AGAIN ? STATUS_AGAIN : STATUS_OK;
 }
 
+static bool
+is_late(const struct pop3 *p)
+{
+	return p->state == POP3_AUTHORIZATION && clock_mono() >= p->sign_in_by;
+}
+
 static enum next
 serve(struct pop3 *p)
 {
@@ -200,7 +256,7 @@ serve(struct pop3 *p)
 	for (;;) {
 		enum status st = step(p, &next);
 
-		if (next == POP3_END)
+		if (next == POP3_END || is_late(p))
 			return NEXT_CLOSE;
 		if (next == POP3_START_TLS)
 			return NEXT_START_TLS;
@@ -219,9 +275,34 @@ begin(struct pop3 *p)
 {
 	p->magic = POP3_MAGIC;
 	p->state = POP3_AUTHORIZATION;
+	p->sign_in_by = clock_mono() + setting(SET_ACCESS_SIGN_IN_TIMEOUT);
 	if (p->server == NULL)
 		p->server = service_context(p->session.service);
 	stream_print(&p->session.stream, "+OK %s ready\r\n", p->server->hostname);
+}
+
+/* The store was lost and has forgotten who has the maildrop: the session says
+ * so again before another can come. Who was faster is told to the client when
+ * it speaks. */
+static void
+say_it_is_ours(struct pop3 *p)
+{
+	struct command c = { .p = p };
+	struct failure f = { 0 };
+
+	if (pop3_hold(&c, &f) != STATUS_OK)
+		LOG_WARN("pop3.maildrop_not_retaken", FIELD_U64("session", p->session.id));
+	arena_done(&c.arena);
+}
+
+static void
+set_patience(struct pop3 *p)
+{
+	p->quiet_until = p->state == POP3_AUTHORIZATION
+			     ? p->sign_in_by
+			     : clock_mono() + setting(SET_POP3_IDLE_TIMEOUT);
+	if (p->state == POP3_TRANSACTION && p->session.service != NULL)
+		session_watch(&p->session, RELINKED);
 }
 
 static enum next
@@ -230,17 +311,25 @@ pop3_run(struct session *s, enum wake why)
 	struct pop3 *p = (struct pop3 *)s;
 	enum next next;
 
-	if (why == WAKE_START)
+	switch (why) {
+	case WAKE_START:
 		begin(p);
-	if (why == WAKE_TIMER || why == WAKE_STOP) {
-		stream_print(&s->stream, "-ERR [SYS/TEMP] %s\r\n",
-		    why == WAKE_TIMER ? "You were silent for too long" : "The server stops");
+		break;
+	case WAKE_INPUT:
+		break;
+	case WAKE_EVENT:
+		say_it_is_ours(p);
+		break;
+	case WAKE_TIMER:
+		return NEXT_CLOSE; /* RFC 1939 3: without a word */
+	case WAKE_STOP:
+		stream_print(&s->stream, "-ERR [SYS/TEMP] The server stops\r\n");
 		return NEXT_CLOSE;
 	}
 	next = serve(p);
-	s->park_until =
-	    clock_mono() +
-	    (p->state == POP3_AUTHORIZATION ? SIGN_IN_PATIENCE : setting(SET_POP3_IDLE_TIMEOUT));
+	if (why != WAKE_EVENT)
+		set_patience(p);
+	s->park_until = p->quiet_until;
 	return next;
 }
 
@@ -251,7 +340,7 @@ pop3_done(struct session *s)
 
 	if (p->magic != POP3_MAGIC)
 		return; /* it never began */
-	maildrop_done(&p->drop, p->server->calls, p->token);
+	pop3_give_back(p);
 	pop3_auth_end(p);
 	mem_free(p->user);
 	mem_free((void *)(uintptr_t)p->token.ptr);
@@ -273,6 +362,7 @@ pop3_server_new(struct calls *calls, struct text hostname)
 	server->calls = calls;
 	server->hostname = mem_string(hostname);
 	auth_offer_init(&server->offer);
+	pthread_mutex_init(&server->lock, NULL);
 	return server;
 }
 
@@ -286,6 +376,8 @@ void
 pop3_server_free(struct pop3_server *server)
 {
 	auth_offer_done(&server->offer);
+	map_done(&server->holders);
+	pthread_mutex_destroy(&server->lock);
 	mem_free(server->hostname);
 	mem_free(server);
 }

@@ -7,8 +7,11 @@
 #ifndef POP3_SESSION_H
 #define POP3_SESSION_H
 
+#include <pthread.h>
+
 #include "auth/client.h"
 #include "base/cursor.h"
+#include "base/map.h"
 #include "pop3/maildrop.h"
 #include "pop3/pop3.h"
 
@@ -24,6 +27,10 @@ struct pop3_server {
 	char *hostname;
 	struct auth_offer offer;
 	_Atomic uint64_t epoch; /* raised whenever the store has forgotten the locks */
+	/* Accounts whose maildrop a session here has: while the store is away,
+	 * and before the sessions could say so to a new one, nobody else gets it. */
+	pthread_mutex_t lock;
+	struct map holders;
 };
 
 struct pop3 {
@@ -35,10 +42,14 @@ struct pop3 {
 	struct auth_client *auth; /* AUTH is going on; owned */
 	struct text token;	  /* owned */
 	struct maildrop drop;
-	size_t scanned; /* of the buffered input: no line end up to here */
+	uint64_t account; /* whose maildrop it has; or 0 */
+	size_t scanned;	  /* of the buffered input: no line end up to here */
 	unsigned errors, failed_sign_ins;
-	bool discard;	  /* the rest of a line that was too long */
-	size_t discarded; /* octets of it */
+	int64_t sign_in_by;  /* monotonic */
+	int64_t quiet_until; /* monotonic: when the client has been silent too long */
+	bool utf8;	     /* RFC 6856 2.1: as messages are */
+	bool discard;	     /* the rest of a line that was too long */
+	size_t discarded;    /* octets of it */
 };
 
 struct command {
@@ -52,6 +63,11 @@ enum pop3_next pop3_ok(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3
 enum pop3_next pop3_err(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A call that failed, with a code of RFC 3206. */
 enum pop3_next pop3_failed(struct command *c, enum status st, const struct failure *f);
+/* The maildrop of an account for this session; CONFLICT: another has it. */
+enum status pop3_take(
+    struct command *c, uint64_t account, struct text token, struct failure *f) MUST_CHECK;
+/* Gives it back. */
+void pop3_give_back(struct pop3 *p);
 /* Whether the maildrop is the session's still, and is told so by the store if
  * that has forgotten. */
 enum status pop3_hold(struct command *c, struct failure *f) MUST_CHECK;

@@ -38,6 +38,7 @@ fill(void)
 		return;
 	house_deliver(&house, TEXT("Subject: x\r\n\r\n.\r\nbody\r\n"));
 	house_deliver(&house, TEXT("Subject: y\r\n\r\nno line end"));
+	house_deliver(&house, TEXT("Subject: \xc3\xa4\r\nTo: \xc3\xa4@b.test\r\n\r\n"));
 }
 
 int

@@ -156,6 +156,8 @@ access_relinked(void *context, enum role peer)
 	open_feed(x);
 	imap_server_relinked(x->imap);
 	service_publish_all(x->imap_service);
+	if (x->pop3_service != NULL)
+		service_publish_all(x->pop3_service);
 }
 
 static void
