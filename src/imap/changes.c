@@ -4,6 +4,12 @@
  * happened since the view's modseq, the view learns it, and the client is told
  * what may be told now: EXPUNGE, EXISTS, RECENT, new keywords in FLAGS, and
  * FETCH with the flags that changed. Flags are told at once and kept nowhere.
+ *
+ * A client may come back with the greatest MODSEQ that it was shown (RFC 7162
+ * 6), so at a tagged reply it has been told of every change up to that one:
+ * where a row turns out to be newer than the answer it came with, the store is
+ * asked again, up to the row's modseq. Where expunges must wait, HIGHESTMODSEQ
+ * says how far it may go.
  */
 #include "imap/session.h"
 #include "imap/write.h"
@@ -15,6 +21,8 @@ struct news {
 	struct texts names;	       /* of keywords */
 	const struct runs *unknown;    /* UIDs whose flags the client will ask itself */
 	const struct command *command; /* or NULL: IDLE */
+	uint64_t newest;	       /* modseq of the rows that were told */
+	uint64_t limit;		       /* rows that are newer wait */
 };
 
 static bool
@@ -31,23 +39,64 @@ was_told(const struct command *c, const struct store_row *row)
 	return false;
 }
 
-/* "* 3 FETCH (UID 9 FLAGS (\Seen))" */
+/* "* 3 FETCH (UID 9 FLAGS (\Seen) MODSEQ (12))" */
+void
+imap_write_news(struct imap *im, const struct store_row *row, unsigned parts, struct texts names,
+    struct buffer *out)
+{
+	struct view *v = im->view;
+
+	buffer_add(out, "* ", 2);
+	buffer_add_u64(out, view_seq(v, row->uid));
+	buffer_add_string(out, " FETCH (");
+	if ((parts & NEWS_UID) != 0) {
+		buffer_add_string(out, "UID ");
+		buffer_add_u64(out, row->uid);
+	}
+	if ((parts & NEWS_FLAGS) != 0) {
+		buffer_add_string(out, (parts & NEWS_UID) != 0 ? " FLAGS " : "FLAGS ");
+		imap_write_flags(out, row->flags, runs_has(&v->recent, row->uid), row->keywords,
+		    row->keyword_count, names);
+	}
+	if ((parts & NEWS_MODSEQ) != 0) {
+		buffer_add_byte(out, ' '); /* UID or FLAGS stand in front */
+		imap_write_modseq(im, row->modseq, out);
+	}
+	buffer_add(out, ")\r\n", 3);
+}
+
+void
+imap_write_modseq(struct imap *im, uint64_t modseq, struct buffer *out)
+{
+	buffer_add_string(out, "MODSEQ (");
+	buffer_add_u64(out, modseq);
+	buffer_add_byte(out, ')');
+	if (modseq > im->view->shown)
+		im->view->shown = modseq;
+}
+
+unsigned
+imap_news_parts(const struct imap *im, bool uid)
+{
+	/* RFC 7162 3.2.4 */
+	if ((im->enabled & ENABLED_CONDSTORE) != 0)
+		return NEWS_UID | NEWS_FLAGS | NEWS_MODSEQ;
+	return uid ? NEWS_UID | NEWS_FLAGS : NEWS_FLAGS;
+}
+
 static void
 tell_row(struct news *n, const struct store_row *row)
 {
 	struct view *v = n->im->view;
-	uint32_t seq = view_seq(v, row->uid);
+	bool uid = n->command != NULL && n->command->uid;
 
-	if (seq == 0 || runs_has(n->unknown, row->uid) || runs_has(&v->gone, row->uid) ||
+	if (row->modseq > n->limit || view_seq(v, row->uid) == 0 ||
+	    runs_has(n->unknown, row->uid) || runs_has(&v->gone, row->uid) ||
 	    was_told(n->command, row))
 		return;
-	buffer_addf(n->out, "* %u FETCH (", seq);
-	if (n->command != NULL && n->command->uid)
-		buffer_addf(n->out, "UID %u ", row->uid);
-	buffer_add_string(n->out, "FLAGS ");
-	imap_write_flags(n->out, row->flags, runs_has(&v->recent, row->uid), row->keywords,
-	    row->keyword_count, n->names);
-	buffer_add_string(n->out, ")\r\n");
+	if (row->modseq > n->newest)
+		n->newest = row->modseq;
+	imap_write_news(n->im, row, imap_news_parts(n->im, uid), n->names, n->out);
 }
 
 static void
@@ -126,17 +175,41 @@ imap_need_keywords(struct imap *im, struct arena *a, uint64_t total, uint64_t mo
 		keywords_learn(im->keywords, known, r.keywords);
 }
 
+void
+imap_tell_view(struct imap *im, bool expunges, struct buffer *out)
+{
+	enum view_expunges how =
+	    (im->enabled & ENABLED_QRESYNC) != 0 ? EXPUNGES_BY_UID : EXPUNGES_BY_NUMBER;
+
+	view_tell(im->view, expunges ? how : EXPUNGES_WAIT, out);
+}
+
+void
+imap_take_keywords(struct command *c, uint64_t total, uint64_t modseq, struct texts *names)
+{
+	struct imap *im = c->im;
+
+	imap_need_keywords(im, &c->arena, total, modseq);
+	if (keywords_count(im->keywords) > im->view->keywords_told)
+		imap_write_mailbox_flags(im, &c->arena, false, &c->out);
+	if (names->count < keywords_count(im->keywords))
+		*names = keywords_names(im->keywords, &c->arena);
+}
+
+/* reach: the store's answer is to include this modseq. */
 static enum status
-ask(struct news *n, bool expunges)
+ask(struct news *n, bool expunges, uint64_t reach)
 {
 	struct imap *im = n->im;
 	struct view *v = im->view;
 	uint32_t known = keywords_count(im->keywords);
+	uint64_t highest = v->highest;
 	const struct store_changes_request req = { .token = im->token,
 		.mailbox = v->mailbox,
 		.since = v->modseq,
 		.keywords_from = known,
-		.claim = !v->read_only };
+		.claim = !v->read_only,
+		.reach = reach };
 	struct store_changes_reply r = { 0 };
 	enum status st = store_changes(im->server->calls, &req, n->arena, &r, NULL);
 	struct runs unknown = RUNS_INIT;
@@ -147,8 +220,10 @@ ask(struct news *n, bool expunges)
 		runs_add(&unknown, v->last_told + 1, UINT32_MAX);
 	n->unknown = &unknown;
 	view_learn(v, &r);
+	if (n->limit != UINT64_MAX)
+		n->limit = v->modseq;
 	keywords_learn(im->keywords, known, r.keywords);
-	view_tell(v, expunges, n->out);
+	imap_tell_view(im, expunges, n->out);
 	if (keywords_count(im->keywords) > v->keywords_told)
 		imap_write_mailbox_flags(im, n->arena, false, n->out);
 	n->names = keywords_names(im->keywords, n->arena);
@@ -158,7 +233,29 @@ ask(struct news *n, bool expunges)
 		tell_rows(n, r.rows);
 	n->unknown = NULL;
 	runs_done(&unknown);
+	if (st == STATUS_OK) {
+		view_settle(v);
+	} else { /* flags are to be told again */
+		v->modseq = req.since;
+		v->highest = highest;
+	}
 	return st;
+}
+
+/* Rows may have been newer than the answer. Then what happened in front of
+ * them is told too, this time without what is newer still. */
+static enum status
+ask_on(struct news *n, bool expunges, uint64_t reach)
+{
+	enum status st;
+
+	n->limit = UINT64_MAX;
+	st = ask(n, expunges, reach);
+	if (st != STATUS_OK || n->newest <= n->im->view->modseq ||
+	    (n->im->enabled & ENABLED_CONDSTORE) == 0)
+		return st;
+	n->limit = 0;
+	return ask(n, expunges, n->newest);
 }
 
 enum status
@@ -166,7 +263,7 @@ imap_changes(struct imap *im, struct arena *a, bool expunges, struct buffer *out
 {
 	struct news n = { .im = im, .arena = a, .out = out };
 
-	return ask(&n, expunges);
+	return ask_on(&n, expunges, 0);
 }
 
 enum status
@@ -174,12 +271,51 @@ imap_changes_after(struct command *c, bool expunges)
 {
 	struct news n = { .im = c->im, .arena = &c->arena, .out = &c->out, .command = c };
 
-	return ask(&n, expunges);
+	return ask_on(&n, expunges, c->reach);
 }
 
 void
 imap_saw_modseq(struct command *c, uint64_t modseq)
 {
-	if (c->im->view != NULL && modseq > c->im->view->modseq)
-		c->poll = true;
+	if (c->im->view == NULL || modseq <= c->im->view->modseq)
+		return;
+	c->poll = true;
+	if (modseq > c->reach)
+		c->reach = modseq;
+}
+
+/* RFC 7162 3.2.7, 6: where the client would keep a HIGHESTMODSEQ that is too
+ * great, since expunges wait, or cannot know that it may go on, since it was
+ * told of expunges. */
+void
+imap_tell_highest(struct command *c)
+{
+	struct view *v = c->im->view;
+	bool expunged;
+
+	if (v == NULL)
+		return;
+	expunged = v->expunged;
+	v->expunged = false;
+	if (v->shown > v->counted)
+		v->counted = v->shown;
+	v->shown = 0;
+	if ((c->im->enabled & ENABLED_CONDSTORE) == 0)
+		v->counted = v->settled;
+	else if (v->counted > v->settled || expunged)
+		imap_write_highest(c);
+}
+
+void
+imap_write_highest(struct command *c)
+{
+	struct view *v = c->im->view;
+	unsigned long long settled = v->settled;
+
+	v->counted = v->settled;
+	if (c->word != NULL && c->word[0] == 'O' && c->code.len == 0)
+		imap_code(c, "HIGHESTMODSEQ %llu", settled);
+	else
+		imap_line(c, "* OK [HIGHESTMODSEQ %llu] %s", settled,
+		    runs_empty(&v->gone) ? "Highest" : "Some expunges are still to be told");
 }

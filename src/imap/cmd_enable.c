@@ -15,25 +15,38 @@ static const struct {
 #undef X
 };
 
-static void
-enable(struct command *c, struct text name)
+/* Names it if it is new with this command; the bits that it has. */
+static unsigned
+enabled(struct command *c, struct text name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(extensions); i++) {
+		if (!text_equal_ci(name, extensions[i].name))
+			continue;
+		if ((c->im->enabled & extensions[i].bits) != extensions[i].bits) {
+			buffer_add_byte(&c->out, ' ');
+			buffer_add_text(&c->out, extensions[i].name);
+		}
+		return extensions[i].bits;
+	}
+	return 0;
+}
+
+void
+imap_enable(struct command *c, unsigned bits)
 {
 	struct imap *im = c->im;
+	unsigned fresh = bits & ~im->enabled;
 
-	for (size_t i = 0; i < ARRAY_LEN(extensions); i++) {
-		if (!text_equal_ci(name, extensions[i].name) ||
-		    (im->enabled & extensions[i].bits) == extensions[i].bits)
-			continue;
-		im->enabled |= extensions[i].bits;
-		buffer_add_byte(&c->out, ' ');
-		buffer_add_text(&c->out, extensions[i].name);
-	}
+	im->enabled |= bits;
+	if (im->view != NULL && (fresh & ENABLED_CONDSTORE) != 0)
+		imap_write_highest(c);
 }
 
 enum outcome
 imap_cmd_enable(struct command *c)
 {
 	struct cursor again = c->args;
+	unsigned bits = 0;
 	struct text name;
 
 	do {
@@ -42,7 +55,8 @@ imap_cmd_enable(struct command *c)
 	} while (!imap_end(&c->args));
 	buffer_add_string(&c->out, "* ENABLED");
 	while (imap_sp(&again) && imap_atom(&again, &name))
-		enable(c, name);
+		bits |= enabled(c, name);
 	buffer_add(&c->out, "\r\n", 2);
+	imap_enable(c, bits);
 	return imap_ok(c, NULL);
 }

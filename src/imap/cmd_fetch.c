@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * FETCH (RFC 3501 6.4.5, 7.4.2). Rows come from the store in replies of at
- * most 1 MiB and are written as they come; a body goes from piece to piece into
- * the stream. A body that is not peeked at sets \Seen: for the whole set in
- * one commit, before anything is sent, so that the FLAGS shown are true.
+ * FETCH (RFC 3501 6.4.5, 7.4.2; CHANGEDSINCE and VANISHED, RFC 7162 3.1.4,
+ * 3.2.6). Rows come from the store in replies of at most 1 MiB and are written
+ * as they come; a body goes from piece to piece into the stream. A body that is
+ * not peeked at sets \Seen: for the whole set in one commit, before anything is
+ * sent, so that the FLAGS shown are true.
  */
 #include "imap/fetch.h"
 #include "imap/write.h"
@@ -31,6 +32,12 @@ write_flags(struct fetch *f, struct message *m)
 	imap_write_flags(&f->c->out, m->row->flags,
 	    !is_rev2(f) && runs_has(&f->c->im->view->recent, m->row->uid), m->row->keywords,
 	    m->row->keyword_count, f->names);
+}
+
+static void
+write_modseq(struct fetch *f, struct message *m)
+{
+	imap_write_modseq(f->c->im, m->row->modseq, &f->c->out);
 }
 
 static void
@@ -76,6 +83,27 @@ static const item_writer writers[] = {
 
 /* ---- messages ---- */
 
+/* \Seen came with this command: news of flags (RFC 7162 3.2.4), as far as it
+ * does not stand there anyway. */
+static void
+write_seen(struct fetch *f, struct message *m)
+{
+	unsigned parts = imap_news_parts(f->c->im, f->c->uid);
+
+	if ((parts & NEWS_UID) != 0 && !f->items.has_uid) {
+		buffer_add_byte(&f->c->out, ' ');
+		write_uid(f, m);
+	}
+	if (!f->items.has_flags) {
+		buffer_add_byte(&f->c->out, ' ');
+		write_flags(f, m);
+	}
+	if ((parts & NEWS_MODSEQ) != 0 && !f->items.has_modseq) {
+		buffer_add_byte(&f->c->out, ' ');
+		write_modseq(f, m);
+	}
+}
+
 static void
 write_item(struct fetch *f, struct message *m, const struct item *item)
 {
@@ -112,10 +140,8 @@ write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
 			buffer_add_byte(out, ' ');
 		write_item(f, &m, item);
 	}
-	if (!f->items.has_flags && runs_has(&f->newly_seen, row->uid)) {
-		buffer_add_byte(out, ' ');
-		write_flags(f, &m);
-	}
+	if (runs_has(&f->newly_seen, row->uid))
+		write_seen(f, &m);
 	buffer_add(out, ")\r\n", 3);
 	imap_push_some(f->c);
 	arena_reset(&f->message);
@@ -137,24 +163,13 @@ write_rows(struct fetch *f, struct text rows)
 		seq = view_seq(f->c->im->view, row.uid);
 		if (seq == 0)
 			continue;
+		imap_saw_modseq(f->c, row.modseq);
 		write_message(f, &row, seq);
 		f->told++;
 		if (f->cut || imap_gone(f->c->im))
 			return STATUS_CLOSED;
 	}
 	return STATUS_OK;
-}
-
-static void
-take_keywords(struct fetch *f, uint64_t total, uint64_t modseq)
-{
-	struct command *c = f->c;
-
-	imap_need_keywords(c->im, &c->arena, total, modseq);
-	if (keywords_count(c->im->keywords) > c->im->view->keywords_told)
-		imap_write_mailbox_flags(c->im, &c->arena, false, &c->out);
-	if (f->names.count < keywords_count(c->im->keywords))
-		f->names = keywords_names(c->im->keywords, &c->arena);
 }
 
 /* All rows of the UIDs with these items, reply by reply; the store reads the
@@ -164,9 +179,10 @@ each_reply(struct fetch *f, const struct runs *uids, unsigned items,
     enum status (*fn)(struct fetch *f, struct text rows), struct failure *why)
 {
 	struct imap *im = f->c->im;
-	struct store_fetch_request req = {
-		.token = im->token, .mailbox = im->view->mailbox, .items = items
-	};
+	struct store_fetch_request req = { .token = im->token,
+		.mailbox = im->view->mailbox,
+		.items = items,
+		.since = f->since.modseq };
 	struct store_fetch_reply r;
 	struct call_ahead *next;
 	enum status st;
@@ -179,7 +195,7 @@ each_reply(struct fetch *f, const struct runs *uids, unsigned items,
 		if (st != STATUS_OK)
 			break;
 		imap_saw_modseq(f->c, r.modseq);
-		take_keywords(f, r.keyword_total, r.modseq);
+		imap_take_keywords(f->c, r.keyword_total, r.modseq, &f->names);
 		if (r.resume > 1)
 			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
 		if (r.resume != 0)
@@ -251,7 +267,7 @@ answer(struct fetch *f, const struct runs *uids, enum status st, const struct fa
 	if (f->unknown_encoding)
 		return imap_no(
 		    f->c, "UNKNOWN-CTE", "Some parts have an encoding that is not known");
-	if (f->gone || (!f->c->uid && f->told < runs_total(&asked))) {
+	if (f->gone || (!f->c->uid && !f->changed_since && f->told < runs_total(&asked))) {
 		imap_code(f->c, "EXPUNGEISSUED");
 		return imap_ok(f->c, "Some of the messages are gone");
 	}
@@ -265,36 +281,125 @@ free_fetch(void *arg)
 	struct fetch *f = arg;
 
 	runs_done(&f->newly_seen);
+	imap_since_done(&f->since);
 	arena_done(&f->message);
 	arena_done(&f->batch);
+}
+
+/* ---- modifiers ---- */
+
+/* [SP "(" fetch-modifier *(SP fetch-modifier) ")"] */
+static bool
+modifiers(struct fetch *f)
+{
+	struct cursor *in = &f->c->args;
+
+	if (imap_end(in))
+		return true;
+	if (!imap_sp(in) || !cursor_byte(in, '('))
+		return false;
+	do {
+		bool *which = imap_word(in, TEXT("CHANGEDSINCE")) ? &f->changed_since
+			      : imap_word(in, TEXT("VANISHED"))	  ? &f->vanished
+								  : NULL;
+
+		if (which == NULL || *which)
+			return false;
+		*which = true;
+		if (which == &f->changed_since &&
+		    (!imap_sp(in) || !imap_modseq(in, &f->since.modseq)))
+			return false;
+	} while (imap_sp(in));
+	return cursor_byte(in, ')');
+}
+
+/* False with the reply made. */
+static bool
+may_modify(struct fetch *f)
+{
+	struct command *c = f->c;
+
+	if (!f->vanished)
+		return true;
+	if (!c->uid || !f->changed_since)
+		(void)imap_bad(c, "VANISHED goes with UID FETCH and CHANGEDSINCE");
+	else if ((c->im->enabled & ENABLED_QRESYNC) == 0)
+		(void)imap_bad(c, "Switch on QRESYNC with ENABLE first");
+	else
+		return true;
+	return false;
+}
+
+/* CHANGEDSINCE: of the UIDs those remain that may have changed. What went is
+ * told in front, of what the client asked about (set: its own words), whether
+ * the view ever had it or not. "*" is then the last UID that was given. */
+static enum status
+narrow(struct fetch *f, struct cursor set, struct runs *uids, struct failure *why)
+{
+	struct command *c = f->c;
+	struct runs asked = RUNS_INIT, changed = RUNS_INIT;
+	struct sequence_set words;
+	enum status st;
+
+	if (f->vanished && imap_sp(&set) && imap_sequence_set(&set, &c->arena, &words))
+		imap_sequence_numbers(&words, c->im->view->uidnext - 1, &asked);
+	runs_add_all(&asked, uids);
+	st = imap_since(c, &asked, &f->since, why);
+	runs_done(&asked);
+	if (st != STATUS_OK)
+		return st;
+	if (f->vanished)
+		imap_write_earlier(c, &f->since.vanished);
+	runs_both(&changed, &f->since.changed, uids);
+	runs_done(&f->since.changed);
+	*uids = f->since.changed = changed;
+	return STATUS_OK;
+}
+
+static bool
+parse(struct fetch *f, struct runs *uids)
+{
+	struct command *c = f->c;
+
+	if (!imap_arg_set(c, uids))
+		return false;
+	if (!imap_sp(&c->args) || !imap_fetch_items(&c->args, &c->arena, &f->items)) {
+		(void)imap_bad(c, "Expected items to fetch");
+		return false;
+	}
+	if (!modifiers(f)) {
+		(void)imap_bad(c, "Expected CHANGEDSINCE and a modseq, or VANISHED");
+		return false;
+	}
+	return imap_arg_end(c) && may_modify(f);
 }
 
 enum outcome
 imap_cmd_fetch(struct command *c)
 {
 	struct fetch *f = ARENA_NEW(&c->arena, struct fetch);
+	struct cursor set = c->args;
 	struct failure why = { 0 };
 	struct runs uids;
-	enum outcome what;
-	enum status st;
+	enum status st = STATUS_OK;
 
 	f->c = c;
 	arena_on_done(&c->arena, free_fetch, f);
-	if (!imap_arg_set(c, &uids))
+	if (!parse(f, &uids))
 		return IMAP_DONE;
-	if (!imap_sp(&c->args) || !imap_fetch_items(&c->args, &c->arena, &f->items))
-		return imap_bad(c, "Expected items to fetch");
-	if (!imap_arg_end(c))
-		return IMAP_DONE;
+	if (f->changed_since)
+		imap_fetch_add_modseq(&f->items);
+	if (f->items.has_modseq)
+		imap_enable(c, ENABLED_CONDSTORE);
 	if (c->uid)
 		imap_fetch_add_uid(&f->items);
 	f->names = keywords_names(c->im->keywords, &c->arena);
 	arena_init(&f->message, 16384, 0);
-	if (f->items.sets_seen && !c->im->view->read_only)
+	if (f->changed_since)
+		st = narrow(f, set, &uids, &why);
+	if (st == STATUS_OK && f->items.sets_seen && !c->im->view->read_only)
 		set_seen(f, &uids);
-	st = runs_empty(&uids)
-		 ? STATUS_OK
-		 : each_reply(f, &uids, f->items.needs | FETCH_FLAGS, write_rows, &why);
-	what = answer(f, &uids, st, &why);
-	return what;
+	if (st == STATUS_OK && !runs_empty(&uids))
+		st = each_reply(f, &uids, f->items.needs | FETCH_FLAGS, write_rows, &why);
+	return answer(f, &uids, st, &why);
 }

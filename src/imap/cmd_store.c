@@ -2,24 +2,44 @@
 /*
  * STORE (RFC 3501 6.4.6): one call, one commit for the whole set. Without
  * .SILENT the new flags of every message are told; with it, only what others
- * changed meanwhile. To know which is which, messages that changed since the
- * session last heard of them are left alone at first (the store's
- * unchanged_since), done in a second call, and always told.
+ * changed meanwhile, and MODSEQ once that is wanted (RFC 7162 3.1.3). To know
+ * which is which, messages that changed since the session last heard of them
+ * are left alone at first (the store's unchanged_since), done in a second call,
+ * and always told. With UNCHANGEDSINCE it is the client who says since when;
+ * what changed is left alone, named in MODIFIED, and told.
  */
-#include "imap/session.h"
+#include "imap/resync.h"
 #include "imap/write.h"
 
 struct storing {
 	struct command *c;
 	enum flags_mode mode;
 	bool silent;
+	bool conditional; /* UNCHANGEDSINCE this: */
+	uint64_t since;
 	struct imap_flags flags;
 	struct runs uids;
 	struct runs fresh, stale; /* of these, unchanged and changed by others */
 	struct texts names;	  /* of keywords */
 	uint32_t told;		  /* messages answered */
+	uint64_t newest;	  /* modseq that was read */
+	uint64_t rest_modseq;	  /* the account's, when take_rest ended */
 	bool changed;		  /* some message has a modseq of this command */
 };
+
+/* ["(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")" SP], with the space in front */
+static bool
+store_modifiers(struct command *c, struct storing *out)
+{
+	struct cursor in = c->args;
+
+	if (!imap_sp(&in) || !cursor_byte(&in, '('))
+		return true;
+	out->conditional = imap_word(&in, TEXT("UNCHANGEDSINCE")) && imap_sp(&in) &&
+			   imap_modseq(&in, &out->since) && cursor_byte(&in, ')');
+	c->args = in;
+	return out->conditional;
+}
 
 /* store-att-flags */
 static bool
@@ -39,33 +59,20 @@ store_att_flags(struct command *c, struct storing *out)
 }
 
 static void
-write_row(struct storing *s, const struct store_row *row)
+write_row(struct storing *s, const struct store_row *row, unsigned parts)
 {
-	struct command *c = s->c;
-	struct view *v = c->im->view;
-	uint32_t seq = view_seq(v, row->uid);
+	struct imap *im = s->c->im;
 
 	s->told++;
-	if (seq == 0)
+	if (parts == 0 || view_seq(im->view, row->uid) == 0)
 		return;
-	buffer_add(&c->out, "* ", 2);
-	buffer_add_u64(&c->out, seq);
-	buffer_add_string(&c->out, " FETCH (");
-	if (c->uid) {
-		buffer_add_string(&c->out, "UID ");
-		buffer_add_u64(&c->out, row->uid);
-		buffer_add_byte(&c->out, ' ');
-	}
-	buffer_add_string(&c->out, "FLAGS ");
-	imap_write_flags(&c->out, row->flags, runs_has(&v->recent, row->uid), row->keywords,
-	    row->keyword_count, s->names);
-	buffer_add(&c->out, ")\r\n", 3);
-	imap_push_some(c);
+	imap_write_news(im, row, parts, s->names, &s->c->out);
+	imap_push_some(s->c);
 }
 
-/* What became of each message; told unless quiet. */
+/* What became of each message; told with these parts. */
 static enum status
-take_rows(struct storing *s, struct text rows, bool quiet)
+take_rows(struct storing *s, struct text rows, unsigned parts)
 {
 	struct unpack u = unpack_of(rows);
 	struct store_row row;
@@ -75,15 +82,17 @@ take_rows(struct storing *s, struct text rows, bool quiet)
 		if (!unpack_ok(&u))
 			return STATUS_CORRUPT;
 		s->changed |= row.modseq > s->c->im->view->modseq;
-		if (!quiet)
-			write_row(s, &row);
+		if (row.modseq > s->newest)
+			s->newest = row.modseq;
+		write_row(s, &row, parts);
 	}
 	return STATUS_OK;
 }
 
-/* The rows that had no place in the reply of store_flags. */
+/* The rows of these messages from one UID on. */
 static enum status
-take_rest(struct storing *s, const struct runs *uids, uint64_t resume, struct failure *f)
+take_rest(
+    struct storing *s, const struct runs *uids, uint64_t resume, unsigned parts, struct failure *f)
 {
 	struct imap *im = s->c->im;
 	struct store_fetch_request req = {
@@ -98,26 +107,17 @@ take_rest(struct storing *s, const struct runs *uids, uint64_t resume, struct fa
 			runs_remove(&req.uids, 1, (uint32_t)resume - 1);
 		st = store_fetch(im->server->calls, &req, &s->c->arena, &r, f);
 		if (st == STATUS_OK)
-			st = take_rows(s, r.rows, false);
+			st = take_rows(s, r.rows, parts);
+		s->rest_modseq = r.modseq;
 		resume = r.resume;
 	}
 	runs_done(&req.uids);
 	return st;
 }
 
-static void
-new_keywords(struct storing *s, const struct store_flags_reply *r)
-{
-	struct command *c = s->c;
-
-	imap_need_keywords(c->im, &c->arena, r->keyword_total, r->modseq);
-	if (keywords_count(c->im->keywords) > c->im->view->keywords_told)
-		imap_write_mailbox_flags(c->im, &c->arena, false, &c->out);
-	s->names = keywords_names(c->im->keywords, &c->arena);
-}
-
+/* One call. What the store left alone is in s->stale. */
 static enum status
-run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, bool quiet,
+run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, unsigned parts,
     struct store_flags_reply *r, struct failure *f)
 {
 	struct imap *im = s->c->im;
@@ -133,9 +133,8 @@ run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, bool q
 
 	if (st != STATUS_OK)
 		return st;
-	new_keywords(s, r);
-	st = take_rows(s, r->rows, quiet);
-	return st == STATUS_OK && !quiet ? take_rest(s, uids, r->resume, f) : st;
+	imap_take_keywords(s->c, r->keyword_total, r->modseq, &s->names);
+	return take_rows(s, r->rows, parts);
 }
 
 static void
@@ -144,30 +143,78 @@ remember(struct storing *s, const struct runs *uids, uint64_t modseq, bool exact
 	s->c->told[s->c->told_count++] = (struct told){ uids, modseq, exact };
 }
 
+/* Of the messages that nobody else touched. */
+static unsigned
+parts_of(const struct storing *s, bool silent)
+{
+	unsigned parts = imap_news_parts(s->c->im, s->c->uid);
+
+	if (!silent)
+		return parts;
+	return (parts & NEWS_MODSEQ) != 0 ? NEWS_UID | NEWS_MODSEQ : 0;
+}
+
+/* The first call: all messages that are unchanged since. */
 static enum status
-store(struct storing *s, struct failure *f)
+first(struct storing *s, uint64_t since, bool silent, struct failure *f)
 {
 	struct command *c = s->c;
-	struct view *v = c->im->view;
-	struct store_flags_reply r = { 0 }, again = { 0 };
-	enum status st = run(s, &s->uids, v->modseq, s->silent, &r, f);
+	struct store_flags_reply r = { 0 };
+	unsigned parts = parts_of(s, silent);
+	enum status st = run(s, &s->uids, since, parts, &r, f);
 
 	if (st != STATUS_OK)
 		return st;
-	/* Only the change of this command lies between, and it is told. */
-	if (s->changed && runs_empty(&r.stale) && view_own_change(v, r.modseq))
-		return STATUS_OK;
-	c->poll = r.modseq > v->modseq;
-	runs_copy(&s->fresh, &s->uids);
-	runs_remove_all(&s->fresh, &r.stale);
-	if (s->changed || !s->silent)
-		remember(s, &s->fresh, r.modseq, s->silent);
-	if (runs_empty(&r.stale))
-		return STATUS_OK;
 	runs_copy(&s->stale, &r.stale);
-	st = run(s, &s->stale, UINT64_MAX, false, &again, f);
+	runs_copy(&s->fresh, &s->uids);
+	runs_remove_all(&s->fresh, &s->stale);
+	if (parts != 0)
+		st = take_rest(s, &s->fresh, r.resume, parts, f);
+	/* What changed since the view's modseq was changed by this command;
+	 * perhaps nothing else lies between. */
+	if (s->changed && since <= c->im->view->modseq)
+		(void)view_own_change(c->im->view, r.modseq);
+	imap_saw_modseq(c, r.modseq);
+	imap_saw_modseq(c, s->newest);
+	if (s->changed || !silent)
+		remember(s, &s->fresh, r.modseq, silent);
+	return st;
+}
+
+static enum status
+store_all(struct storing *s, struct failure *f)
+{
+	struct store_flags_reply again = { 0 };
+	enum status st = first(s, s->c->im->view->modseq, s->silent, f);
+	unsigned parts = parts_of(s, false);
+
+	if (st != STATUS_OK || runs_empty(&s->stale))
+		return st;
+	st = run(s, &s->stale, UINT64_MAX, parts, &again, f);
 	if (st == STATUS_OK)
-		remember(s, &s->stale, again.modseq, false);
+		st = take_rest(s, &s->stale, again.resume, parts, f);
+	if (st != STATUS_OK)
+		return st;
+	imap_saw_modseq(s->c, again.modseq);
+	imap_saw_modseq(s->c, s->newest);
+	remember(s, &s->stale, again.modseq, false);
+	return st;
+}
+
+/* RFC 7162 3.1.3: what failed is told as it is, so that the client need not
+ * ask. */
+static enum status
+store_unchanged(struct storing *s, struct failure *f)
+{
+	/* Of messages that changed meanwhile MODSEQ alone would hide how. */
+	bool silent = s->silent && s->since <= s->c->im->view->modseq;
+	enum status st = first(s, s->since, silent, f);
+
+	if (st != STATUS_OK || runs_empty(&s->stale))
+		return st;
+	st = take_rest(s, &s->stale, 1, parts_of(s, false), f);
+	imap_saw_modseq(s->c, s->newest);
+	remember(s, &s->stale, s->rest_modseq, false);
 	return st;
 }
 
@@ -180,12 +227,37 @@ free_storing(void *arg)
 	runs_done(&s->stale);
 }
 
+/* MODIFIED with numbers or UIDs, as the command had them. */
+static void
+modified(struct storing *s)
+{
+	struct buffer b = BUFFER_INIT;
+	struct runs seqs = RUNS_INIT;
+
+	if (!s->c->uid)
+		view_seqs_of(s->c->im->view, &s->stale, &seqs);
+	runs_print(&b, s->c->uid ? &s->stale : &seqs);
+	imap_code(s->c, "MODIFIED %s", buffer_string(&b));
+	runs_done(&seqs);
+	buffer_done(&b);
+}
+
 static enum outcome
 answer(struct storing *s)
 {
 	struct command *c = s->c;
+	bool counted = !s->silent || s->conditional;
+	bool gone = counted && !c->uid && s->told < runs_total(&s->uids);
 
-	if (!s->silent && !c->uid && s->told < runs_total(&s->uids)) {
+	if (s->conditional && !runs_empty(&s->stale)) {
+		modified(s);
+		if (!gone)
+			return imap_ok(c, "Some of the messages had changed");
+		c->word = "NO"; /* RFC 7162 3.1.3, the eleventh example */
+		c->words = TEXT("Some of the messages are gone, others had changed");
+		return IMAP_DONE;
+	}
+	if (gone) {
 		imap_code(c, "EXPUNGEISSUED");
 		return imap_ok(c, "Some of the messages are gone");
 	}
@@ -203,13 +275,17 @@ imap_cmd_store(struct command *c)
 	arena_on_done(&c->arena, free_storing, s);
 	if (!imap_arg_set(c, &s->uids))
 		return IMAP_DONE;
+	if (!store_modifiers(c, s))
+		return imap_bad(c, "Expected UNCHANGEDSINCE and a modseq");
 	if (!store_att_flags(c, s))
 		return imap_bad(c, "Expected FLAGS, +FLAGS or -FLAGS and a list of flags");
 	if (!imap_arg_end(c))
 		return IMAP_DONE;
 	if (c->im->view->read_only)
 		return imap_no(c, "READ-ONLY", "The mailbox is open for reading only");
+	if (s->conditional)
+		imap_enable(c, ENABLED_CONDSTORE);
 	if (!runs_empty(&s->uids))
-		st = store(s, &f);
+		st = s->conditional ? store_unchanged(s, &f) : store_all(s, &f);
 	return st == STATUS_OK ? answer(s) : imap_failed(c, st, &f);
 }

@@ -8,19 +8,22 @@
 #define IMAP_FETCH_H
 
 #include "imap/message.h"
+#include "imap/resync.h"
 
 struct fetch {
 	struct command *c;
 	struct fetch_items items;
-	struct texts names;	/* of keywords */
-	struct runs newly_seen; /* \Seen was set by this command */
-	struct arena batch;	/* one reply of the store */
-	struct arena message;	/* one message */
-	uint32_t told;		/* messages answered */
-	bool unreadable;	/* something could not be read; said at the end, as are */
-	bool gone;		/* what was expunged meanwhile, */
-	bool unknown_encoding;	/* and what cannot be decoded */
-	bool cut;		/* a literal could not be finished */
+	bool changed_since, vanished; /* the modifiers; */
+	struct since since;	      /* CHANGEDSINCE this */
+	struct texts names;	      /* of keywords */
+	struct runs newly_seen;	      /* \Seen was set by this command */
+	struct arena batch;	      /* one reply of the store */
+	struct arena message;	      /* one message */
+	uint32_t told;		      /* messages answered */
+	bool unreadable;	      /* something could not be read; said at the end, as are */
+	bool gone;		      /* what was expunged meanwhile, */
+	bool unknown_encoding;	      /* and what cannot be decoded */
+	bool cut;		      /* a literal could not be finished */
 };
 
 /* BODY[...]: no such section is NIL. */

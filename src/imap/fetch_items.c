@@ -82,6 +82,7 @@ add(struct fetch_items *list, const struct item *item)
 		list->needs |= simple_items[item->id].needs;
 		list->has_flags |= item->id == ITEM_FLAGS;
 		list->has_uid |= item->id == ITEM_UID;
+		list->has_modseq |= item->id == ITEM_MODSEQ;
 	}
 	return true;
 }
@@ -299,8 +300,8 @@ imap_fetch_items(struct cursor *c, struct arena *a, struct fetch_items *out)
 	struct cursor in = *c;
 	struct fetch_items list = { 0 };
 
-	/* One more than the limit: UID may be put in front. */
-	list.at = ARENA_ARRAY(a, struct item, FETCH_ITEMS_MAX + 1);
+	/* More than the limit: UID and MODSEQ may be put in front. */
+	list.at = ARENA_ARRAY(a, struct item, FETCH_ITEMS_MAX + 2);
 	if (cursor_byte(&in, '(')) {
 		do {
 			if (!fetch_att(&in, a, &list))
@@ -316,13 +317,26 @@ imap_fetch_items(struct cursor *c, struct arena *a, struct fetch_items *out)
 	return true;
 }
 
+static void
+put_in_front(struct fetch_items *items, enum fetch_item_id id)
+{
+	memmove(&items->at[1], &items->at[0], items->count * sizeof(items->at[0]));
+	items->at[0] = (struct item){ .id = id };
+	items->count++;
+}
+
 void
 imap_fetch_add_uid(struct fetch_items *items)
 {
-	if (items->has_uid)
-		return;
-	memmove(&items->at[1], &items->at[0], items->count * sizeof(items->at[0]));
-	items->at[0] = (struct item){ .id = ITEM_UID };
-	items->count++;
+	if (!items->has_uid)
+		put_in_front(items, ITEM_UID);
 	items->has_uid = true;
+}
+
+void
+imap_fetch_add_modseq(struct fetch_items *items)
+{
+	if (!items->has_modseq)
+		put_in_front(items, ITEM_MODSEQ);
+	items->has_modseq = true;
 }

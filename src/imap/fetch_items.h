@@ -53,7 +53,7 @@ struct fetch_items {
 	uint32_t count;
 	unsigned needs; /* enum fetch_item of store/calls.h */
 	bool sets_seen;
-	bool has_flags, has_uid;
+	bool has_flags, has_uid, has_modseq;
 };
 
 /* What stands behind the sequence set, without the space. */
@@ -62,5 +62,7 @@ bool imap_fetch_items(struct cursor *c, struct arena *a, struct fetch_items *out
 bool imap_section(struct cursor *c, struct arena *a, struct section *out);
 /* Puts UID in front if it is not asked for: UID FETCH gives it always. */
 void imap_fetch_add_uid(struct fetch_items *items);
+/* The same with MODSEQ, which CHANGEDSINCE implies (RFC 7162 3.1.4.1). */
+void imap_fetch_add_modseq(struct fetch_items *items);
 
 #endif

@@ -81,20 +81,37 @@ command_done(struct command *c)
 	arena_done(&c->arena);
 }
 
+/* No expunge while numbers are answered (RFC 3501 7.4.1, RFC 7162 3.2.10.2).
+ * What is no command at all may have been meant as one of these. */
+static bool
+may_expunge(const struct command *c)
+{
+	if (c->row == NULL)
+		return false;
+	return (c->row->flags & COMMAND_HOLDS) == 0 || (c->uid && !c->numbers);
+}
+
+static void
+tell_known(struct command *c)
+{
+	imap_tell_view(c->im, may_expunge(c), &c->out);
+	view_settle(c->im->view);
+}
+
 /* News of the selected mailbox at the end of a command (RFC 3501 5.2). */
 static enum status
 tell_changes(struct command *c)
 {
 	struct imap *im = c->im;
-	bool expunges = c->row == NULL || (c->row->flags & COMMAND_HOLDS) == 0 || c->uid;
+	bool polls = c->poll || (c->row != NULL && (c->row->flags & COMMAND_POLLS) != 0);
 	enum status st = STATUS_OK;
 
 	if (im->view == NULL)
 		return STATUS_OK;
-	if (c->poll || (c->row != NULL && (c->row->flags & COMMAND_POLLS) != 0))
-		st = imap_changes_after(c, expunges);
-	else
-		view_tell(im->view, expunges, &c->out);
+	if (polls)
+		st = imap_changes_after(c, may_expunge(c));
+	if (!polls || st != STATUS_OK)
+		tell_known(c); /* what this command did itself, at least */
 	return st;
 }
 
@@ -132,6 +149,7 @@ finish(struct command *c)
 		return imap_bye(im, over);
 	}
 	im->errors = c->word[0] == 'B' ? im->errors + 1 : 0;
+	imap_tell_highest(c);
 	imap_finish(c);
 	if (im->errors >= BAD_MAX)
 		return imap_bye(im, "Too many bad commands");

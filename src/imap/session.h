@@ -128,7 +128,9 @@ struct command {
 	struct text code, words;
 	bool denied; /* the store said no: perhaps to the token */
 	/* changes */
-	bool poll; /* ask the store for changes at the end */
+	bool poll;	/* ask the store for changes at the end, */
+	uint64_t reach; /* up to this modseq at least */
+	bool numbers;	/* it named messages by number: no EXPUNGE in its answer */
 	/* Changes that the client need not hear of again. */
 	struct told told[2];
 	unsigned told_count;
@@ -187,6 +189,9 @@ void imap_capabilities(struct imap *im, struct arena *a, struct buffer *out);
 void imap_signed_in(struct imap *im, const struct auth_outcome *who);
 /* Leaves the selected mailbox, if there is one. */
 void imap_deselect(struct imap *im);
+/* Switches on enum imap_enabled, with what they imply. CONDSTORE, the first
+ * time in a selected mailbox, tells its HIGHESTMODSEQ (RFC 7162 3.1). */
+void imap_enable(struct command *c, unsigned bits);
 
 /* ---- changes.c: news of the selected mailbox ---- */
 
@@ -196,10 +201,28 @@ enum status imap_changes(
     struct imap *im, struct arena *a, bool expunges, struct buffer *out) MUST_CHECK;
 /* The same at the end of a command, with what it knows. */
 enum status imap_changes_after(struct command *c, bool expunges) MUST_CHECK;
-/* A reply told the account's modseq: is there news? */
+/* What the view has to tell, without asking. */
+void imap_tell_view(struct imap *im, bool expunges, struct buffer *out);
+/* A reply told the account's modseq, or a message's: is there news? */
 void imap_saw_modseq(struct command *c, uint64_t modseq);
+/* "* n FETCH (...)" about a message of the view, of these parts; MODSEQ never
+ * stands alone. */
+enum news_part { NEWS_UID = 1, NEWS_FLAGS = 2, NEWS_MODSEQ = 4 };
+void imap_write_news(struct imap *im, const struct store_row *row, unsigned parts,
+    struct texts names, struct buffer *out);
+/* The parts that news of flags has in this session. */
+unsigned imap_news_parts(const struct imap *im, bool uid);
+/* "MODSEQ (12)", noted as shown. Whoever shows one calls imap_saw_modseq. */
+void imap_write_modseq(struct imap *im, uint64_t modseq, struct buffer *out);
+/* At the end of a command: HIGHESTMODSEQ where it has to be said. */
+void imap_tell_highest(struct command *c);
+/* HIGHESTMODSEQ, in the tagged reply if that is OK and has room for it. */
+void imap_write_highest(struct command *c);
 /* Keyword names that rows of a reply need. */
 void imap_need_keywords(struct imap *im, struct arena *a, uint64_t total, uint64_t modseq);
+/* The same, told in FLAGS when they are new; names: all, if there are more
+ * than in it. */
+void imap_take_keywords(struct command *c, uint64_t total, uint64_t modseq, struct texts *names);
 /* "* FLAGS (...)", and PERMANENTFLAGS if wanted. */
 void imap_write_mailbox_flags(struct imap *im, struct arena *a, bool permanent, struct buffer *out);
 

@@ -14,7 +14,7 @@ claim_recent(struct view *v, uint64_t from)
 	struct runs claimed = RUNS_INIT, known = RUNS_INIT;
 	uint32_t last = runs_last(&v->uids);
 
-	if (from == 0 || from > last)
+	if (from == 0 || from > last || v->no_recent)
 		return;
 	runs_add(&claimed, (uint32_t)from, last);
 	runs_both(&known, &claimed, &v->uids);
@@ -32,6 +32,9 @@ view_init(struct view *v, const struct store_open_reply *r, bool read_only)
 		.uidnext = (uint32_t)r->uidnext,
 		.read_only = read_only,
 		.modseq = r->modseq,
+		.highest = r->highest,
+		.settled = r->highest,
+		.counted = r->highest,
 	};
 	runs_copy(&v->uids, &r->uids);
 	claim_recent(v, r->recent_from);
@@ -91,15 +94,17 @@ view_learn(struct view *v, const struct store_changes_reply *r)
 	claim_recent(v, r->recent_from);
 	if (r->uidnext > v->uidnext)
 		v->uidnext = (uint32_t)r->uidnext;
-	if (r->modseq > v->modseq)
+	if (r->modseq >= v->modseq) {
 		v->modseq = r->modseq;
+		v->highest = r->highest;
+	}
 }
 
 bool
 view_own_change(struct view *v, uint64_t modseq)
 {
 	if (modseq == v->modseq + 1)
-		v->modseq = modseq;
+		v->modseq = v->highest = modseq;
 	return modseq <= v->modseq;
 }
 
@@ -177,9 +182,22 @@ view_resolve(struct view *v, const struct sequence_set *set, bool uid, struct ru
 	return ok;
 }
 
+void
+view_seqs_of(struct view *v, const struct runs *uids, struct runs *out)
+{
+	runs_clear(out);
+	for (uint32_t i = 0; i < uids->count; i++) {
+		const struct run *r = &uids->at[i];
+		uint32_t first = view_seq(v, r->first);
+
+		/* A run of some of uids is within a run of uids. */
+		runs_add(out, first, first + (r->last - r->first));
+	}
+}
+
 /* From the greatest down, so that no number in front of it moves. */
 static void
-tell_expunges(struct view *v, struct buffer *out)
+tell_numbers(struct view *v, struct buffer *out)
 {
 	for (uint32_t i = v->gone.count; i-- > 0;) {
 		uint32_t first = view_seq(v, v->gone.at[i].first);
@@ -192,6 +210,21 @@ tell_expunges(struct view *v, struct buffer *out)
 			buffer_add_string(out, " EXPUNGE\r\n");
 		}
 	}
+}
+
+static void
+tell_expunges(struct view *v, enum view_expunges how, struct buffer *out)
+{
+	if (runs_empty(&v->gone))
+		return;
+	if (how == EXPUNGES_BY_UID) {
+		buffer_add_string(out, "* VANISHED ");
+		runs_print(out, &v->gone);
+		buffer_add(out, "\r\n", 2);
+	} else {
+		tell_numbers(v, out);
+	}
+	v->expunged = true;
 	runs_remove_all(&v->recent, &v->gone);
 	runs_remove_all(&v->saved, &v->gone);
 	runs_remove_all(&v->uids, &v->gone);
@@ -217,13 +250,13 @@ drop_unheard(struct view *v)
 }
 
 void
-view_tell(struct view *v, bool expunges, struct buffer *out)
+view_tell(struct view *v, enum view_expunges expunges, struct buffer *out)
 {
 	uint32_t recent;
 
-	if (expunges && !runs_empty(&v->gone)) {
+	if (expunges != EXPUNGES_WAIT && !runs_empty(&v->gone)) {
 		drop_unheard(v);
-		tell_expunges(v, out);
+		tell_expunges(v, expunges, out);
 	}
 	if (runs_last(&v->uids) > v->last_told) {
 		v->last_told = runs_last(&v->uids);
@@ -234,4 +267,19 @@ view_tell(struct view *v, bool expunges, struct buffer *out)
 		v->recent_told = recent;
 		buffer_addf(out, "* %u RECENT\r\n", recent);
 	}
+}
+
+void
+view_settle(struct view *v)
+{
+	if (runs_empty(&v->gone))
+		v->settled = v->highest;
+}
+
+void
+view_forget_recent(struct view *v)
+{
+	v->no_recent = true;
+	runs_done(&v->recent);
+	v->recent_told = 0;
 }

@@ -23,7 +23,8 @@ struct view {
 	uint32_t uidvalidity;
 	uint32_t uidnext;
 	bool read_only;
-	uint64_t modseq; /* all changes up to this one are in uids and gone */
+	uint64_t modseq;  /* all changes of the account up to this one are in uids and gone */
+	uint64_t highest; /* the last of these in this mailbox */
 	struct runs uids;
 	struct runs gone;
 	struct runs recent;
@@ -31,6 +32,12 @@ struct view {
 	uint32_t last_told; /* the client knows of UIDs up to this one */
 	uint32_t recent_told;
 	uint32_t keywords_told; /* of the account's names, in FLAGS */
+	bool no_recent;		/* IMAP4rev2: recent stays empty */
+	/* What the client may keep to come back with (RFC 7162 3.2, 6). */
+	uint64_t settled; /* it was told of all changes up to this one */
+	uint64_t counted; /* what it takes for HIGHESTMODSEQ itself, */
+	uint64_t shown;	  /* the greatest MODSEQ since the last tagged reply */
+	bool expunged;	  /* expunges were told since */
 };
 
 /* What store_open answered; runs are copied. */
@@ -41,8 +48,9 @@ void view_done(struct view *v);
 void view_learn(struct view *v, const struct store_changes_reply *r);
 /* These were expunged. */
 void view_lose(struct view *v, const struct runs *uids);
-/* A command of this session made exactly the change after the view's modseq:
- * true, and the view is up to date. False when others came in between. */
+/* A command of this session changed this mailbox. True when its change is the
+ * one after the view's modseq, and the view is up to date; false when others
+ * came in between. */
 bool view_own_change(struct view *v, uint64_t modseq);
 
 /* The sequence number of a UID, 0 when the client does not know it. */
@@ -56,7 +64,16 @@ bool view_resolve(struct view *v, const struct sequence_set *set, bool uid, stru
 /* The UIDs at these sequence numbers. */
 void view_uids_at(struct view *v, const struct runs *seqs, struct runs *out);
 
-/* Writes what is to be told: EXPUNGE if allowed, EXISTS and RECENT. */
-void view_tell(struct view *v, bool expunges, struct buffer *out);
+/* The sequence numbers of UIDs of the view; out is emptied first. */
+void view_seqs_of(struct view *v, const struct runs *uids, struct runs *out);
+
+/* Writes what is to be told: if allowed EXPUNGE, or VANISHED in its place (RFC
+ * 7162 3.2.10.2), then EXISTS and RECENT. */
+enum view_expunges { EXPUNGES_WAIT, EXPUNGES_BY_NUMBER, EXPUNGES_BY_UID };
+void view_tell(struct view *v, enum view_expunges expunges, struct buffer *out);
+/* All that view_learn brought has been told, expunges perhaps excepted. */
+void view_settle(struct view *v);
+/* Nothing is recent here any more (RFC 9051 has no \Recent). */
+void view_forget_recent(struct view *v);
 
 #endif

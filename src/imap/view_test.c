@@ -62,7 +62,7 @@ tell(struct view *v, struct client *c, bool expunges)
 	struct buffer b = BUFFER_INIT;
 	struct text rest, line;
 
-	view_tell(v, expunges, &b);
+	view_tell(v, expunges ? EXPUNGES_BY_NUMBER : EXPUNGES_WAIT, &b);
 	rest = buffer_text(&b);
 	while (text_split(&rest, '\n', &line)) {
 		char verb[16], copy[64];
@@ -112,10 +112,10 @@ expunges_wait_until_they_are_allowed(void **state)
 	runs_add(&gone, 3, 4);
 	runs_add(&gone, 9, 9);
 	learn(&v, 101, NULL, &gone, 0);
-	view_tell(&v, false, &b);
+	view_tell(&v, EXPUNGES_WAIT, &b);
 	assert_int_equal(b.len, 0);
 	assert_int_equal(view_seq(&v, 10), 10);
-	view_tell(&v, true, &b);
+	view_tell(&v, EXPUNGES_BY_NUMBER, &b);
 	assert_string_equal(buffer_string(&b), "* 9 EXPUNGE\r\n* 4 EXPUNGE\r\n* 3 EXPUNGE\r\n");
 	assert_int_equal(view_seq(&v, 10), 7);
 	assert_int_equal(view_seq(&v, 9), 0);
@@ -136,7 +136,7 @@ what_came_and_went_is_not_told(void **state)
 	runs_add(&added, 3, 5);
 	runs_add(&gone, 4, 4);
 	learn(&v, 103, &added, &gone, 3);
-	view_tell(&v, true, &b);
+	view_tell(&v, EXPUNGES_BY_NUMBER, &b);
 	assert_string_equal(buffer_string(&b), "* 4 EXISTS\r\n* 2 RECENT\r\n");
 	buffer_done(&b);
 	runs_done(&added);

@@ -130,13 +130,15 @@ int mailbox_order(struct text a, struct text b);
 /* Opens a mailbox for a session: what SELECT answers. claim: take the recent
  * messages (SELECT, not EXAMINE): recent_from is the first UID that was not
  * yet claimed by a session. keywords: the account's names; a message's keyword
- * numbers are positions in it; the list only grows. */
+ * numbers are positions in it; the list only grows. modseq: the account's;
+ * highest: that of the mailbox's own last change, never 0 (RFC 7162 3.1.2.1). */
 #define store_open_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, name) F(S, U64, claim)
 #define store_open_REPLY(F, S)  \
 	F(S, U64, mailbox)      \
 	F(S, U64, uidvalidity)  \
 	F(S, U64, uidnext)      \
 	F(S, U64, modseq)       \
+	F(S, U64, highest)      \
 	F(S, RUNS, uids)        \
 	F(S, U64, first_unseen) \
 	F(S, U64, unseen) F(S, U64, recent_from) F(S, U64, use) F(S, TEXTS, keywords)
@@ -144,17 +146,28 @@ int mailbox_order(struct text a, struct text b);
 /* What happened in a mailbox after modseq `since`: new UIDs, vanished UIDs,
  * rows (as store_fetch, without items) whose flags changed, and keyword names
  * from position keywords_from on. If the log no longer reaches back, full is 1
- * and uids is all that is there now. recent as in store_open. NOT_FOUND: the
- * mailbox is gone. */
+ * and uids is all that is there now. recent as in store_open. highest as in
+ * store_open. reach: a modseq that the caller has seen, which the answer
+ * includes (0: whatever there is). NOT_FOUND: the mailbox is gone.
+ *
+ * resync: for a client that comes back (RFC 7162 3.2.5, 3.2.6). vanished is
+ * then all that went, also what came after `since`; changed, the UIDs of what
+ * came or has other flags, is there in place of added and rows, and full says
+ * only that neither is known. */
 #define store_changes_REQUEST(F, S) \
 	F(S, TEXT, token)           \
-	F(S, U64, mailbox) F(S, U64, since) F(S, U64, keywords_from) F(S, U64, claim)
+	F(S, U64, mailbox)          \
+	F(S, U64, since)            \
+	F(S, U64, keywords_from)    \
+	F(S, U64, claim) F(S, U64, reach) F(S, U64, resync)
 #define store_changes_REPLY(F, S) \
 	F(S, U64, modseq)         \
+	F(S, U64, highest)        \
 	F(S, U64, uidnext)        \
 	F(S, U64, full)           \
 	F(S, RUNS, uids)          \
 	F(S, RUNS, added)         \
+	F(S, RUNS, changed)       \
 	F(S, RUNS, vanished) F(S, TEXT, rows) F(S, U64, recent_from) F(S, TEXTS, keywords)
 
 /* ---- messages ---- */

@@ -16,6 +16,7 @@ struct changes_op {
 	struct store_changes_reply reply;
 	struct runs flagged;
 	struct buffer rows;
+	bool waited; /* what was being committed is published */
 };
 
 static void
@@ -23,6 +24,7 @@ forget(struct changes_op *c)
 {
 	runs_done(&c->reply.uids);
 	runs_done(&c->reply.added);
+	runs_done(&c->reply.changed);
 	runs_done(&c->reply.vanished);
 	runs_done(&c->flagged);
 	buffer_done(&c->rows);
@@ -99,6 +101,16 @@ settle(struct changes_op *c)
 	runs_done(&both);
 }
 
+/* For who comes back: an UID that came and went may be one that it knows. */
+static void
+settle_resync(struct changes_op *c)
+{
+	runs_copy(&c->reply.changed, &c->flagged);
+	runs_add_all(&c->reply.changed, &c->reply.added);
+	runs_remove_all(&c->reply.changed, &c->reply.vanished);
+	runs_done(&c->reply.added);
+}
+
 static enum status
 add_rows(struct account *a, struct changes_op *c, uint32_t mailbox)
 {
@@ -148,7 +160,8 @@ copy_keywords(struct account *a, struct arena *arena, uint64_t from, struct text
 }
 
 /* The published part; *quiet: nothing happened in this mailbox. AGAIN: its
- * UIDs are wanted and not known yet. */
+ * UIDs are wanted and not known yet, or what the caller has seen is committed
+ * and not published yet. */
 static enum status
 look(struct account *a, struct changes_op *c, bool full, bool *quiet)
 {
@@ -158,14 +171,17 @@ look(struct account *a, struct changes_op *c, bool full, bool *quiet)
 	if (k == NULL)
 		return op_refuse(
 		    &c->o.op, STATUS_NOT_FOUND, "This mailbox was deleted.", "no mailbox");
+	if (a->head.modseq < r->reach && !c->waited)
+		return STATUS_AGAIN;
 	*quiet = k->m.highest_modseq <= r->since;
 	full |= !*quiet && r->since + 1 < a->head.log_low;
-	if (full && !k->uids_known)
+	if (full && !r->resync && !k->uids_known)
 		return STATUS_AGAIN;
 	c->reply.full = full;
-	if (full)
+	if (full && !r->resync)
 		runs_copy(&c->reply.uids, &k->uids);
 	c->reply.modseq = a->head.modseq;
+	c->reply.highest = k->m.highest_modseq;
 	c->reply.uidnext = k->m.uidnext;
 	c->reply.recent_from = k->m.recent_from;
 	copy_keywords(a, c->o.op.arena, r->keywords_from, &c->reply.keywords);
@@ -200,9 +216,13 @@ changes_read(struct account *a, struct op *op)
 	if (s != STATUS_OK || quiet || c->reply.full)
 		return s;
 	s = read_log(a, c, mailbox, r->since, &whole);
-	settle(c);
-	if (s == STATUS_OK && whole)
-		s = add_rows(a, c, mailbox);
+	if (r->resync) {
+		settle_resync(c);
+	} else {
+		settle(c);
+		if (s == STATUS_OK && whole)
+			s = add_rows(a, c, mailbox);
+	}
 	if (s != STATUS_OK || (whole && c->rows.len <= ROWS_MAX))
 		return s;
 	forget(c); /* not all is known, or too much to tell one by one */
@@ -218,6 +238,7 @@ changes_prepare(struct account_txn *t, struct op *op)
 	const struct store_changes_request *r = op->request;
 	struct kept_mailbox *k = serve_mailbox(t->a, r->mailbox);
 
+	((struct changes_op *)(void *)op)->waited = true;
 	return k == NULL ? STATUS_OK : account_know_uids(t->a, k);
 }
 

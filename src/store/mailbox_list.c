@@ -225,6 +225,7 @@ open_locked(struct account *a, struct op *op, struct text name)
 	reply->uidvalidity = k->m.uidvalidity;
 	reply->uidnext = k->m.uidnext;
 	reply->modseq = a->head.modseq;
+	reply->highest = k->m.highest_modseq;
 	runs_copy(&reply->uids, &k->uids);
 	reply->first_unseen = k->m.unseen > 0 ? k->m.first_unseen : 0;
 	reply->unseen = k->m.unseen;
