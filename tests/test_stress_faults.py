@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: ISC
+"""The checks of the stress client can fail: each fault changes what the server
+said on its way to the clients, now and then, and the run must notice."""
+
+import random
+import re
+
+import pytest
+
+from stress.run import Run
+
+STEPS = 1500
+RATE = 0.5
+
+
+def swap(pattern, replace):
+    """Lines that match are changed: replace is a text for the match, a function of it, or None to swallow the line."""
+    def change(line):
+        if not re.search(pattern, line):
+            return line
+        return None if replace is None else re.sub(pattern, replace, line, count=1)
+    return change
+
+
+def plus(group, by=1):
+    """The match with the number in this group changed."""
+    def replace(match):
+        start, end = match.start(group) - match.start(), match.end(group) - match.start()
+        return match.group()[:start] + b"%d" % (int(match.group(group)) + by) + match.group()[end:]
+    return replace
+
+
+FAULTS = {
+    "an EXPUNGE is lost": swap(rb"^\* \d+ EXPUNGE$", None),
+    "an EXPUNGE of the one behind": swap(rb"^\* (\d+) EXPUNGE$", plus(1)),
+    "an EXPUNGE comes twice": swap(rb"^(\* \d+ EXPUNGE)$", rb"\1\r\n\1"),
+    "an EXPUNGE during FETCH": swap(rb"^(\* \d+ FETCH .*[^}])$", rb"\1\r\n* 1 EXPUNGE"),
+    "EXISTS is lost": swap(rb"^\* [1-9]\d* EXISTS$", None),
+    "EXISTS is one more": swap(rb"^\* (\d+) EXISTS$", plus(1)),
+    "EXISTS is one less": swap(rb"^\* ([1-9]\d*) EXISTS$", plus(1, -1)),
+    "RECENT is one more": swap(rb"^\* (\d+) RECENT$", plus(1)),
+    "news of flags are lost": swap(rb"^\* \d+ FETCH \(FLAGS \([^)]*\)\)$", None),
+    "flags of another message": swap(rb"^\* (\d+) FETCH \(FLAGS", plus(1)),
+    "a flag is lost": swap(rb"FLAGS \(\\(Seen|Answered|Flagged) ", rb"FLAGS ("),
+    "a flag is too many": swap(rb"FETCH \((.*)FLAGS \((?!.*\\Draft)", rb"FETCH (\1FLAGS (\\Draft "),
+    "another UID": swap(rb"FETCH \(UID (\d+)", plus(1)),
+    "another size": swap(rb"RFC822\.SIZE (\d+)", plus(1)),
+    "another message": swap(rb"^Subject: (\w+)-(\d+)", plus(2)),
+    "COPYUID names others": swap(rb"COPYUID \d+ (?:[\d,:]+) (\d+)\]", plus(1)),
+    "APPENDUID names another": swap(rb"APPENDUID \d+ (\d+)\]", plus(1)),
+    "SEARCH finds one less": swap(rb"^\* SEARCH \d+", b"* SEARCH"),
+    "SEARCH finds one more": swap(rb"^\* SEARCH$", b"* SEARCH 1"),
+    "MESSAGES is one less": swap(rb"^\* STATUS .*MESSAGES (\d+)", plus(1, -1)),
+    "UNSEEN is one more": swap(rb"^\* STATUS .*UNSEEN (\d+)", plus(1)),
+    "UIDNEXT is one more": swap(rb"^\* OK \[UIDNEXT (\d+)\]", plus(1)),
+    "UIDVALIDITY changes": swap(rb"^\* OK \[UIDVALIDITY (\d+)\]", plus(1)),
+    "UNSEEN of SELECT is another": swap(rb"^\* OK \[UNSEEN (\d+)\]", plus(1)),
+    "a STORE is refused that was done": swap(rb" OK STORE done$", b" NO [CANNOT] no"),
+    "an EXPUNGE is refused that was done": swap(rb" OK (UID )?EXPUNGE done$", b" BAD no"),
+    "LIST hides a mailbox": swap(rb"^\* LIST .* Work$", None),
+    "UIDL changes": swap(rb"^\d+ \d+\.(\d+)$", plus(1)),
+    "STAT is one more": swap(rb"^\+OK (\d+) \d+$", plus(1)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_noticed(house, fault):
+    run = Run(house, fault, house.bob, clients=12, pop3=2).begin()
+    dice = random.Random(fault)
+    fired = []
+
+    def tamper(line):
+        changed = FAULTS[fault](line)
+        if changed == line or dice.random() >= RATE:
+            return line
+        fired.append(line)
+        return changed
+
+    run.tamper(tamper)
+    with pytest.raises(AssertionError) as noticed:
+        run.steps(STEPS)
+    run.end()
+    assert fired, noticed.value
+    assert f"seed '{fault}', step" in str(noticed.value)
