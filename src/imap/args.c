@@ -6,22 +6,45 @@
  */
 #include "imap/names.h"
 #include "imap/session.h"
+#include "imap/write.h"
+
+bool
+imap_arg_mailbox_as(struct command *c, struct text *name, struct text *wire)
+{
+	const char *why;
+	enum status st;
+
+	if (!imap_sp(&c->args) || !imap_astring(&c->args, &c->arena, wire)) {
+		(void)imap_bad(c, "Expected the name of a mailbox");
+		return false;
+	}
+	st = imap_name_decode(*wire, imap_utf8(c->im), &c->arena, name, &why);
+	if (st != STATUS_OK)
+		(void)imap_no(c, st == STATUS_LIMIT ? "LIMIT" : "CANNOT", why);
+	return st == STATUS_OK;
+}
 
 bool
 imap_arg_mailbox(struct command *c, struct text *name)
 {
 	struct text wire;
-	const char *why;
 
-	if (!imap_sp(&c->args) || !imap_astring(&c->args, &c->arena, &wire)) {
-		(void)imap_bad(c, "Expected the name of a mailbox");
-		return false;
-	}
-	if (imap_name_decode(wire, &c->arena, name, &why) != STATUS_OK) {
-		(void)imap_no(c, "CANNOT", why);
-		return false;
-	}
-	return true;
+	return imap_arg_mailbox_as(c, name, &wire);
+}
+
+void
+imap_tell_name(struct command *c, struct text name, struct text wire)
+{
+	/* A separator at the end is no part of a name. */
+	if (wire.len > 1 && wire.ptr[wire.len - 1] == IMAP_SEPARATOR)
+		wire.len--;
+	if (!imap_utf8(c->im) || text_equal(name, wire))
+		return;
+	buffer_add_string(&c->out, "* LIST () \"/\" ");
+	imap_write_mailbox(&c->out, name, true);
+	buffer_add_string(&c->out, " (\"OLDNAME\" (");
+	imap_write_mailbox(&c->out, wire, true);
+	imap_line(c, "))");
 }
 
 static void

@@ -56,6 +56,9 @@ static const struct {
 	{ "BINARY", after },		 /* RFC 3516 */
 	{ "ESEARCH", after },		 /* RFC 4731 */
 	{ "SEARCHRES", after },		 /* RFC 5182 */
+	{ "LIST-EXTENDED", after },	 /* RFC 5258 */
+	{ "LIST-STATUS", after },	 /* RFC 5819 */
+	{ "STATUS=SIZE", after },	 /* RFC 8438 */
 	{ "SPECIAL-USE", after },	 /* RFC 6154 */
 	{ "CREATE-SPECIAL-USE", after }, /* RFC 6154 3 */
 };

@@ -56,7 +56,7 @@ find_mailbox(struct command *c, struct text wire)
 	const char *why;
 	enum status st;
 
-	if (imap_name_decode(wire, &c->arena, &req.name, &why) != STATUS_OK) {
+	if (imap_name_decode(wire, imap_utf8(c->im), &c->arena, &req.name, &why) != STATUS_OK) {
 		(void)imap_no(c, "CANNOT", why);
 		return 0;
 	}

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * LIST and LSUB (RFC 3501 6.3.8, 6.3.9) with CHILDREN (RFC 3348) and
- * SPECIAL-USE (RFC 6154) attributes. The account's mailboxes are read once, in
- * pages, put in an order in which children follow their parent, and matched
- * one by one; a name without wildcards is looked up.
+ * LIST (RFC 3501 6.3.8, RFC 9051 6.3.9) with LIST-EXTENDED (RFC 5258),
+ * LIST-STATUS (RFC 5819), SPECIAL-USE (RFC 6154) and CHILDREN (RFC 3348).
+ * Mailboxes are answered as they are read. For RECURSIVEMATCH they are read
+ * twice: first to learn which names have a selected one below them.
  */
-#include <stdlib.h>
-
-#include "imap/names.h"
-#include "imap/session.h"
+#include "imap/list.h"
+#include "imap/status.h"
 #include "imap/write.h"
-
-struct mailboxes {
-	struct store_mailbox *at;
-	size_t count, cap;
-	bool sorted;
-};
 
 static const char *const uses[] = {
 #define X(id, word) word,
@@ -23,207 +15,136 @@ static const char *const uses[] = {
 #undef X
 };
 
-static void
-free_mailboxes(void *boxes)
-{
-	mem_free(((struct mailboxes *)boxes)->at);
-}
-
-static void
-append(struct mailboxes *boxes, const struct store_mailbox *m)
-{
-	if (boxes->count == boxes->cap) {
-		boxes->cap = boxes->cap == 0 ? 32 : 2 * boxes->cap;
-		boxes->at = mem_resize(boxes->at, boxes->cap, sizeof(*boxes->at));
-	}
-	if (boxes->count > 0 && mailbox_order(boxes->at[boxes->count - 1].name, m->name) > 0)
-		boxes->sorted = false;
-	boxes->at[boxes->count++] = *m;
-}
-
-static enum status
-take_rows(struct mailboxes *boxes, struct text rows)
-{
-	struct unpack u = unpack_of(rows);
-	struct store_mailbox m;
-
-	while (unpack_ok(&u) && !unpack_end(&u)) {
-		store_mailbox_unpack(&u, &m);
-		if (unpack_ok(&u))
-			append(boxes, &m);
-	}
-	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
-}
-
-static int
-by_name(const void *x, const void *y)
-{
-	return mailbox_order(
-	    ((const struct store_mailbox *)x)->name, ((const struct store_mailbox *)y)->name);
-}
-
-/* All mailboxes of the account. */
-static enum status
-read_all(struct command *c, struct mailboxes *boxes, struct failure *f)
-{
-	struct store_mailboxes_request req = { .token = c->im->token, .after = TEXT_EMPTY };
-	struct store_mailboxes_reply r;
-	enum status st;
-
-	do {
-		st = store_mailboxes(c->im->server->calls, &req, &c->arena, &r, f);
-		if (st == STATUS_OK)
-			st = take_rows(boxes, r.rows);
-		if (st != STATUS_OK)
-			return st;
-		req.after = r.resume;
-	} while (req.after.len > 0);
-	if (!boxes->sorted)
-		qsort(boxes->at, boxes->count, sizeof(*boxes->at), by_name);
-	return STATUS_OK;
-}
+/* Below the name are selected ones; and some of them match no pattern, so that
+ * the client is told of them nowhere else (RFC 5258 3.5). */
+enum below { BELOW_SOME = 1, BELOW_UNTOLD = 2 };
 
 struct listing {
 	struct command *c;
-	const struct name_pattern *pattern;
-	const char *response; /* "LIST" or "LSUB" */
-	bool subscribed;      /* only what is subscribed: LSUB */
-	const struct mailboxes *boxes;
-	struct text last_parent; /* shown for LSUB's "%" already */
-	struct buffer wire;	 /* of the name in hand */
+	struct list_args args;
+	struct map below; /* names that match -> enum below */
 };
 
 static bool
-matches(struct listing *l, struct text name)
+selected(const struct listing *l, const struct store_mailbox *m)
 {
-	buffer_clear(&l->wire);
-	imap_name_encode(&l->wire, name);
-	return imap_pattern_match(l->pattern, buffer_text(&l->wire));
+	unsigned select = l->args.select;
+
+	if ((select & LIST_SPECIAL_USE) != 0 && (!m->exists || m->use == USE_NONE))
+		return false;
+	return (select & LIST_SUBSCRIBED) == 0 || m->subscribed;
 }
 
-/* "* LIST (attributes) "/" name"; the name is in l->wire. */
+/* A selected mailbox tells for all names above it. */
 static void
-write_listed(struct listing *l, const char *attributes, const char *more)
+look_below(void *arg, const struct store_mailbox *m)
 {
-	struct buffer *out = &l->c->out;
+	struct listing *l = arg;
+	uintptr_t bits = BELOW_SOME;
 
-	buffer_addf(out, "* %s (%s%s%s) \"/\" ", l->response, attributes,
-	    attributes[0] != '\0' && more[0] != '\0' ? " " : "", more);
-	imap_write_astring(out, buffer_text(&l->wire));
-	buffer_add(out, "\r\n", 2);
-	imap_push_some(l->c);
-}
-
-static const char *
-children_of(const struct mailboxes *boxes, size_t i)
-{
-	bool below =
-	    i + 1 < boxes->count && imap_name_below(boxes->at[i + 1].name, boxes->at[i].name);
-
-	return below ? "\\HasChildren" : "\\HasNoChildren";
-}
-
-static void
-list_one(struct listing *l, size_t i)
-{
-	const struct store_mailbox *m = &l->boxes->at[i];
-	const char *children = children_of(l->boxes, i);
-
-	if (!matches(l, m->name))
+	if (!selected(l, m))
 		return;
-	if (!m->exists) {
-		/* A parent of others, or subscribed and gone: not for LIST. */
-		if (children[4] == 'C')
-			write_listed(l, "\\Noselect", children);
-		return;
-	}
-	write_listed(l, children, m->use < USE_COUNT ? uses[m->use] : "");
-}
+	if (!imap_list_matches(&l->args, m->name))
+		bits |= BELOW_UNTOLD;
+	for (struct text up = imap_name_parent(m->name); up.len > 0; up = imap_name_parent(up)) {
+		uintptr_t had = (uintptr_t)map_get(&l->below, up);
 
-/* With "%" a subscribed mailbox further down makes its parent known (RFC 3501
- * 6.3.9), though the parent is not subscribed. */
-static void
-lsub_parents(struct listing *l, struct text name)
-{
-	struct text parent = imap_name_parent(name);
-
-	if (parent.len == 0)
-		return;
-	lsub_parents(l, parent);
-	if (text_equal(parent, l->last_parent) || imap_name_below(l->last_parent, parent))
-		return;
-	if (matches(l, parent))
-		write_listed(l, "\\Noselect", "");
-	l->last_parent = parent;
-}
-
-static void
-lsub_one(struct listing *l, size_t i)
-{
-	const struct store_mailbox *m = &l->boxes->at[i];
-
-	if (!m->subscribed)
-		return;
-	if (matches(l, m->name)) {
-		write_listed(l, m->exists ? "" : "\\Noselect", "");
-		l->last_parent = m->name;
-	} else {
-		lsub_parents(l, m->name);
+		if ((had | bits) != had && imap_list_matches(&l->args, up))
+			(void)map_put(&l->below, up, (void *)(had | bits));
 	}
 }
 
-static enum outcome
-show(struct command *c, const struct name_pattern *pattern, bool subscribed)
+static void
+add_attribute(struct listing *l, const char *word, bool *more)
 {
-	struct mailboxes boxes = { .sorted = true };
-	struct listing l = { .c = c,
-		.pattern = pattern,
-		.response = subscribed ? "LSUB" : "LIST",
-		.boxes = &boxes,
-		.last_parent = TEXT_EMPTY };
-	struct failure f = { 0 };
-	enum status st = read_all(c, &boxes, &f);
-
-	for (size_t i = 0; st == STATUS_OK && i < boxes.count; i++) {
-		if (subscribed)
-			lsub_one(&l, i);
-		else
-			list_one(&l, i);
-	}
-	buffer_done(&l.wire);
-	free_mailboxes(&boxes);
-	return st == STATUS_OK ? imap_ok(c, NULL) : imap_failed(c, st, &f);
+	if (word[0] == '\0')
+		return;
+	buffer_addf(&l->c->out, "%s%s", *more ? " " : "", word);
+	*more = true;
 }
 
-static enum outcome
-list(struct command *c, bool subscribed)
+static void
+write_attributes(struct listing *l, const struct store_mailbox *m)
 {
-	struct text reference, mailbox;
-	struct name_pattern pattern;
+	unsigned asked = l->args.select | l->args.returns;
+	bool modern = l->args.extended || imap_utf8(l->c->im), more = false;
 
-	if (!imap_sp(&c->args) || !imap_astring(&c->args, &c->arena, &reference))
-		return imap_bad(c, "Expected a reference name");
-	if (!imap_sp(&c->args) || !imap_list_mailbox(&c->args, &c->arena, &mailbox))
-		return imap_bad(c, "Expected a mailbox name with wildcards");
-	if (!imap_arg_end(c))
-		return IMAP_DONE;
-	if (mailbox.len == 0 && !subscribed) {
-		imap_line(c, "* LIST (\\Noselect) \"/\" \"\"");
-		return imap_ok(c, NULL);
-	}
-	if (imap_pattern_make(reference, mailbox, &c->arena, &pattern) != STATUS_OK)
-		return imap_no(c, "LIMIT", "The pattern is longer than any name");
-	return show(c, &pattern, subscribed);
+	if (!m->exists)
+		add_attribute(l, modern ? "\\NonExistent" : "\\Noselect", &more);
+	if ((asked & LIST_SUBSCRIBED) != 0 && m->subscribed)
+		add_attribute(l, "\\Subscribed", &more);
+	add_attribute(l, m->children ? "\\HasChildren" : "\\HasNoChildren", &more);
+	if (m->exists && m->use < USE_COUNT)
+		add_attribute(l, uses[m->use], &more);
+}
+
+/* RFC 5258 3.5: by which options something below was selected. */
+static void
+write_childinfo(struct listing *l)
+{
+	bool both =
+	    (l->args.select & LIST_SUBSCRIBED) != 0 && (l->args.select & LIST_SPECIAL_USE) != 0;
+
+	buffer_addf(&l->c->out, " (\"CHILDINFO\" (%s%s%s))",
+	    (l->args.select & LIST_SUBSCRIBED) != 0 ? "\"SUBSCRIBED\"" : "", both ? " " : "",
+	    (l->args.select & LIST_SPECIAL_USE) != 0 ? "\"SPECIAL-USE\"" : "");
+}
+
+static void
+write_listed(struct listing *l, const struct store_mailbox *m, bool childinfo)
+{
+	struct command *c = l->c;
+
+	buffer_add_string(&c->out, "* LIST (");
+	write_attributes(l, m);
+	buffer_add_string(&c->out, ") \"/\" ");
+	imap_write_mailbox(&c->out, m->name, imap_utf8(c->im));
+	if (childinfo)
+		write_childinfo(l);
+	buffer_add(&c->out, "\r\n", 2);
+	imap_push_some(c);
+}
+
+static void
+list_one(void *arg, const struct store_mailbox *m)
+{
+	struct listing *l = arg;
+	uintptr_t below = (uintptr_t)map_get(&l->below, m->name);
+	bool is = selected(l, m);
+
+	if (!imap_list_matches(&l->args, m->name))
+		return;
+	/* A name that is no mailbox: shown if something is below it, or where
+	 * subscriptions are asked for. */
+	if (is && !m->exists && !m->children && (l->args.select & LIST_SUBSCRIBED) == 0)
+		return;
+	if (!is && (below & BELOW_UNTOLD) == 0)
+		return;
+	write_listed(l, m, below != 0);
+	if ((l->args.returns & LIST_STATUS) != 0 && is && m->exists)
+		imap_write_status(l->c, m, l->args.status);
 }
 
 enum outcome
 imap_cmd_list(struct command *c)
 {
-	return list(c, false);
-}
+	struct listing l = { .c = c };
+	struct failure f = { 0 };
+	enum status st = STATUS_OK;
+	bool recursive;
 
-enum outcome
-imap_cmd_lsub(struct command *c)
-{
-	return list(c, true);
+	if (!imap_list_args(c, &l.args))
+		return IMAP_DONE;
+	if (l.args.root && !l.args.extended) {
+		imap_line(c, "* LIST (\\Noselect) \"/\" \"\"");
+		return imap_ok(c, NULL);
+	}
+	imap_status_asked(c, l.args.status);
+	recursive = (l.args.select & LIST_RECURSIVEMATCH) != 0;
+	if (recursive)
+		st = imap_list_walk(c, &l.args, true, look_below, &l, &f);
+	if (st == STATUS_OK)
+		st = imap_list_walk(c, &l.args, recursive, list_one, &l, &f);
+	map_done(&l.below);
+	return st == STATUS_OK ? imap_ok(c, NULL) : imap_failed(c, st, &f);
 }

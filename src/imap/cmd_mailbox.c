@@ -2,7 +2,7 @@
 /*
  * What is done to mailboxes by name: CREATE, DELETE, RENAME, SUBSCRIBE,
  * UNSUBSCRIBE (RFC 3501 6.3.3 to 6.3.7), with CREATE's special use (RFC 6154
- * 3), STATUS (RFC 3501 6.3.10) and NAMESPACE (RFC 2342).
+ * 3), and NAMESPACE (RFC 2342).
  */
 #include "imap/session.h"
 #include "imap/write.h"
@@ -55,12 +55,18 @@ imap_cmd_create(struct command *c)
 	struct store_create_request req = { .token = c->im->token, .op = imap_op() };
 	struct store_create_reply r;
 	struct failure f = { 0 };
+	struct text wire;
 	enum status st;
 
-	if (!imap_arg_mailbox(c, &req.name) || !create_params(c, &req.use))
+	if (!imap_arg_mailbox_as(c, &req.name, &wire) || !create_params(c, &req.use))
 		return IMAP_DONE;
 	st = store_create(c->im->server->calls, &req, &c->arena, &r, &f);
-	return st == STATUS_OK ? imap_ok(c, NULL) : imap_failed(c, st, &f);
+	if (st == STATUS_INVALID && req.use != USE_NONE) /* the name was looked at before */
+		return imap_no(c, "USEATTR", f.client);
+	if (st != STATUS_OK)
+		return imap_failed(c, st, &f);
+	imap_tell_name(c, req.name, wire);
+	return imap_ok(c, NULL);
 }
 
 /* The number of a mailbox, 0 if it is not there. */
@@ -113,7 +119,10 @@ imap_cmd_rename(struct command *c)
 	st = store_rename(c->im->server->calls, &req, &c->arena, &r, &f);
 	/* INBOX, renamed while it is selected, has lost its messages. */
 	c->poll = c->im->view != NULL;
-	return st == STATUS_OK ? imap_ok(c, NULL) : imap_failed(c, st, &f);
+	if (st != STATUS_OK)
+		return imap_failed(c, st, &f);
+	imap_tell_name(c, req.to, req.from); /* RFC 9051 6.3.6 */
+	return imap_ok(c, NULL);
 }
 
 static enum outcome
@@ -148,120 +157,5 @@ imap_cmd_namespace(struct command *c)
 	if (!imap_arg_end(c))
 		return IMAP_DONE;
 	imap_line(c, "* NAMESPACE ((\"\" \"/\")) NIL NIL");
-	return imap_ok(c, NULL);
-}
-
-/* ---- STATUS ---- */
-
-static uint64_t
-messages_of(const struct store_mailbox *m)
-{
-	return m->messages;
-}
-
-static uint64_t
-recent_of(const struct store_mailbox *m)
-{
-	return m->recent;
-}
-
-static uint64_t
-uidnext_of(const struct store_mailbox *m)
-{
-	return m->uidnext;
-}
-
-static uint64_t
-uidvalidity_of(const struct store_mailbox *m)
-{
-	return m->uidvalidity;
-}
-
-static uint64_t
-unseen_of(const struct store_mailbox *m)
-{
-	return m->unseen;
-}
-
-static const struct {
-	struct text name;
-	uint64_t (*value)(const struct store_mailbox *m);
-} status_items[] = {
-	{ { "MESSAGES", 8 }, messages_of },
-	{ { "RECENT", 6 }, recent_of },
-	{ { "UIDNEXT", 7 }, uidnext_of },
-	{ { "UIDVALIDITY", 11 }, uidvalidity_of },
-	{ { "UNSEEN", 6 }, unseen_of },
-};
-
-/* status-att, as a bit of the table above. */
-static bool
-status_att(struct cursor *c, unsigned *items)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(status_items); i++) {
-		if (imap_word(c, status_items[i].name)) {
-			*items |= 1u << i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
-status_atts(struct cursor *c, unsigned *items)
-{
-	*items = 0;
-	if (!imap_sp(c) || !cursor_byte(c, '('))
-		return false;
-	do {
-		if (!status_att(c, items))
-			return false;
-	} while (imap_sp(c));
-	return cursor_byte(c, ')');
-}
-
-static void
-write_status(struct command *c, struct text name, const struct store_mailbox *m, unsigned items)
-{
-	bool more = false;
-
-	buffer_add_string(&c->out, "* STATUS ");
-	imap_write_mailbox(&c->out, name);
-	buffer_add_string(&c->out, " (");
-	for (unsigned i = 0; i < ARRAY_LEN(status_items); i++) {
-		if ((items & 1u << i) == 0)
-			continue;
-		buffer_addf(&c->out, "%s%s %llu", more ? " " : "", status_items[i].name.ptr,
-		    (unsigned long long)status_items[i].value(m));
-		more = true;
-	}
-	imap_line(c, ")");
-}
-
-enum outcome
-imap_cmd_status(struct command *c)
-{
-	struct store_mailbox_request req = { .token = c->im->token };
-	struct store_mailbox_reply r;
-	struct store_mailbox m;
-	struct failure f = { 0 };
-	struct unpack u;
-	unsigned items;
-	enum status st;
-
-	if (!imap_arg_mailbox(c, &req.name))
-		return IMAP_DONE;
-	if (!status_atts(&c->args, &items))
-		return imap_bad(c, "Expected a list of status items");
-	if (!imap_arg_end(c))
-		return IMAP_DONE;
-	st = store_mailbox(c->im->server->calls, &req, &c->arena, &r, &f);
-	if (st != STATUS_OK)
-		return imap_failed(c, st, st == STATUS_NOT_FOUND ? NULL : &f);
-	u = unpack_of(r.row);
-	store_mailbox_unpack(&u, &m);
-	if (!unpack_ok(&u) || !m.exists)
-		return imap_failed(c, unpack_ok(&u) ? STATUS_NOT_FOUND : STATUS_CORRUPT, NULL);
-	write_status(c, req.name, &m, items);
 	return imap_ok(c, NULL);
 }

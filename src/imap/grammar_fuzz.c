@@ -33,24 +33,27 @@ rules(struct text in, struct arena *a)
 }
 
 static void
-names(struct text in, struct arena *a)
+names(struct text in, bool utf8, struct arena *a)
 {
 	struct buffer wire = BUFFER_INIT;
-	struct name_pattern pattern;
+	struct name_pattern pattern[2];
+	struct name_stretch *at;
 	struct text name, again;
 	const char *why;
 
-	if (imap_name_decode(in, a, &name, &why) == STATUS_OK) {
-		imap_name_encode(&wire, name);
-		CHECK(imap_name_decode(buffer_text(&wire), a, &again, &why) == STATUS_OK);
+	if (imap_name_decode(in, utf8, a, &name, &why) == STATUS_OK) {
+		imap_name_encode(&wire, name, utf8);
+		CHECK(imap_name_decode(buffer_text(&wire), utf8, a, &again, &why) == STATUS_OK);
 		CHECK(text_equal(name, again));
+		CHECK(imap_pattern_make(TEXT(""), in, utf8, a, &pattern[0]) != STATUS_OK ||
+		      pattern[0].wild || imap_pattern_match(&pattern[0], name) ||
+		      text_ends(in, TEXT("/")));
 	}
-	if (imap_pattern_make(TEXT(""), in, a, &pattern) == STATUS_OK) {
-		struct name_pattern all;
-
-		CHECK(imap_pattern_make(in, TEXT("*"), a, &all) != STATUS_OK ||
-		      imap_pattern_match(&all, in) || text_find_byte(in, '%', 0) < in.len);
-		(void)imap_pattern_match(&pattern, in);
+	if (imap_pattern_make(TEXT(""), in, utf8, a, &pattern[0]) == STATUS_OK) {
+		CHECK(imap_pattern_make(in, TEXT("*"), utf8, a, &pattern[1]) != STATUS_OK ||
+		      imap_pattern_match(&pattern[1], pattern[0].fixed) || pattern[0].wild);
+		CHECK(imap_pattern_stretches(pattern, 1, utf8, a, &at) <= 2);
+		(void)imap_pattern_match(&pattern[0], in);
 	}
 	buffer_done(&wire);
 }
@@ -62,7 +65,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena a = ARENA_INIT;
 
 	rules(in, &a);
-	names(in, &a);
+	names(in, false, &a);
+	names(in, true, &a);
 	arena_done(&a);
 	return 0;
 }

@@ -8,6 +8,9 @@
  */
 #include "imap/names.h"
 
+#include <stdlib.h>
+
+#include "codec/nfc.h"
 #include "codec/utf7.h"
 #include "codec/utf8.h"
 #include "store/calls.h"
@@ -22,11 +25,15 @@ under_inbox(struct text name)
 	       (name.len == inbox.len || name.ptr[inbox.len] == IMAP_SEPARATOR);
 }
 
+/* C0, DEL, C1 and the separators of lines and paragraphs (RFC 6855 3). */
 static bool
 has_control(struct text t)
 {
-	for (size_t i = 0; i < t.len; i++)
-		if ((unsigned char)t.ptr[i] < 0x20 || t.ptr[i] == 0x7f)
+	struct cursor c = cursor_of(t);
+	int32_t ch;
+
+	while ((ch = utf8_next(&c)) >= 0)
+		if (ch < 0x20 || (ch >= 0x7f && ch < 0xa0) || ch == 0x2028 || ch == 0x2029)
 			return true;
 	return false;
 }
@@ -45,26 +52,45 @@ wrong(const char **why, enum status s, const char *words)
 	return s;
 }
 
-enum status
-imap_name_decode(struct text wire, struct arena *a, struct text *out, const char **why)
+/* The octets of the wire as UTF-8 in its normal form. */
+static enum status
+decode(struct text wire, bool utf8, struct arena *a, struct text *out)
 {
-	struct buffer utf8 = BUFFER_INIT;
+	struct buffer plain = BUFFER_INIT, normal = BUFFER_INIT;
+	enum status st = STATUS_OK;
+
+	if (utf8)
+		buffer_add_text(&plain, wire);
+	else
+		st = utf7_decode(&plain, wire);
+	if (st == STATUS_OK && !utf8_valid(buffer_text(&plain)))
+		st = STATUS_INVALID;
+	if (st == STATUS_OK) {
+		text_nfc(&normal, buffer_text(&plain));
+		*out = arena_copy(a, buffer_text(&normal));
+	}
+	buffer_done(&plain);
+	buffer_done(&normal);
+	return st;
+}
+
+enum status
+imap_name_decode(struct text wire, bool utf8, struct arena *a, struct text *out, const char **why)
+{
 	struct text name;
 
 	if (wire.len > 4 * MAILBOX_NAME_MAX)
 		return wrong(why, STATUS_LIMIT, "Mailbox name is too long");
-	if (utf7_decode(&utf8, wire) != STATUS_OK) {
-		buffer_done(&utf8);
-		return wrong(why, STATUS_INVALID, "Mailbox name is not valid modified UTF-7");
-	}
-	name = arena_copy(a, buffer_text(&utf8));
-	buffer_done(&utf8);
+	if (decode(wire, utf8, a, &name) != STATUS_OK)
+		return wrong(why, STATUS_INVALID,
+		    utf8 ? "Mailbox name is not valid UTF-8"
+			 : "Mailbox name is not valid modified UTF-7");
 	/* A separator at the end says that there will be children, no more. */
 	if (name.len > 1 && name.ptr[name.len - 1] == IMAP_SEPARATOR)
 		name.len--;
 	if (name.len > MAILBOX_NAME_MAX)
 		return wrong(why, STATUS_LIMIT, "Mailbox name is too long");
-	if (!utf8_valid(name) || has_control(name))
+	if (has_control(name))
 		return wrong(
 		    why, STATUS_INVALID, "Mailbox name has characters that are not allowed");
 	if (has_empty_level(name))
@@ -76,28 +102,32 @@ imap_name_decode(struct text wire, struct arena *a, struct text *out, const char
 }
 
 void
-imap_name_encode(struct buffer *out, struct text name)
+imap_name_encode(struct buffer *out, struct text name, bool utf8)
 {
-	if (utf8_is_ascii(name) && text_find_byte(name, '&', 0) == name.len)
+	if (utf8 || (utf8_is_ascii(name) && text_find_byte(name, '&', 0) == name.len))
 		buffer_add_text(out, name);
 	else
 		utf7_encode(out, name);
 }
 
 enum status
-imap_pattern_make(
-    struct text reference, struct text mailbox, struct arena *a, struct name_pattern *out)
+imap_pattern_make(struct text reference, struct text mailbox, bool utf8, struct arena *a,
+    struct name_pattern *out)
 {
+	struct name_pattern p = { .pattern = TEXT_EMPTY };
 	size_t wild = 0;
 
 	if (reference.len + mailbox.len > NAME_PATTERN_MAX)
 		return STATUS_LIMIT;
-	out->pattern = arena_join(a, reference, mailbox);
-	while (wild < out->pattern.len && out->pattern.ptr[wild] != '*' &&
-	       out->pattern.ptr[wild] != '%')
+	/* Wildcards stand outside of what is encoded, and stay as they are. */
+	if (decode(arena_join(a, reference, mailbox), utf8, a, &p.pattern) != STATUS_OK)
+		return STATUS_INVALID;
+	while (wild < p.pattern.len && p.pattern.ptr[wild] != '*' && p.pattern.ptr[wild] != '%')
 		wild++;
-	out->fixed = text_part(out->pattern, 0, wild);
-	out->wild = wild < out->pattern.len;
+	p.fixed = text_part(p.pattern, 0, wild);
+	p.wild = wild < p.pattern.len;
+	p.percent = text_find_byte(p.pattern, '%', 0) < p.pattern.len;
+	*out = p;
 	return STATUS_OK;
 }
 
@@ -139,6 +169,56 @@ imap_pattern_match(const struct name_pattern *p, struct text name)
 		}
 	}
 	return true;
+}
+
+static int
+by_prefix(const void *x, const void *y)
+{
+	const struct name_stretch *a = x, *b = y;
+	int order = mailbox_order(a->prefix, b->prefix);
+
+	return order != 0 ? order : (int)a->one - (int)b->one;
+}
+
+/* Names that begin as the pattern does, and INBOX if its case alone differs. */
+static size_t
+stretches_of(const struct name_pattern *p, bool below, struct arena *a, struct name_stretch *out)
+{
+	bool one = !p->wild && !below;
+	size_t n = 0;
+
+	if (under_inbox(p->fixed) && (!p->wild || p->fixed.len > inbox.len)) {
+		out[n++] = (struct name_stretch){
+			arena_join(a, inbox, text_part(p->fixed, inbox.len, p->fixed.len)), one
+		};
+		return n;
+	}
+	out[n++] = (struct name_stretch){ p->fixed, one };
+	if (p->wild && text_starts_ci(inbox, p->fixed) && !text_starts(inbox, p->fixed))
+		out[n++] = (struct name_stretch){ inbox, false };
+	return n;
+}
+
+size_t
+imap_pattern_stretches(const struct name_pattern *p, size_t count, bool below, struct arena *a,
+    struct name_stretch **out)
+{
+	struct name_stretch *at = ARENA_ARRAY(a, struct name_stretch, 2 * count);
+	size_t n = 0, kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += stretches_of(&p[i], below, a, at + n);
+	qsort(at, n, sizeof(*at), by_prefix);
+	for (size_t i = 0; i < n; i++) {
+		const struct name_stretch *last = kept > 0 ? &at[kept - 1] : NULL;
+		bool inside = last != NULL && (last->one ? text_equal(at[i].prefix, last->prefix)
+							 : text_starts(at[i].prefix, last->prefix));
+
+		if (!inside)
+			at[kept++] = at[i];
+	}
+	*out = at;
+	return kept;
 }
 
 bool

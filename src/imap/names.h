@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mailbox names: modified UTF-7 on the wire (RFC 3501 5.1.3), UTF-8 with "/"
- * between levels in the store, INBOX spelt so whatever its case (RFC 3501
- * 5.1). And the patterns of LIST and LSUB (RFC 3501 6.3.8).
+ * Mailbox names. On the wire they are UTF-8 where the client enabled IMAP4rev2
+ * (RFC 9051 5.1), else modified UTF-7 (RFC 3501 5.1.3); in the store UTF-8 in
+ * Normalization Form C (RFC 5198 3) with "/" between levels, INBOX spelt so
+ * whatever its case (RFC 3501 5.1). And the patterns of LIST and LSUB (RFC
+ * 3501 6.3.8).
  */
 #ifndef IMAP_NAMES_H
 #define IMAP_NAMES_H
@@ -15,22 +17,34 @@
 /* From the wire to the store's spelling. *why says in words for the client
  * what is wrong when the answer is INVALID or LIMIT. */
 enum status imap_name_decode(
-    struct text wire, struct arena *a, struct text *out, const char **why) MUST_CHECK;
+    struct text wire, bool utf8, struct arena *a, struct text *out, const char **why) MUST_CHECK;
 /* The store's spelling to the wire's, appended without quotes. */
-void imap_name_encode(struct buffer *out, struct text name);
+void imap_name_encode(struct buffer *out, struct text name, bool utf8);
 
-/* A pattern in the wire's spelling, with the reference in front of it. */
+/* A pattern in the store's spelling, with the reference in front of it. */
 struct name_pattern {
 	struct text pattern;
 	struct text fixed; /* what stands in front of the first wildcard */
 	bool wild;	   /* it has a wildcard at all */
+	bool percent;	   /* and one of them is "%" */
 };
-#define NAME_PATTERN_MAX 2000 /* octets */
-/* LIMIT: longer than any name could need. */
-enum status imap_pattern_make(struct text reference, struct text mailbox, struct arena *a,
-    struct name_pattern *out) MUST_CHECK;
-/* Whether the pattern names this mailbox; name in the wire's spelling. */
+#define NAME_PATTERN_MAX 4000 /* octets on the wire */
+/* LIMIT: longer than any name could need. INVALID: no name is spelt so. */
+enum status imap_pattern_make(struct text reference, struct text mailbox, bool utf8,
+    struct arena *a, struct name_pattern *out) MUST_CHECK;
+/* Whether the pattern names this mailbox; name in the store's spelling. */
 bool imap_pattern_match(const struct name_pattern *p, struct text name);
+
+/* Where the names that patterns can match stand in mailbox_order: those that
+ * begin with prefix, or (one) that name alone. */
+struct name_stretch {
+	struct text prefix;
+	bool one;
+};
+/* For each of count patterns at most two, in order, none inside another.
+ * below: what is below a name without wildcards belongs to it. */
+size_t imap_pattern_stretches(const struct name_pattern *p, size_t count, bool below,
+    struct arena *a, struct name_stretch **out);
 
 /* Whether name is below parent. */
 bool imap_name_below(struct text name, struct text parent);

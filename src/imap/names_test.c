@@ -22,7 +22,7 @@ decoded_to(const char *wire, const char *want)
 	struct text name;
 	const char *why;
 
-	assert_ok(imap_name_decode(text_of(wire), &a, &name, &why));
+	assert_ok(imap_name_decode(text_of(wire), false, &a, &name, &why));
 	assert_true(text_equal(name, text_of(want)));
 }
 
@@ -47,13 +47,13 @@ names_are_refused(void **state)
 	const char *why = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		if (imap_name_decode(text_of(bad[i]), &a, &name, &why) == STATUS_OK)
+		if (imap_name_decode(text_of(bad[i]), false, &a, &name, &why) == STATUS_OK)
 			fail_msg("taken: %s", bad[i]);
 		assert_non_null(why);
 	}
 	for (int i = 0; i <= MAILBOX_NAME_MAX; i++)
 		buffer_add_byte(&b, 'x');
-	assert_int_equal(imap_name_decode(buffer_text(&b), &a, &name, &why), STATUS_LIMIT);
+	assert_int_equal(imap_name_decode(buffer_text(&b), false, &a, &name, &why), STATUS_LIMIT);
 	buffer_done(&b);
 }
 
@@ -62,7 +62,7 @@ names_are_encoded(void **state)
 {
 	struct buffer b = BUFFER_INIT;
 
-	imap_name_encode(&b, TEXT("Entw\xc3\xbcrfe/Tom & J"));
+	imap_name_encode(&b, TEXT("Entw\xc3\xbcrfe/Tom & J"), false);
 	assert_text(buffer_text(&b), "Entw&APw-rfe/Tom &- J");
 	buffer_done(&b);
 }
@@ -72,7 +72,7 @@ matches(const char *reference, const char *pattern, const char *name)
 {
 	struct name_pattern p;
 
-	assert_ok(imap_pattern_make(text_of(reference), text_of(pattern), &a, &p));
+	assert_ok(imap_pattern_make(text_of(reference), text_of(pattern), false, &a, &p));
 	return imap_pattern_match(&p, text_of(name));
 }
 

@@ -239,6 +239,17 @@ void imap_watch_forget(struct imap_watch *w);
 
 /* SP mailbox in the store's spelling; false with the reply made. */
 bool imap_arg_mailbox(struct command *c, struct text *name);
+/* The same, and the name as the client wrote it. */
+bool imap_arg_mailbox_as(struct command *c, struct text *name, struct text *wire);
+/* Names of mailboxes are UTF-8 in this session. */
+static inline bool
+imap_utf8(const struct imap *im)
+{
+	return (im->enabled & ENABLED_REV2) != 0;
+}
+/* For IMAP4rev2: the mailbox has another name than the client wrote, in an
+ * untagged LIST (RFC 9051 6.3.9.7). */
+void imap_tell_name(struct command *c, struct text name, struct text wire);
 /* SP sequence-set resolved to UIDs of the view; false with the reply made.
  * uids is a view of what the arena frees, not to be changed. */
 bool imap_arg_set(struct command *c, struct runs *uids);

@@ -58,8 +58,11 @@ login(void **state)
 	SAYS(&t, "alice@demo.test {4}\r\n", "+ Go on\r\n");
 	HAS(&t, "demo\r\n",
 	    "a3 OK [CAPABILITY IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN "
-	    "UNSELECT UIDPLUS MOVE BINARY ESEARCH SEARCHRES SPECIAL-USE CREATE-SPECIAL-USE] Signed "
-	    "in\r\n");
+	    "UNSELECT UIDPLUS MOVE "
+	    "BINARY "
+	    "ESEARCH SEARCHRES "
+	    "LIST-EXTENDED LIST-STATUS STATUS=SIZE SPECIAL-USE CREATE-SPECIAL-USE"
+	    "] Signed in\r\n");
 	SAYS(&t, "a4 LOGIN alice@demo.test demo\r\n", "a4 BAD Already signed in\r\n");
 	SAYS(&t, "a5 FETCH 1 FLAGS\r\n", "a5 BAD Select a mailbox first\r\n");
 	talk_end(&t);

@@ -122,12 +122,23 @@ imap_write_astring(struct buffer *out, struct text t)
 		imap_write_string(out, t);
 }
 
+/* Names have no controls, so that UTF-8 may stand in quotes as it is. */
+static bool
+needs_utf8(struct text name)
+{
+	return name.len <= QUOTED_MAX && !utf8_is_ascii(name) && utf8_valid(name);
+}
+
 void
-imap_write_mailbox(struct buffer *out, struct text name)
+imap_write_mailbox(struct buffer *out, struct text name, bool utf8)
 {
 	struct buffer wire = BUFFER_INIT;
 
-	imap_name_encode(&wire, name);
+	if (utf8 && needs_utf8(name)) {
+		write_quoted(out, name, true);
+		return;
+	}
+	imap_name_encode(&wire, name, utf8);
 	imap_write_astring(out, buffer_text(&wire));
 	buffer_done(&wire);
 }

@@ -20,8 +20,9 @@ void imap_write_utf8_string(struct buffer *out, struct text t);
 void imap_write_nstring(struct buffer *out, bool present, struct text t);
 /* An atom where that is possible. */
 void imap_write_astring(struct buffer *out, struct text t);
-/* A mailbox name of the store in modified UTF-7. */
-void imap_write_mailbox(struct buffer *out, struct text name);
+/* A mailbox name of the store, in modified UTF-7 or (utf8) as it is, in quotes
+ * that hold UTF-8 (RFC 9051 5.1). */
+void imap_write_mailbox(struct buffer *out, struct text name, bool utf8);
 /* "{n}" and the line end; the octets are up to the caller. */
 void imap_write_literal_head(struct buffer *out, uint64_t octets);
 /* Words of a response's text: one line of printable ASCII. */

@@ -56,7 +56,7 @@ astrings(void **state)
 	wrote("\"nil\"");
 	imap_write_astring(&b, TEXT("100%"));
 	wrote("\"100%\"");
-	imap_write_mailbox(&b, TEXT("Entw\xc3\xbcrfe"));
+	imap_write_mailbox(&b, TEXT("Entw\xc3\xbcrfe"), false);
 	wrote("Entw&APw-rfe");
 }
 
