@@ -13,9 +13,10 @@
 #ifndef STORE_ACCOUNT_H
 #define STORE_ACCOUNT_H
 
-#include "base/runs.h"
+#include "base/uidset.h"
 #include "store/calls.h"
 #include "store/hot.h"
+#include "store/index.h"
 #include "store/owner.h"
 #include "store/remembered.h"
 
@@ -32,13 +33,14 @@ struct mailbox {
 	uint64_t recent;       /* messages from there on */
 	uint32_t first_unseen; /* no message below it is unseen */
 	bool unseen_exact;     /* it is the first unseen one; not stored */
+	uint64_t indexed;      /* modseq that its index rows hold for; 0: it has none */
 };
 
 /* A mailbox of the published state. */
 struct kept_mailbox {
 	struct mailbox m; /* first */
-	bool uids_known;
-	struct runs uids;
+	bool uids_known;  /* index says what is there */
+	struct index index;
 	uint32_t tail; /* the last block that was written, its bytes if kept */
 	struct buffer tail_bytes;
 	size_t cost;
@@ -92,6 +94,7 @@ struct edit {
 	struct kept_mailbox *old; /* NULL: made in this transaction */
 	bool changed, gone, renamed;
 	struct runs added, removed; /* UIDs, disjoint */
+	bool indexed;		    /* its index rows are written */
 };
 
 struct account_txn {
@@ -190,8 +193,11 @@ void edit_count_out(struct edit *e, const struct hot_entry *h);
 enum status account_hot(
     struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot **out) MUST_CHECK;
 /* All UIDs of a mailbox as the transaction has them; reads them once. The set
- * is the caller's. */
-enum status account_uids(struct account_txn *t, uint32_t mailbox, struct runs *out) MUST_CHECK;
+ * is the caller's, and shares what is published. */
+enum status account_uids(struct account_txn *t, uint32_t mailbox, struct uidset *out) MUST_CHECK;
+/* Those of the asked ones that are there. */
+enum status account_uids_of(
+    struct account_txn *t, uint32_t mailbox, const struct runs *asked, struct runs *out) MUST_CHECK;
 /* A session takes the recent messages (RFC 3501 2.3.2); under the lock. */
 static inline void
 account_claim(struct kept_mailbox *k)
@@ -199,8 +205,6 @@ account_claim(struct kept_mailbox *k)
 	k->m.recent_from = k->m.uidnext;
 	k->m.recent = 0;
 }
-/* Makes sure that the published mailbox knows its UIDs. */
-enum status account_know_uids(struct account *a, struct kept_mailbox *k) MUST_CHECK;
 /* Numbers for names, new ones made if make is set (else names that do not
  * exist are left out); ascending, no doubles. LIMIT, INVALID. */
 enum status account_keywords(struct account_txn *t, struct op *op, struct texts names, bool make,

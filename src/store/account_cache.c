@@ -89,8 +89,7 @@ account_put(struct account *a)
 void
 account_weigh_mailbox(struct account *a, struct kept_mailbox *k)
 {
-	size_t cost =
-	    sizeof(*k) + k->m.name.len + 120 + k->uids.cap * sizeof(struct run) + k->tail_bytes.cap;
+	size_t cost = sizeof(*k) + k->m.name.len + 120 + index_cost(&k->index) + k->tail_bytes.cap;
 
 	a->mailbox_weight += cost - k->cost;
 	k->cost = cost;

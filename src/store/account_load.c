@@ -111,6 +111,7 @@ mailbox_pack(struct buffer *out, const struct mailbox *m)
 	pack_varint(out, m->recent_from);
 	pack_varint(out, m->first_unseen);
 	pack_varint(out, m->recent);
+	pack_varint(out, m->indexed);
 }
 
 enum status
@@ -140,6 +141,8 @@ mailbox_unpack(struct text value, struct mailbox *out)
 		m.recent_from = m.uidnext;
 	else
 		m.recent = unpack_varint(&u);
+	if (!unpack_end(&u)) /* nor had older ones an index */
+		m.indexed = unpack_varint(&u);
 	if (!unpack_end(&u) || m.name.len == 0 || m.name.len > MAILBOX_NAME_MAX)
 		return STATUS_CORRUPT;
 	*out = m;
@@ -217,7 +220,7 @@ account_drop(struct account *a, struct kept_mailbox *k)
 	(void)map_remove_u64(&a->by_id, k->m.id);
 	a->mailbox_weight -= k->cost;
 	text_disown(k->m.name);
-	runs_done(&k->uids);
+	index_done(&k->index);
 	buffer_done(&k->tail_bytes);
 	mem_free(k);
 }

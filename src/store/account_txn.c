@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "runtime/settings.h"
 #include "store/core.h"
-#include "store/scan.h"
 
 /* ---- mailboxes ---- */
 
@@ -173,7 +172,8 @@ read_hot(struct account_txn *t, struct hot *h)
 	if (h->block > hot_block(k->m.uidnext - 1))
 		return STATUS_OK;
 	if (k->uids_known) {
-		uint32_t next = runs_next(&k->uids, h->block == 0 ? 1 : h->block * HOT_SPAN);
+		uint32_t next =
+		    uidset_next(&k->index.uids, h->block == 0 ? 1 : h->block * HOT_SPAN);
 
 		if (next == 0 || hot_block(next) != h->block)
 			return STATUS_OK;
@@ -205,54 +205,35 @@ account_hot(struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot 
 	return STATUS_OK;
 }
 
-static enum status
-know_block(void *arg, struct text key, struct text value)
-{
-	return key.len == 8 ? hot_uids(value, (uint32_t)key_number(key, 5, 3), arg)
-			    : STATUS_CORRUPT;
-}
-
 enum status
-account_know_uids(struct account *a, struct kept_mailbox *k)
-{
-	struct key from = key_hot(k->m.id, 0), until = key_behind(key_u32(KEY_HOT, k->m.id));
-	struct runs uids = RUNS_INIT;
-	enum status s;
-
-	if (k->uids_known)
-		return STATUS_OK;
-	s = scan_rows(
-	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), know_block, &uids);
-	if (s != STATUS_OK) {
-		runs_done(&uids);
-		return s;
-	}
-	pthread_mutex_lock(&a->owner.lock);
-	k->uids = uids;
-	k->uids_known = true;
-	account_weigh_mailbox(a, k);
-	account_weigh(a);
-	pthread_mutex_unlock(&a->owner.lock);
-	return STATUS_OK;
-}
-
-enum status
-account_uids(struct account_txn *t, uint32_t mailbox, struct runs *out)
+account_uids(struct account_txn *t, uint32_t mailbox, struct uidset *out)
 {
 	struct kept_mailbox *k = map_get_u64(&t->a->by_id, mailbox);
 	struct edit *e = edit_of(t, mailbox);
-	enum status s = k == NULL ? STATUS_OK : account_know_uids(t->a, k);
+	enum status s = k == NULL ? STATUS_OK : index_know(t->a, k);
 
 	if (s != STATUS_OK)
 		return s;
-	runs_clear(out);
+	uidset_done(out);
 	if (k != NULL)
-		runs_copy(out, &k->uids);
+		uidset_share(out, &k->index.uids);
 	if (e != NULL) {
-		runs_add_all(out, &e->added);
-		runs_remove_all(out, &e->removed);
+		uidset_add_all(out, &e->added);
+		uidset_remove_all(out, &e->removed);
 	}
 	return STATUS_OK;
+}
+
+enum status
+account_uids_of(struct account_txn *t, uint32_t mailbox, const struct runs *asked, struct runs *out)
+{
+	struct uidset all = UIDSET_INIT;
+	enum status s = account_uids(t, mailbox, &all);
+
+	if (s == STATUS_OK)
+		uidset_both(out, &all, asked);
+	uidset_done(&all);
+	return s;
 }
 
 uint64_t
@@ -310,6 +291,7 @@ seal_mailboxes(struct account_txn *t)
 			txn_delete(&t->txn, key_text(&key));
 		if (e->gone || !e->changed)
 			continue;
+		index_seal(t, e);
 		buffer_clear(&value);
 		mailbox_pack(&value, &e->now);
 		txn_put(&t->txn, key_text(&key), buffer_text(&value));
@@ -410,10 +392,7 @@ publish_mailbox(struct account_txn *t, struct edit *e)
 		k->m.recent_from = before.recent_from;
 		k->m.recent = before.recent + runs_total(&e->added);
 	}
-	if (k->uids_known) {
-		runs_add_all(&k->uids, &e->added);
-		runs_remove_all(&k->uids, &e->removed);
-	}
+	index_publish(k, e);
 	account_weigh_mailbox(t->a, k);
 }
 
@@ -456,6 +435,7 @@ publish_blocks(struct account_txn *t)
 
 		if (!h->dirty || k == NULL)
 			continue;
+		index_publish_block(k, h);
 		if (h->block >= k->tail) {
 			struct key key = key_hot(h->mailbox, h->block);
 

@@ -16,7 +16,8 @@ struct changes_op {
 	struct store_changes_reply reply;
 	struct runs flagged;
 	struct buffer rows;
-	bool waited; /* what was being committed is published */
+	bool waited;	   /* what was being committed is published */
+	struct uidset all; /* what becomes reply.uids */
 };
 
 static void
@@ -28,6 +29,7 @@ forget(struct changes_op *c)
 	runs_done(&c->reply.vanished);
 	runs_done(&c->flagged);
 	buffer_done(&c->rows);
+	uidset_done(&c->all);
 }
 
 /* ---- the log ---- */
@@ -179,7 +181,7 @@ look(struct account *a, struct changes_op *c, bool full, bool *quiet)
 		return STATUS_AGAIN;
 	c->reply.full = full;
 	if (full && !r->resync)
-		runs_copy(&c->reply.uids, &k->uids);
+		uidset_share(&c->all, &k->index.uids);
 	c->reply.modseq = a->head.modseq;
 	c->reply.highest = k->m.highest_modseq;
 	c->reply.uidnext = k->m.uidnext;
@@ -198,6 +200,8 @@ locked_look(struct account *a, struct changes_op *c, bool full, bool *quiet)
 	pthread_mutex_lock(&a->owner.lock);
 	s = look(a, c, full, quiet);
 	pthread_mutex_unlock(&a->owner.lock);
+	uidset_to_runs(&c->all, &c->reply.uids);
+	uidset_done(&c->all);
 	return s;
 }
 
@@ -239,7 +243,7 @@ changes_prepare(struct account_txn *t, struct op *op)
 	struct kept_mailbox *k = serve_mailbox(t->a, r->mailbox);
 
 	((struct changes_op *)(void *)op)->waited = true;
-	return k == NULL ? STATUS_OK : account_know_uids(t->a, k);
+	return k == NULL ? STATUS_OK : index_know(t->a, k);
 }
 
 static void

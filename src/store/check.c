@@ -113,7 +113,7 @@ struct audit {
 struct sums {
 	uint64_t messages, unseen, deleted, recent, octets, modseq;
 	uint32_t first_unseen;
-	struct runs uids;
+	struct uidset uids, unseen_blocks, deleted_blocks; /* as in struct index */
 };
 
 static enum status
@@ -152,6 +152,8 @@ audit_cold(struct audit *x, uint32_t mailbox, const struct hot_entry *h)
 static void
 audit_entry(struct audit *x, const struct mailbox *m, struct sums *sum, const struct hot_entry *h)
 {
+	uint32_t block = hot_block(h->uid) + 1;
+
 	if (h->uid >= m->uidnext)
 		problem(
 		    x->f, "mailbox %u: UID %u is not below UIDNEXT %u", m->id, h->uid, m->uidnext);
@@ -168,7 +170,11 @@ audit_entry(struct audit *x, const struct mailbox *m, struct sums *sum, const st
 	sum->recent += h->uid >= m->recent_from;
 	if ((h->flags & FLAG_SEEN) == 0 && sum->unseen++ == 0)
 		sum->first_unseen = h->uid;
-	runs_add(&sum->uids, h->uid, h->uid);
+	uidset_add(&sum->uids, h->uid, h->uid);
+	if ((h->flags & FLAG_SEEN) == 0)
+		uidset_add(&sum->unseen_blocks, block, block);
+	if (h->flags & FLAG_DELETED)
+		uidset_add(&sum->deleted_blocks, block, block);
 	audit_cold(x, m->id, h);
 	x->hot++;
 }
@@ -326,12 +332,59 @@ compare(struct audit *x, const char *what, uint32_t mailbox, uint64_t counted, u
 }
 
 static bool
-same_runs(const struct runs *a, const struct runs *b)
+has_all(const struct uidset *set, const struct uidset *part)
 {
-	for (uint32_t i = 0; i < a->count && i < b->count; i++)
-		if (a->at[i].first != b->at[i].first || a->at[i].last != b->at[i].last)
-			return false;
-	return a->count == b->count;
+	struct runs of_part = RUNS_INIT, both = RUNS_INIT;
+	bool all;
+
+	uidset_to_runs(part, &of_part);
+	uidset_both(&both, set, &of_part);
+	all = runs_total(&both) == uidset_total(part);
+	runs_done(&of_part);
+	runs_done(&both);
+	return all;
+}
+
+static void
+compare_index(struct audit *x, uint32_t mailbox, const struct index *index, const struct sums *sum,
+    const char *where)
+{
+	if (!uidset_equal(&index->uids, &sum->uids))
+		problem(x->f, "mailbox %u: the UIDs %s are others", mailbox, where);
+	if (!has_all(&index->unseen, &sum->unseen_blocks))
+		problem(x->f, "mailbox %u: unseen messages are missing %s", mailbox, where);
+	if (!has_all(&index->deleted, &sum->deleted_blocks))
+		problem(x->f, "mailbox %u: deleted messages are missing %s", mailbox, where);
+}
+
+/* What the next start would take from the index rows. */
+static void
+audit_index(struct audit *x, const struct kept_mailbox *k, const struct sums *sum)
+{
+	struct index index = { .uids = UIDSET_INIT };
+	enum status s = index_from_rows(x->a, k, &index);
+
+	if (s == STATUS_OK)
+		compare_index(x, k->m.id, &index, sum, "in the index");
+	else if (s != STATUS_NOT_FOUND)
+		problem(x->f, "mailbox %u: the index is of no use: %s", k->m.id, status_word(s));
+	index_done(&index);
+}
+
+static enum status
+audit_index_row(void *arg, struct text key, struct text value)
+{
+	struct audit *x = arg;
+	uint32_t mailbox = key.len == 7 ? (uint32_t)key_number(key, 1, 4) : 0;
+	struct kept_mailbox *k = map_get_u64(&x->a->by_id, mailbox);
+
+	if (key.len != 7)
+		return STATUS_CORRUPT;
+	if (k == NULL ? !runs_has(&x->a->dying, mailbox) : k->m.indexed == 0)
+		problem(x->f, "an index of mailbox %u, which has none", mailbox);
+	if (k != NULL && key_number(key, 5, 2) > (k->m.uidnext - 1) / INDEX_SPAN)
+		problem(x->f, "mailbox %u: an index row beyond UIDNEXT", mailbox);
+	return STATUS_OK;
 }
 
 static void
@@ -349,8 +402,11 @@ audit_mailbox(struct audit *x, const struct kept_mailbox *k)
 		    k->m.first_unseen);
 	if (sum->unseen > 0 && k->m.unseen_exact && sum->first_unseen != k->m.first_unseen)
 		problem(x->f, "mailbox %u: first unseen is not %u", k->m.id, k->m.first_unseen);
-	if (k->uids_known && !same_runs(&k->uids, &sum->uids))
-		problem(x->f, "mailbox %u: the UIDs in memory are others", k->m.id);
+	if (k->uids_known)
+		compare_index(x, k->m.id, &k->index, sum, "in memory");
+	audit_index(x, k, sum);
+	if (k->m.indexed > x->a->head.modseq)
+		problem(x->f, "mailbox %u: an index of later", k->m.id);
 	if (k->m.highest_modseq > x->a->head.modseq || k->m.uidvalidity > x->a->head.uidvalidity ||
 	    k->m.id >= x->a->head.next_mailbox)
 		problem(x->f, "mailbox %u: beyond the account's counters", k->m.id);
@@ -400,6 +456,7 @@ check_account(struct account *a, struct findings *f)
 	for (size_t i = 0; i < a->mailboxes; i++)
 		(void)map_put_u64(&x.sums, a->sorted[i]->m.id, ARENA_NEW(f->arena, struct sums));
 	check_rows(s, e, KEY_HOT, audit_block, &x, f);
+	check_rows(s, e, KEY_INDEX, audit_index_row, &x, f);
 	check_rows(s, e, KEY_EMAIL, audit_email, &x, f);
 	check_rows(s, e, KEY_SUMMARY, count_summary, &x, f);
 	check_rows(s, e, KEY_THREAD, audit_thread, &x, f);
@@ -409,8 +466,11 @@ check_account(struct account *a, struct findings *f)
 	check_rows(s, e, KEY_STAGED, audit_staged, &x, f);
 	check_kinds(s, e, text_of(kinds), f);
 	audit_totals(&x);
-	while (map_each(&x.sums, &at, NULL, NULL, &p))
-		runs_done(&((struct sums *)p)->uids);
+	while (map_each(&x.sums, &at, NULL, NULL, &p)) {
+		uidset_done(&((struct sums *)p)->uids);
+		uidset_done(&((struct sums *)p)->unseen_blocks);
+		uidset_done(&((struct sums *)p)->deleted_blocks);
+	}
 	map_done(&x.sums);
 	arena_done(&x.arena);
 }

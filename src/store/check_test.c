@@ -67,6 +67,12 @@ hot_seen(struct hot *h)
 }
 
 static void
+hot_deleted(struct hot *h)
+{
+	h->at[0].flags |= FLAG_DELETED;
+}
+
+static void
 edit_mailbox(void (*change)(struct mailbox *m))
 {
 	struct key key = key_u32(KEY_MAILBOX, bench.inbox);
@@ -92,7 +98,19 @@ MAILBOX_CHANGE(mailbox_octets, m->octets++)
 MAILBOX_CHANGE(mailbox_recent, m->recent++)
 MAILBOX_CHANGE(mailbox_first_unseen, m->first_unseen = 3)
 MAILBOX_CHANGE(mailbox_modseq, m->highest_modseq = 1000)
+MAILBOX_CHANGE(mailbox_indexed, m->indexed = m->highest_modseq)
+MAILBOX_CHANGE(mailbox_indexed_later, m->indexed = 1000)
+MAILBOX_CHANGE(mailbox_not_indexed, m->indexed = 0)
 MAILBOX_CHANGE(mailbox_uidvalidity, m->uidvalidity = UINT32_MAX)
+
+/* An index row of the inbox that holds for its last modseq: UIDs, blocks with unseen and
+ * with deleted messages, packed. */
+static void
+index_says(struct text row)
+{
+	edit_mailbox(mailbox_indexed);
+	put(entity_of(bench.alice), key_index(bench.inbox, 0), row);
+}
 
 static void
 change_head(void (*change)(struct head *h))
@@ -452,6 +470,23 @@ broken_shard(void)
 	X(uidvalidity, ALICE, "beyond the account's counters", edit_mailbox(mailbox_uidvalidity))  \
 	X(number_of_a_mailbox, ALICE, "beyond the account's counters",                             \
 	    change_head(head_next_mailbox))                                                        \
+	X(an_index_row_is_missing, ALICE, "the index is of no use",                                \
+	    take(entity_of(bench.alice), key_index(bench.inbox, 0)))                               \
+	X(an_index_of_other_uids, ALICE, "the UIDs in the index are others",                       \
+	    index_says(TEXT("\1\1\2\2\1\0\0\0")))                                                  \
+	X(an_index_with_UID_0, ALICE, "the index is of no use",                                    \
+	    index_says(TEXT("\1\1\0\2\1\0\0\0")))                                                  \
+	X(an_index_without_unseen, ALICE, "unseen messages are missing in the index",              \
+	    index_says(TEXT("\1\1\1\2\0\0")))                                                      \
+	X(an_index_without_deleted, ALICE, "deleted messages are missing in the index",            \
+	    (index_says(TEXT("\1\1\1\2\1\0\0\0")), change_hot(hot_deleted)))                       \
+	X(an_index_of_later, ALICE, "an index of later", edit_mailbox(mailbox_indexed_later))      \
+	X(an_index_of_no_mailbox, ALICE, "an index of mailbox 77, which has none",                 \
+	    put(entity_of(bench.alice), key_index(77, 0), TEXT("\1\0\0\0")))                       \
+	X(an_index_that_none_names, ALICE, "an index of mailbox",                                  \
+	    edit_mailbox(mailbox_not_indexed))                                                     \
+	X(an_index_beyond_the_mailbox, ALICE, "an index row beyond UIDNEXT",                       \
+	    put(entity_of(bench.alice), key_index(bench.inbox, 9), TEXT("\1\0\0\0")))              \
 	X(quota_octets, ALICE, "quota:", change_head(head_octets))                                 \
 	X(quota_messages, ALICE, "quota:", change_head(head_messages))                             \
 	X(content_is_missing, ALICE, "content of email", delete_blob(blob_of(bench.alice, false))) \
@@ -529,7 +564,7 @@ static void
 rows_that_do_not_decode(void **state)
 {
 	static const enum key_kind of_alice[] = { KEY_HOT, KEY_EMAIL, KEY_SUMMARY, KEY_THREAD,
-		KEY_MESSAGE_ID, KEY_CHANGE, KEY_GARBAGE, KEY_STAGED };
+		KEY_MESSAGE_ID, KEY_CHANGE, KEY_INDEX, KEY_GARBAGE, KEY_STAGED };
 	struct blob_id blob = blob_of(bench.bob, true);
 	char words[40];
 

@@ -140,14 +140,11 @@ enum status
 messages_copy(struct account_txn *t, struct op *op, struct edit *src, struct edit *dst,
     const struct runs *uids, bool move, struct runs *from, uint32_t *first)
 {
-	struct runs all = RUNS_INIT, added = RUNS_INIT;
+	struct runs added = RUNS_INIT;
 	uint32_t count, start = dst->now.uidnext;
 	uint64_t octets = 0;
-	enum status s = account_uids(t, src->now.id, &all);
+	enum status s = account_uids_of(t, src->now.id, uids, from);
 
-	if (s == STATUS_OK)
-		runs_both(from, &all, uids);
-	runs_done(&all);
 	count = runs_total(from);
 	if (s != STATUS_OK || count == 0)
 		return s;

@@ -75,6 +75,10 @@ account_bury(struct account_txn *t, struct op *op)
 	s = txn_scan(&t->txn, key_text(&from), key_text(&until), bury_block, &b);
 	if (s != STATUS_OK)
 		return s;
+	if (b.messages < BURY_STEP)
+		s = index_bury(t, b.mailbox);
+	if (s != STATUS_OK)
+		return s;
 	if (b.messages < BURY_STEP) {
 		txn_delete(&t->txn, key_text(&dying));
 		runs_add(&t->old_dying, b.mailbox, b.mailbox);

@@ -107,20 +107,39 @@ struct expunge_op {
 	struct runs gone;
 };
 
+/* Messages that may be meant: all asked ones, or only those that are not far
+ * from a deleted one. */
+static enum status
+candidates(struct account_txn *t, const struct store_expunge_request *r, struct runs *out)
+{
+	struct uidset all = UIDSET_INIT;
+	struct runs near = RUNS_INIT;
+	enum status s = account_uids(t, (uint32_t)r->mailbox, &all);
+
+	if (s == STATUS_OK && r->force && r->all)
+		uidset_to_runs(&all, out);
+	else if (s == STATUS_OK && r->force)
+		uidset_both(out, &all, &r->uids);
+	else if (s == STATUS_OK)
+		s = index_deleted(t, (uint32_t)r->mailbox, &all, &near);
+	if (!r->force && r->all)
+		runs_copy(out, &near);
+	else if (!r->force)
+		runs_both(out, &near, &r->uids);
+	runs_done(&near);
+	uidset_done(&all);
+	return s;
+}
+
 /* Picks at most EXPUNGE_STEP of the messages that go; *more: there are others. */
 static enum status
 pick(struct account_txn *t, const struct store_expunge_request *r, struct runs *out, bool *more)
 {
-	struct runs all = RUNS_INIT, asked = RUNS_INIT;
-	enum status s = account_uids(t, (uint32_t)r->mailbox, &all);
+	struct runs asked = RUNS_INIT;
+	enum status s = candidates(t, r, &asked);
 	uint32_t count = 0;
 	struct hot *h = NULL;
 
-	if (s == STATUS_OK && !r->all)
-		runs_both(&asked, &all, &r->uids);
-	else if (s == STATUS_OK)
-		runs_copy(&asked, &all);
-	runs_done(&all);
 	for (uint32_t uid = runs_next(&asked, 1); uid != 0 && s == STATUS_OK;
 	     uid = runs_next(&asked, uid + 1)) {
 		const struct hot_entry *e;

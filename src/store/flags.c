@@ -196,13 +196,7 @@ walk(struct account_txn *t, struct flags_op *f, bool change, const struct runs *
 static enum status
 find_uids(struct account_txn *t, const struct store_flags_request *r, struct runs *out)
 {
-	struct runs all = RUNS_INIT;
-	enum status s = account_uids(t, (uint32_t)r->mailbox, &all);
-
-	if (s == STATUS_OK)
-		runs_both(out, &all, &r->uids);
-	runs_done(&all);
-	return s;
+	return account_uids_of(t, (uint32_t)r->mailbox, &r->uids, out);
 }
 
 static enum status

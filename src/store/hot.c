@@ -91,7 +91,7 @@ decode_uids(struct unpack *u, struct runs *out)
 }
 
 enum status
-hot_uids(struct text value, uint32_t block, struct runs *add)
+hot_marks(struct text value, uint32_t block, struct runs *add, bool *unseen, bool *deleted)
 {
 	struct unpack u = unpack_of(value);
 	struct runs uids = RUNS_INIT;
@@ -104,8 +104,14 @@ hot_uids(struct text value, uint32_t block, struct runs *add)
 	for (uint32_t i = 0; s == STATUS_OK && i < uids.count; i++)
 		runs_add(add, block * HOT_SPAN + uids.at[i].first - 1,
 		    block * HOT_SPAN + uids.at[i].last - 1);
+	for (uint32_t i = runs_total(&uids); i > 0; i--) {
+		uint8_t flags = unpack_u8(&u);
+
+		*unseen |= (flags & FLAG_SEEN) == 0;
+		*deleted |= (flags & FLAG_DELETED) != 0;
+	}
 	runs_done(&uids);
-	return s;
+	return unpack_ok(&u) ? s : STATUS_CORRUPT;
 }
 
 static void

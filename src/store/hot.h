@@ -40,8 +40,10 @@ hot_block(uint32_t uid)
 void hot_encode(const struct hot *h, struct buffer *out);
 /* Fills at and count; memory from the arena. CORRUPT. */
 enum status hot_decode(struct text value, struct arena *a, struct hot *out) MUST_CHECK;
-/* Only adds the block's UIDs to a set. CORRUPT. */
-enum status hot_uids(struct text value, uint32_t block, struct runs *add) MUST_CHECK;
+/* Without the rest: adds the block's UIDs to a set, and says whether one is
+ * unseen or deleted. CORRUPT. */
+enum status hot_marks(
+    struct text value, uint32_t block, struct runs *add, bool *unseen, bool *deleted) MUST_CHECK;
 /* The entry of a UID, or NULL. */
 struct hot_entry *hot_find(struct hot *h, uint32_t uid);
 /* At the end: uid is greater than all. */

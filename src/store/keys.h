@@ -13,22 +13,23 @@
 #include "base/text.h"
 
 /* name, first octet, rest of the key, what it holds */
-#define ACCOUNT_KEYS(X)                                                                   \
-	X(HEAD, 'h', "", "counters of the account, id of the last batch")                 \
-	X(FACTS, 'a', "", "address, verifier, quota, suspension; the account is its row") \
-	X(MAILBOX, 'b', "be32 mailbox", "name, use, UIDs, counters of a mailbox")         \
-	X(DYING, 'y', "be32 mailbox", "a removed mailbox whose messages are still to go") \
-	X(HOT, 'u', "be32 mailbox, be24 UID / 256",                                       \
-	    "flags, modseq, size, date, email of 256 UIDs")                               \
-	X(EMAIL, 'e', "be64 email", "blob, thread, and the mailbox entries of a message") \
-	X(SUMMARY, 's', "be64 email", "what never changes: sizes, prefix, summary")       \
-	X(MESSAGE_ID, 'm', "be64 hash", "the thread that a message-id belongs to")        \
-	X(THREAD, 't', "be64 thread, be64 email", "message-ids that the email brought")   \
-	X(CHANGE, 'c', "be64 modseq", "what one command changed")                         \
-	X(KEYWORD, 'k', "be16 number", "the name of a keyword")                           \
-	X(OPS, 'o', "be64 number", "the ops of one batch and their results")              \
-	X(MARK, 'x', "be64 record", "a queue record that was applied here")               \
-	X(GARBAGE, 'g', "be64 time, 16 octets of blob", "content to delete from then on") \
+#define ACCOUNT_KEYS(X)                                                                            \
+	X(HEAD, 'h', "", "counters of the account, id of the last batch")                          \
+	X(FACTS, 'a', "", "address, verifier, quota, suspension; the account is its row")          \
+	X(MAILBOX, 'b', "be32 mailbox", "name, use, UIDs, counters of a mailbox")                  \
+	X(DYING, 'y', "be32 mailbox", "a removed mailbox whose messages are still to go")          \
+	X(HOT, 'u', "be32 mailbox, be24 UID / 256",                                                \
+	    "flags, modseq, size, date, email of 256 UIDs")                                        \
+	X(INDEX, 'i', "be32 mailbox, be16 UID / 65536", "UIDs of a large mailbox, as of a modseq") \
+	X(EMAIL, 'e', "be64 email", "blob, thread, and the mailbox entries of a message")          \
+	X(SUMMARY, 's', "be64 email", "what never changes: sizes, prefix, summary")                \
+	X(MESSAGE_ID, 'm', "be64 hash", "the thread that a message-id belongs to")                 \
+	X(THREAD, 't', "be64 thread, be64 email", "message-ids that the email brought")            \
+	X(CHANGE, 'c', "be64 modseq", "what one command changed")                                  \
+	X(KEYWORD, 'k', "be16 number", "the name of a keyword")                                    \
+	X(OPS, 'o', "be64 number", "the ops of one batch and their results")                       \
+	X(MARK, 'x', "be64 record", "a queue record that was applied here")                        \
+	X(GARBAGE, 'g', "be64 time, 16 octets of blob", "content to delete from then on")          \
 	X(STAGED, 'w', "16 octets of blob", "content that is being written, in steps")
 
 #define DIRECTORY_KEYS(X)                                                             \
@@ -134,6 +135,15 @@ key_hot(uint32_t mailbox, uint32_t block)
 	struct key k = key_u32(KEY_HOT, mailbox);
 
 	key_add(&k, block, 3);
+	return k;
+}
+
+static inline struct key
+key_index(uint32_t mailbox, uint32_t chunk)
+{
+	struct key k = key_u32(KEY_INDEX, mailbox);
+
+	key_add(&k, chunk, 2);
 	return k;
 }
 

@@ -206,7 +206,7 @@ remove_run(struct account_txn *t, struct op *op)
 	account_remove_mailbox(t, e);
 	t->head.octets -= e->now.octets;
 	t->head.messages -= e->now.messages;
-	if (e->now.messages > 0) {
+	if (e->now.messages > 0 || e->now.indexed > 0) {
 		struct key key = key_u32(KEY_DYING, e->now.id);
 
 		txn_put(&t->txn, key_text(&key), TEXT("1"));
@@ -316,7 +316,7 @@ static enum status
 rename_inbox(struct account_txn *t, struct op *op, struct text to)
 {
 	const struct mailbox *inbox = account_find(t, NAME_INBOX);
-	struct runs uids = RUNS_INIT, from = RUNS_INIT;
+	struct runs all = RUNS_INIT, from = RUNS_INIT;
 	struct edit *e;
 	uint32_t first;
 	enum status s;
@@ -324,11 +324,10 @@ rename_inbox(struct account_txn *t, struct op *op, struct text to)
 	if (inbox == NULL)
 		return STATUS_NOT_FOUND;
 	s = mailbox_make(t, op, to, USE_NONE, &e);
-	if (s == STATUS_OK)
-		s = account_uids(t, inbox->id, &uids);
-	if (s == STATUS_OK && !runs_empty(&uids))
-		s = messages_copy(t, op, account_edit(t, inbox->id), e, &uids, true, &from, &first);
-	runs_done(&uids);
+	runs_add(&all, 1, UINT32_MAX);
+	if (s == STATUS_OK && inbox->messages > 0)
+		s = messages_copy(t, op, account_edit(t, inbox->id), e, &all, true, &from, &first);
+	runs_done(&all);
 	runs_done(&from);
 	return s;
 }

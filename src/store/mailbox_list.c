@@ -2,7 +2,8 @@
 /*
  * What a client is told about mailboxes: the list (RFC 9051 6.3.9), one by
  * name (6.3.11 STATUS), and the opening of one (6.3.2 SELECT). All from the
- * published state; only the first opening of a mailbox reads its hot rows.
+ * published state; only the first opening of a mailbox reads its index or, where
+ * it has none, its hot rows.
  */
 #include "store/core.h"
 #include "store/serve.h"
@@ -199,6 +200,7 @@ serve_store_mailbox(struct call_in *in, const void *request, void *context)
 struct open_op {
 	struct account_op o; /* first */
 	struct store_open_reply reply;
+	struct uidset uids; /* what becomes reply.uids */
 };
 
 static void
@@ -226,7 +228,7 @@ open_locked(struct account *a, struct op *op, struct text name)
 	reply->uidnext = k->m.uidnext;
 	reply->modseq = a->head.modseq;
 	reply->highest = k->m.highest_modseq;
-	runs_copy(&reply->uids, &k->uids);
+	uidset_share(&((struct open_op *)(void *)op)->uids, &k->index.uids);
 	reply->first_unseen = k->m.unseen > 0 ? k->m.first_unseen : 0;
 	reply->unseen = k->m.unseen;
 	reply->recent_from = k->m.recent_from;
@@ -241,6 +243,7 @@ static enum status
 open_read(struct account *a, struct op *op)
 {
 	const struct store_open_request *r = op->request;
+	struct open_op *o = (struct open_op *)(void *)op;
 	struct text name;
 	enum status s = mailbox_name(op, r->name, op->arena, &name);
 
@@ -249,6 +252,8 @@ open_read(struct account *a, struct op *op)
 	pthread_mutex_lock(&a->owner.lock);
 	s = open_locked(a, op, name);
 	pthread_mutex_unlock(&a->owner.lock);
+	uidset_to_runs(&o->uids, &o->reply.uids);
+	uidset_done(&o->uids);
 	return s;
 }
 
@@ -262,7 +267,7 @@ know_by_name(struct account_txn *t, struct op *op, struct text name, struct kept
 		return s;
 	k = find_name(t->a, name);
 	if (k != NULL)
-		s = account_know_uids(t->a, k);
+		s = index_know(t->a, k);
 	*out = k;
 	return s;
 }
@@ -271,34 +276,11 @@ know_by_name(struct account_txn *t, struct op *op, struct text name, struct kept
 static enum status
 find_unseen(struct account *a, struct kept_mailbox *k)
 {
-	uint32_t uid = runs_next(&k->uids, k->m.first_unseen);
-	struct arena arena = ARENA_INIT;
-	enum status s = STATUS_OK;
-	bool found = false;
+	uint32_t uid = 0;
+	enum status s = index_unseen(a, k, k->m.first_unseen, &uid);
 
-	while (uid != 0 && !found && s == STATUS_OK) {
-		struct key key = key_hot(k->m.id, hot_block(uid));
-		struct hot h = { .mailbox = k->m.id, .block = hot_block(uid) };
-		struct text value;
-
-		s = engine_get(
-		    a->owner.store->engine, a->owner.entity, key_text(&key), &arena, &value);
-		if (s == STATUS_OK)
-			s = hot_decode(value, &arena, &h);
-		for (uint32_t i = 0; i < h.count && !found; i++) {
-			found = (h.at[i].flags & FLAG_SEEN) == 0 && h.at[i].uid >= uid;
-			if (found)
-				uid = h.at[i].uid;
-		}
-		if (!found)
-			uid = h.block == UINT32_MAX / HOT_SPAN
-				  ? 0
-				  : runs_next(&k->uids, (h.block + 1) * HOT_SPAN);
-		arena_reset(&arena);
-	}
-	arena_done(&arena);
-	if (s != STATUS_OK || !found)
-		return s == STATUS_OK || s == STATUS_NOT_FOUND ? STATUS_CORRUPT : s;
+	if (s != STATUS_OK)
+		return s == STATUS_NOT_FOUND ? STATUS_CORRUPT : s;
 	pthread_mutex_lock(&a->owner.lock);
 	k->m.first_unseen = uid;
 	k->m.unseen_exact = true;

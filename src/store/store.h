@@ -26,6 +26,9 @@ struct store_config {
 	void (*when_told)(void *arg, void (*done)(void *what), void *what);
 	void *arg;
 	bool untended; /* tests: no background thread, they call store_tend */
+	/* Tests: all mailboxes have index rows, written again after so many
+	 * modseqs; 0: as store/index.h says. */
+	unsigned index_every;
 };
 
 /* Opens what is in the engine: checks the format's version, applies settings,

@@ -26,6 +26,7 @@ struct world {
 	struct calls *admin, *intake, *access, *auth;
 	struct arena arena; /* of replies, until world_forget */
 	struct failure failure;
+	unsigned index_every; /* of mailboxes, so small that all tests meet it */
 };
 
 /* The engine is unkind at the moment. */
@@ -39,7 +40,10 @@ UNUSED static void
 world_open(struct world *w)
 {
 	enum status s;
-	struct store_config config = { .token_key = WORLD_KEY, .threads = 2, .untended = true };
+	struct store_config config = { .token_key = WORLD_KEY,
+		.threads = 2,
+		.untended = true,
+		.index_every = w->index_every };
 	struct call_server_config server = { .threads = 3 };
 
 	do
@@ -114,6 +118,7 @@ world_new(struct engine *e)
 
 	log_set_fd(-1);
 	w->engine = e;
+	w->index_every = 3;
 	world_open(w);
 	return w;
 }
