@@ -109,30 +109,24 @@ free_runs(void *runs)
 
 /* sequence-set without "*" */
 static bool
-known_set(struct cursor *c, struct arena *a, struct sequence_set *set, struct runs *out)
+known_set(struct cursor *c, struct arena *a, bool ascending, struct runs *out)
 {
 	struct cursor in = *c;
-
-	if (!imap_sequence_set(&in, a, set))
-		return false;
-	for (uint32_t i = 0; i < set->count; i++)
-		if (set->at[i].first == SEQ_STAR || set->at[i].last == SEQ_STAR)
-			return false;
-	imap_sequence_numbers(set, 0, out);
-	*c = in;
-	return true;
-}
-
-static bool
-is_ascending(const struct sequence_set *set)
-{
+	struct sequence_set set;
 	uint32_t last = 0;
 
-	for (uint32_t i = 0; i < set->count; i++) {
-		if (set->at[i].first <= last || set->at[i].last < set->at[i].first)
+	if (!imap_sequence_set(&in, a, &set))
+		return false;
+	for (uint32_t i = 0; i < set.count; i++) {
+		const struct seq_range *r = &set.at[i];
+
+		if (r->first == SEQ_STAR || r->last == SEQ_STAR ||
+		    (ascending && (r->first <= last || r->last < r->first)))
 			return false;
-		last = set->at[i].last;
+		last = r->last;
 	}
+	imap_sequence_numbers(&set, 0, out);
+	*c = in;
 	return true;
 }
 
@@ -140,19 +134,15 @@ is_ascending(const struct sequence_set *set)
 static bool
 seq_match_data(struct cursor *c, struct arena *a, struct select_params *p)
 {
-	struct sequence_set seqs, uids;
-
-	return cursor_byte(c, '(') && known_set(c, a, &seqs, &p->seqs) && imap_sp(c) &&
-	       known_set(c, a, &uids, &p->uids) && cursor_byte(c, ')') && is_ascending(&seqs) &&
-	       is_ascending(&uids) && runs_total(&p->seqs) == runs_total(&p->uids);
+	return cursor_byte(c, '(') && known_set(c, a, true, &p->seqs) && imap_sp(c) &&
+	       known_set(c, a, true, &p->uids) && cursor_byte(c, ')') &&
+	       runs_total(&p->seqs) == runs_total(&p->uids);
 }
 
 /* "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")" */
 static bool
 qresync_param(struct cursor *c, struct arena *a, struct select_params *p)
 {
-	struct sequence_set known;
-
 	if (!cursor_byte(c, '(') || !imap_nz_number(c, &p->uidvalidity) || !imap_sp(c) ||
 	    !imap_modseq(c, &p->modseq) || p->modseq == 0)
 		return false;
@@ -161,7 +151,7 @@ qresync_param(struct cursor *c, struct arena *a, struct select_params *p)
 	if (!imap_sp(c))
 		return false;
 	if (cursor_peek(c) != '(') {
-		p->known_told = known_set(c, a, &known, &p->known);
+		p->known_told = known_set(c, a, false, &p->known);
 		if (!p->known_told)
 			return false;
 		if (cursor_byte(c, ')'))
