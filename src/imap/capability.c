@@ -59,6 +59,8 @@ static const struct {
 	{ "LIST-EXTENDED", after },	 /* RFC 5258 */
 	{ "LIST-STATUS", after },	 /* RFC 5819 */
 	{ "STATUS=SIZE", after },	 /* RFC 8438 */
+	{ "CONDSTORE", after },		 /* RFC 7162 3.1 */
+	{ "QRESYNC", after },		 /* RFC 7162 3.2 */
 	{ "SPECIAL-USE", after },	 /* RFC 6154 */
 	{ "CREATE-SPECIAL-USE", after }, /* RFC 6154 3 */
 };

@@ -12,6 +12,7 @@ struct asked {
 	bool extended;	  /* RETURN stands there */
 	unsigned returns; /* enum search_return */
 	struct search_key *key;
+	bool modseq; /* among the keys */
 };
 
 /* All charsets that anything converts from are too many to name. */
@@ -49,19 +50,28 @@ save(struct view *v, const struct runs *found)
 static enum outcome
 answer(struct command *c, const struct asked *asked, struct runs *found, bool unreadable)
 {
+	struct failure why = { 0 };
+	uint64_t highest = 0;
+
+	if (asked->modseq) {
+		enum status st = imap_search_highest(c, found, &highest, &why);
+
+		if (st != STATUS_OK)
+			return imap_failed(c, st, &why);
+	}
 	if ((asked->returns & RETURN_SAVE) != 0 && !unreadable && !save(c->im->view, found))
 		return imap_no(c, "NOTSAVED", "Too many ranges of messages to keep");
 	if (asked->extended || (c->im->enabled & ENABLED_REV2) != 0)
-		imap_search_write_extended(c, found, asked->returns);
+		imap_search_write_extended(c, found, asked->returns, highest);
 	else
-		imap_search_write_plain(c, found);
+		imap_search_write_plain(c, found, highest);
 	if (unreadable)
 		return imap_no(c, "SERVERBUG", "Some messages could not be read");
 	return imap_ok(c, NULL);
 }
 
 static enum outcome
-search(struct command *c, const struct asked *asked)
+search(struct command *c, struct asked *asked)
 {
 	struct runs found = RUNS_INIT;
 	struct failure why = { 0 };
@@ -70,7 +80,10 @@ search(struct command *c, const struct asked *asked)
 	enum status st;
 
 	imap_search_prepare(asked->key, c->im, &c->arena);
-	st = imap_search_run(c, asked->key, asked->returns, &found, &unreadable, &why);
+	c->numbers = imap_search_has_numbers(asked->key);
+	st = imap_search_modseqs(c, asked->key, &asked->modseq, &why);
+	if (st == STATUS_OK)
+		st = imap_search_run(c, asked->key, asked->returns, &found, &unreadable, &why);
 	what = st == STATUS_OK ? answer(c, asked, &found, unreadable) : imap_failed(c, st, &why);
 	runs_done(&found);
 	return what;

@@ -80,7 +80,7 @@ void
 imap_status_asked(struct command *c, unsigned items)
 {
 	if ((items & 1u << ITEM_HIGHESTMODSEQ) != 0)
-		c->im->enabled |= ENABLED_CONDSTORE;
+		imap_enable(c, ENABLED_CONDSTORE);
 }
 
 void

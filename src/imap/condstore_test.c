@@ -57,6 +57,10 @@ commands_that_enable(void **state)
 		{ "x UID FETCH 1 (FLAGS) (CHANGEDSINCE 1)\r\n", true },
 		{ "x STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\\Draft)\r\n", true },
 		{ "x STORE 1 +FLAGS (\\Draft)\r\n", false },
+		{ "x SEARCH MODSEQ 1\r\n", true },
+		{ "x UID SEARCH OR SEEN NOT MODSEQ 1\r\n", true },
+		{ "x STATUS INBOX (HIGHESTMODSEQ)\r\n", true },
+		{ "x STATUS INBOX (MESSAGES)\r\n", false },
 		{ "x ENABLE CONDSTORE\r\n", true },
 		{ "x ENABLE QRESYNC\r\n", true },
 		{ "x ENABLE X-NONE\r\n", false },
@@ -314,6 +318,73 @@ changes_of_others(void **state)
 	box_close(&b);
 }
 
+/* RFC 7162 3.1.5 and 3.1.6, examples 15 and 16, and 3.1.10, example 19. */
+static void
+search_modseq(void **state)
+{
+	struct box b;
+	struct talk t;
+
+	box_open(&b, "Sought", 8);
+	box_select("Sought", "", &t);
+	HAS(&t, "x STORE 2,5 +FLAGS (\\Seen)\r\n", "x OK");
+	HAS(&t, "x STORE 7 +FLAGS (\\Draft)\r\n", "x OK");
+	SAYS_AT(&b, &t, "a SEARCH MODSEQ \"/flags/\\\\draft\" all @1\r\n",
+	    "* OK [HIGHESTMODSEQ @2] Highest\r\n"
+	    "* SEARCH 2 5 7 (MODSEQ @2)\r\na OK SEARCH done\r\n");
+	SAYS_AT(&b, &t, "b UID SEARCH MODSEQ @1 SEEN\r\n",
+	    "* SEARCH 2 5 (MODSEQ @1)\r\nb OK UID SEARCH done\r\n");
+	SAYS_AT(&b, &t, "t SEARCH OR NOT MODSEQ 1 LARGER 50000\r\n",
+	    "* SEARCH\r\nt OK SEARCH done\r\n");
+	SAYS_AT(&b, &t, "c SEARCH RETURN (ALL) MODSEQ @0\r\n",
+	    "* ESEARCH (TAG \"c\") ALL 2,5,7:8 MODSEQ @2\r\nc OK SEARCH done\r\n");
+	/* RFC 4731 3.2: of what is returned. */
+	SAYS_AT(&b, &t, "d SEARCH RETURN (MIN) MODSEQ @0\r\n",
+	    "* ESEARCH (TAG \"d\") MIN 2 MODSEQ @1\r\nd OK SEARCH done\r\n");
+	SAYS_AT(&b, &t, "e UID SEARCH RETURN (MIN MAX) MODSEQ @0\r\n",
+	    "* ESEARCH (TAG \"e\") UID MIN 2 MAX 8 MODSEQ @1\r\ne OK UID SEARCH done\r\n");
+	SAYS_AT(&b, &t, "f SEARCH RETURN (COUNT) NOT MODSEQ @0\r\n",
+	    "* ESEARCH (TAG \"f\") COUNT 4 MODSEQ @-2\r\nf OK SEARCH done\r\n");
+	SAYS_AT(&b, &t, "g SEARCH RETURN (COUNT) MODSEQ @3\r\n",
+	    "* ESEARCH (TAG \"g\") COUNT 0\r\ng OK SEARCH done\r\n");
+	SAYS_AT(
+	    &b, &t, "h SEARCH MODSEQ 0 8\r\n", "* SEARCH 8 (MODSEQ @0)\r\nh OK SEARCH done\r\n");
+	SAYS_AT(&b, &t, "i SEARCH 8 NOT MODSEQ \"/flags/$a\" priv @2\r\n",
+	    "* SEARCH 8 (MODSEQ @0)\r\ni OK SEARCH done\r\n");
+	HAS(&t, "j SEARCH MODSEQ \"/flags/\\\\seen\" shared 9223372036854775807\r\n",
+	    "* SEARCH\r\nj OK");
+	HAS(&t, "k1 SEARCH MODSEQ\r\n", "k1 BAD");
+	HAS(&t, "k2 SEARCH MODSEQ \"/flags/x\" 1\r\n", "k2 BAD");
+	HAS(&t, "k3 SEARCH MODSEQ \"/flags/x\" both 1\r\n", "k3 BAD");
+	HAS(&t, "k4 SEARCH MODSEQ \"/other/x\" all 1\r\n", "k4 BAD");
+	HAS(&t, "k5 SEARCH MODSEQ \"/flags/\" all 1\r\n", "k5 BAD");
+	HAS(&t, "k6 SEARCH MODSEQ 9223372036854775808\r\n", "k6 BAD");
+	talk_end(&t);
+	box_close(&b);
+}
+
+/* RFC 7162 3.2.10.2, RFC 9051 7.5.1: no expunge in the answer to a UID SEARCH
+ * that has numbers. */
+static void
+a_search_by_number_tells_no_expunge(void **state)
+{
+	struct box b;
+	struct talk t, other;
+
+	box_open(&b, "Numbers", 4);
+	box_select("Numbers", "", &t);
+	box_select("Numbers", "", &other);
+	HAS(&other, "x STORE 1,3 +FLAGS.SILENT (\\Deleted)\r\n", "x OK");
+	HAS(&t, "x NOOP\r\n", "x OK");
+	HAS(&other, "x UID EXPUNGE 1\r\n", "x OK");
+	SAYS(&t, "a UID SEARCH NOT (OR 4 SEEN)\r\n", "* SEARCH 2 3\r\na OK UID SEARCH done\r\n");
+	SAYS(&t, "b UID SEARCH UNSEEN\r\n",
+	    "* SEARCH 2 3 4\r\n* 1 EXPUNGE\r\nb OK UID SEARCH done\r\n");
+	talk_end(&other);
+	talk_end(&t);
+	box_close(&b);
+}
+
 /* The modseq of an account counts all mailboxes, HIGHESTMODSEQ only its own
  * (RFC 7162 3.1.2.1). */
 static void
@@ -347,6 +418,8 @@ main(void)
 		cmocka_unit_test(fetch_changed_since),
 		cmocka_unit_test(fetch_changed_since_reads),
 		cmocka_unit_test(changes_of_others),
+		cmocka_unit_test(search_modseq),
+		cmocka_unit_test(a_search_by_number_tells_no_expunge),
 		cmocka_unit_test(other_mailboxes_do_not_count),
 	};
 

@@ -111,9 +111,9 @@ what_was_missed(void **state)
 
 	box_open(&b, "Missed", 8);
 	box_select("Missed", "QRESYNC", &t);
-	HAS(&t, "x STORE 3 +FLAGS.SILENT (\\Seen)\r\n", "x OK");     /* @1 */
+	HAS(&t, "x STORE 3 +FLAGS.SILENT (\\Seen)\r\n", "x OK");	/* @1 */
 	HAS(&t, "x STORE 4,6:7 +FLAGS.SILENT (\\Deleted)\r\n", "x OK"); /* @2 */
-	HAS(&t, "x STORE 5 +FLAGS ($MDNSent)\r\n", "x OK");	     /* @3 */
+	HAS(&t, "x STORE 5 +FLAGS ($MDNSent)\r\n", "x OK");		/* @3 */
 	SAYS_AT(&b, &t, "x EXPUNGE\r\n",
 	    "* VANISHED 4,6:7\r\nx OK [HIGHESTMODSEQ @4] EXPUNGE done\r\n");
 	append_to(&t, "Missed", "(\\Flagged) ", MAIL_B); /* @5, UID 9 */
@@ -207,7 +207,8 @@ the_log_is_too_short(void **state)
 	box_open(&b, "Short", 30);
 	box_select("Short", "QRESYNC", &t);
 	for (int i = 1; i <= 30; i++) {
-		(void)snprintf(words, sizeof(words), "x UID STORE %d +FLAGS.SILENT (\\Deleted)\r\n", i);
+		(void)snprintf(
+		    words, sizeof(words), "x UID STORE %d +FLAGS.SILENT (\\Deleted)\r\n", i);
 		if (i % 3 != 0)
 			HAS(&t, words, "x OK");
 	}
@@ -257,7 +258,8 @@ vanished_in_place_of_expunge(void **state)
 	SAYS_AT(&b, &t, "A202 EXPUNGE\r\n",
 	    "* VANISHED 3:4,7,11\r\nA202 OK [HIGHESTMODSEQ @2] EXPUNGE done\r\n");
 	SAYS(&other, "A202 EXPUNGE\r\n",
-	    "* 11 EXPUNGE\r\n* 7 EXPUNGE\r\n* 4 EXPUNGE\r\n* 3 EXPUNGE\r\nA202 OK EXPUNGE done\r\n");
+	    "* 11 EXPUNGE\r\n* 7 EXPUNGE\r\n* 4 EXPUNGE\r\n* 3 EXPUNGE\r\nA202 OK EXPUNGE "
+	    "done\r\n");
 	HAS(&t, "x UID STORE 2,8 +FLAGS.SILENT (\\Deleted)\r\n", "x OK");
 	SAYS_AT(&b, &t, "A210 EXPUNGE\r\n",
 	    "* VANISHED 2,8\r\nA210 OK [HIGHESTMODSEQ @4] EXPUNGE done\r\n");
@@ -347,7 +349,7 @@ the_highest_waits_for_vanished(void **state)
 	HAS(&other, "x STORE 4 +FLAGS.SILENT (\\Deleted)\r\n", "x OK"); /* @1 */
 	SAYS_AT(&b, &t, "A149 NOOP\r\n",
 	    "* 4 FETCH (UID 4 FLAGS (\\Deleted) MODSEQ (@1))\r\nA149 OK NOOP done\r\n");
-	HAS(&other, "x EXPUNGE\r\n", "x OK");				/* @2 */
+	HAS(&other, "x EXPUNGE\r\n", "x OK");				 /* @2 */
 	HAS(&other, "x STORE 3 +FLAGS.SILENT (\\Answered)\r\n", "x OK"); /* @3 */
 	SAYS_AT(&b, &t, "A150 STORE 1:3 (UNCHANGEDSINCE @1) +FLAGS.SILENT (\\Seen)\r\n",
 	    "* 1 FETCH (UID 1 MODSEQ (@4))\r\n"
@@ -362,8 +364,8 @@ the_highest_waits_for_vanished(void **state)
 	    "* 1 FETCH (MODSEQ (@4))\r\nA152 OK [HIGHESTMODSEQ @1] FETCH done\r\n");
 	SAYS(&t, "A153 FETSCH 1 FLAGS\r\n", "A153 BAD No such command\r\n");
 	SAYS_AT(&b, &t, "A154 SEARCH SEEN\r\n", "* SEARCH 1 2 3\r\nA154 OK SEARCH done\r\n");
-	SAYS_AT(&b, &t, "A155 NOOP\r\n",
-	    "* VANISHED 4\r\nA155 OK [HIGHESTMODSEQ @5] NOOP done\r\n");
+	SAYS_AT(
+	    &b, &t, "A155 NOOP\r\n", "* VANISHED 4\r\nA155 OK [HIGHESTMODSEQ @5] NOOP done\r\n");
 	/* Where it was told, resynchronising finds nothing. */
 	HAS_AT(&b, &t, "A156 SELECT Waits (QRESYNC (@V @5))\r\n", "Highest\r\nA156 OK");
 	talk_end(&other);
@@ -412,7 +414,8 @@ long_answers(void **state)
 	got = talk_say(&t, "a SELECT Long (QRESYNC (1 1))\r\n");
 	assert_null(strstr(got, "VANISHED"));
 	HAS_AT(&b, &t, "a SELECT Long (QRESYNC (@V @0))\r\n", "* VANISHED (EARLIER) 3,5,7,");
-	for (got = buffer_string(&t.out); (got = strstr(got, "* VANISHED (EARLIER) ")) != NULL; got++)
+	for (got = buffer_string(&t.out); (got = strstr(got, "* VANISHED (EARLIER) ")) != NULL;
+	     got++)
 		lines++;
 	assert_int_equal(lines, 2);
 	talk_end(&t);

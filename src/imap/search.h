@@ -11,6 +11,7 @@
 #define IMAP_SEARCH_H
 
 #include "imap/message.h"
+#include "imap/resync.h"
 
 enum search_level { LEVEL_VIEW, LEVEL_ROW, LEVEL_SUMMARY, LEVEL_HEADER, LEVEL_CONTENT };
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
@@ -40,6 +41,7 @@ struct search_key {
 	uint32_t keyword; /* position, or UINT32_MAX: nobody has it */
 	struct text keyword_name;
 	uint64_t number;
+	bool known; /* MODSEQ: uids are those that match */
 	int64_t day;
 };
 
@@ -49,6 +51,16 @@ enum search_error { SEARCH_OK, SEARCH_SYNTAX, SEARCH_CHARSET, SEARCH_NESTED, SEA
 enum search_error imap_search_parse(struct cursor *c, struct arena *a, struct search_key **out);
 /* Resolves sets and keywords; asks the store where a keyword is not known yet. */
 void imap_search_prepare(struct search_key *key, struct imap *im, struct arena *a);
+
+/* What MODSEQ in a tree needs (RFC 7162 3.1.5), and whether there is any: the
+ * change log names the messages where it reaches back. */
+enum status imap_search_modseqs(
+    struct command *c, struct search_key *key, bool *any, struct failure *why) MUST_CHECK;
+/* The greatest modseq of these messages, 0 when they are gone. */
+enum status imap_search_highest(
+    struct command *c, const struct runs *found, uint64_t *highest, struct failure *why) MUST_CHECK;
+/* Whether numbers of messages stand in the tree. */
+bool imap_search_has_numbers(const struct search_key *key);
 
 /* What RETURN asks for (RFC 4731 3.1, RFC 5182 2.1), as bits. */
 enum search_return {
@@ -75,10 +87,12 @@ void imap_search_sets_done(struct search_sets *s);
 enum status imap_search_run(struct command *c, const struct search_key *key, unsigned returns,
     struct runs *found, bool *unreadable, struct failure *why) MUST_CHECK;
 
-/* "* ESEARCH (TAG "a") UID ALL 2,10:11" of what RETURN asks for. */
-void imap_search_write_extended(struct command *c, struct runs *found, unsigned returns);
-/* "* SEARCH 2 84 882" */
-void imap_search_write_plain(struct command *c, const struct runs *found);
+/* "* ESEARCH (TAG "a") UID ALL 2,10:11 MODSEQ 7" of what RETURN asks for; highest
+ * 0: without MODSEQ. */
+void imap_search_write_extended(
+    struct command *c, struct runs *found, unsigned returns, uint64_t highest);
+/* "* SEARCH 2 84 882 (MODSEQ 7)" */
+void imap_search_write_plain(struct command *c, const struct runs *found, uint64_t highest);
 
 /* A message as far as it is known at the level. */
 struct candidate {

@@ -66,6 +66,13 @@ match_no_flag(const struct search_key *key, struct candidate *c)
 	return !match_flag(key, c);
 }
 
+/* RFC 7162 3.1.5 */
+static bool
+match_modseq(const struct search_key *key, struct candidate *c)
+{
+	return c->m->row->modseq >= key->number;
+}
+
 static bool
 match_keyword(const struct search_key *key, struct candidate *c)
 {

@@ -3,12 +3,23 @@
  * Search keys into a tree (RFC 3501 9 search, search-key). Words come in the
  * charset that the command names and leave folded UTF-8, ready to be sought.
  */
+#include <string.h>
+
 #include "codec/charset.h"
 #include "codec/mimewords.h"
 #include "codec/utf8.h"
 #include "imap/search.h"
 
-enum args { ARGS_NONE, ARGS_SET, ARGS_KEYWORD, ARGS_DATE, ARGS_NUMBER, ARGS_STRING, ARGS_HEADER };
+enum args {
+	ARGS_NONE,
+	ARGS_SET,
+	ARGS_KEYWORD,
+	ARGS_DATE,
+	ARGS_NUMBER,
+	ARGS_STRING,
+	ARGS_HEADER,
+	ARGS_MODSEQ,
+};
 
 static const struct {
 	struct text name;
@@ -57,6 +68,22 @@ word(struct parse *p, struct text *out)
 	return ok ? true : give_up(p, SEARCH_WORD);
 }
 
+/* [entry-name SP entry-type-req SP]: a message has one modseq for all its flags,
+ * so which is meant makes no difference (RFC 7162 3.1.5). */
+static bool
+search_modsequence(struct parse *p)
+{
+	struct text name;
+
+	if (cursor_peek(p->c) != '"')
+		return true;
+	return imap_quoted(p->c, p->a, &name) && text_starts(name, TEXT("/flags/")) &&
+	       name.len > strlen("/flags/") && imap_sp(p->c) &&
+	       (imap_word(p->c, TEXT("priv")) || imap_word(p->c, TEXT("shared")) ||
+		   imap_word(p->c, TEXT("all"))) &&
+	       imap_sp(p->c);
+}
+
 static bool
 arguments(struct parse *p, enum args args, struct search_key *key)
 {
@@ -76,6 +103,8 @@ arguments(struct parse *p, enum args args, struct search_key *key)
 	case ARGS_HEADER:
 		return imap_sp(p->c) && imap_astring(p->c, p->a, &key->field) &&
 		       word(p, &key->word);
+	case ARGS_MODSEQ:
+		return imap_sp(p->c) && search_modsequence(p) && imap_modseq(p->c, &key->number);
 	}
 	return false;
 }

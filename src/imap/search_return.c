@@ -84,7 +84,8 @@ write_set(struct command *c, const struct runs *found)
 }
 
 void
-imap_search_write_extended(struct command *c, struct runs *found, unsigned returns)
+imap_search_write_extended(
+    struct command *c, struct runs *found, unsigned returns, uint64_t highest)
 {
 	struct buffer *out = &c->out;
 	bool any = !runs_empty(found);
@@ -105,11 +106,13 @@ imap_search_write_extended(struct command *c, struct runs *found, unsigned retur
 	}
 	if ((returns & RETURN_COUNT) != 0)
 		buffer_addf(out, " COUNT %u", runs_total(found));
+	if (any && highest != 0) /* RFC 4731 3.2 */
+		buffer_addf(out, " MODSEQ %llu", (unsigned long long)highest);
 	buffer_add(out, "\r\n", 2);
 }
 
 void
-imap_search_write_plain(struct command *c, const struct runs *found)
+imap_search_write_plain(struct command *c, const struct runs *found, uint64_t highest)
 {
 	buffer_add_string(&c->out, "* SEARCH");
 	for (uint32_t i = 0; i < found->count; i++) {
@@ -123,5 +126,7 @@ imap_search_write_plain(struct command *c, const struct runs *found)
 			imap_push_some(c);
 		}
 	}
+	if (!runs_empty(found) && highest != 0)
+		buffer_addf(&c->out, " (MODSEQ %llu)", (unsigned long long)highest);
 	buffer_add(&c->out, "\r\n", 2);
 }

@@ -36,7 +36,7 @@ answer(struct written *w, const char *options)
 	assert_true(imap_end(&c));
 	assert_true(present);
 	buffer_clear(&w->c.out);
-	imap_search_write_extended(&w->c, &w->found, returns);
+	imap_search_write_extended(&w->c, &w->found, returns, 0);
 	return buffer_string(&w->c.out);
 }
 

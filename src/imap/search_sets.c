@@ -102,6 +102,9 @@ imap_search_sets(struct view *v, const struct search_key *key, const struct runs
 	case KEY_UID:
 		runs_both(&out->yes, domain, &key->uids);
 		break;
+	case KEY_MODSEQ:
+		runs_both(key->known ? &out->yes : &out->maybe, domain, &key->uids);
+		break;
 	case KEY_RECENT:
 		runs_both(&out->yes, domain, &v->recent);
 		break;

@@ -87,6 +87,17 @@ follow(void)
 	return changes < CHANGES_MAX;
 }
 
+/* What a client may keep is never more than it was told (RFC 7162 3.2, 6). */
+static void
+check_view(const struct imap *im)
+{
+	const struct view *v = im->view;
+
+	if (v != NULL)
+		CHECK(v->counted <= v->settled && v->settled <= v->highest &&
+		      v->highest <= v->modseq);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -102,8 +113,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	im = begin(&t);
 	if ((data[0] & 1) != 0)
 		select_inbox(&t, im);
+	if ((data[0] & 2) != 0)
+		(void)talk_say(&t, "s ENABLE QRESYNC\r\n");
 	(void)talk_run(&t, (struct text){ (const char *)data + 1, size - 1 }, WAKE_INPUT);
 	(void)talk_run(&t, TEXT_EMPTY, WAKE_EVENT);
+	if (t.next != NEXT_CLOSE)
+		check_view(im);
 	goes_on = follow();
 	talk_end(&t);
 	if (!goes_on)

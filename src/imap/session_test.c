@@ -61,7 +61,7 @@ login(void **state)
 	    "UNSELECT UIDPLUS MOVE "
 	    "BINARY "
 	    "ESEARCH SEARCHRES "
-	    "LIST-EXTENDED LIST-STATUS STATUS=SIZE SPECIAL-USE CREATE-SPECIAL-USE"
+	    "LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE QRESYNC SPECIAL-USE CREATE-SPECIAL-USE"
 	    "] Signed in\r\n");
 	SAYS(&t, "a4 LOGIN alice@demo.test demo\r\n", "a4 BAD Already signed in\r\n");
 	SAYS(&t, "a5 FETCH 1 FLAGS\r\n", "a5 BAD Select a mailbox first\r\n");
