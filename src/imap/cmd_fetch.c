@@ -267,6 +267,8 @@ answer(struct fetch *f, const struct runs *uids, enum status st, const struct fa
 	if (f->unknown_encoding)
 		return imap_no(
 		    f->c, "UNKNOWN-CTE", "Some parts have an encoding that is not known");
+	if (f->cut_header)
+		return imap_no(f->c, "LIMIT", "Fields beyond 1 MiB of a header were left out");
 	if (f->gone || (!f->c->uid && !f->changed_since && f->told < runs_total(&asked))) {
 		imap_code(f->c, "EXPUNGEISSUED");
 		return imap_ok(f->c, "Some of the messages are gone");
@@ -364,7 +366,10 @@ parse(struct fetch *f, struct runs *uids)
 	if (!imap_arg_set(c, uids))
 		return false;
 	if (!imap_sp(&c->args) || !imap_fetch_items(&c->args, &c->arena, &f->items)) {
-		(void)imap_bad(c, "Expected items to fetch");
+		if (f->items.limited)
+			(void)imap_no(c, "LIMIT", "Too many items, or a part nested too deep");
+		else
+			(void)imap_bad(c, "Expected items to fetch");
 		return false;
 	}
 	if (!modifiers(f)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Random valid FETCH and SEARCH commands over messages of odd shape are
  * answered as a naive reading of the same octets says (testing_random.h). */
+#include "base/fuzz_threads.h"
 #include "base/log.h"
 #include "imap/testing_random_fetch.h"
 #include "imap/testing_random_search.h"

@@ -22,7 +22,8 @@ struct fetch {
 	uint32_t told;		      /* messages answered */
 	bool unreadable;	      /* something could not be read; said at the end, as are */
 	bool gone;		      /* what was expunged meanwhile, */
-	bool unknown_encoding;	      /* and what cannot be decoded */
+	bool unknown_encoding;	      /* what cannot be decoded, */
+	bool cut_header;	      /* and fields that were not looked for */
 	bool cut;		      /* a literal could not be finished */
 };
 

@@ -72,8 +72,10 @@ section_needs(const struct section *s)
 static bool
 add(struct fetch_items *list, const struct item *item)
 {
-	if (list->count == FETCH_ITEMS_MAX)
+	if (list->count == FETCH_ITEMS_MAX) {
+		list->limited = true;
 		return false;
+	}
 	list->at[list->count++] = *item;
 	if (has_section(item)) {
 		list->needs |= section_needs(&item->section);
@@ -109,23 +111,34 @@ section_part(struct cursor *c, struct arena *a, struct section *out)
 	} while (true);
 }
 
+/* One more; room doubles, so a list costs what it holds. */
+static void
+add_name(struct texts *list, uint32_t *room, struct arena *a, struct text name)
+{
+	if (list->count == *room) {
+		struct text *at = ARENA_ARRAY(a, struct text, 2 * *room + 4);
+
+		if (list->count > 0)
+			memcpy(at, list->at, list->count * sizeof(*at));
+		list->at = at;
+		*room = 2 * *room + 4;
+	}
+	list->at[list->count++] = name;
+}
+
 /* header-list = "(" header-fld-name *(SP header-fld-name) ")" */
 static bool
 header_list(struct cursor *c, struct arena *a, struct texts *out)
 {
-	struct cursor count = *c;
-	size_t spaces = 1;
+	uint32_t room = 0;
+	struct text name;
 
 	if (!imap_sp(c) || !cursor_byte(c, '('))
 		return false;
-	for (int b; (b = cursor_next(&count)) >= 0;)
-		if (b == ' ')
-			spaces++;
-	out->at = ARENA_ARRAY(a, struct text, spaces + 1);
 	do {
-		if (out->count > spaces || !imap_astring(c, a, &out->at[out->count]))
+		if (!imap_astring(c, a, &name))
 			return false;
-		out->count++;
+		add_name(out, &room, a, name);
 	} while (imap_sp(c));
 	return cursor_byte(c, ')');
 }
@@ -235,7 +248,7 @@ fits(const struct item *item)
 /* "BODY" section, "BODY.PEEK" section, "BINARY" section-binary and so on, each
  * with its partial. */
 static bool
-section_item(struct cursor *c, struct arena *a, struct item *out)
+section_item(struct cursor *c, struct arena *a, struct item *out, bool *limited)
 {
 	for (size_t i = 0; i < ARRAY_LEN(section_items); i++) {
 		struct cursor in = *c;
@@ -243,8 +256,10 @@ section_item(struct cursor *c, struct arena *a, struct item *out)
 		if (!cursor_text_ci(&in, section_items[i].name) || cursor_peek(&in) != '[')
 			continue;
 		*out = (struct item){ .id = section_items[i].id, .peek = section_items[i].peek };
-		if (!imap_section(&in, a, &out->section) || !partial(&in, out) || !fits(out))
+		if (!imap_section(&in, a, &out->section) || !partial(&in, out) || !fits(out)) {
+			*limited |= out->section.depth == SECTION_DEPTH_MAX;
 			return false;
+		}
 		out->label = label_of(out, section_items[i].label, a);
 		*c = in;
 		return true;
@@ -257,7 +272,7 @@ fetch_att(struct cursor *c, struct arena *a, struct fetch_items *list)
 {
 	struct item item;
 
-	if (section_item(c, a, &item))
+	if (section_item(c, a, &item, &list->limited))
 		return add(list, &item);
 	for (size_t i = 0; i < ARRAY_LEN(simple_items); i++) {
 		if (imap_word(c, simple_items[i].name)) {
@@ -294,6 +309,19 @@ macro(struct cursor *c, struct fetch_items *list)
 	return false;
 }
 
+/* A macro, one item, or a list of them. */
+static bool
+items(struct cursor *c, struct arena *a, struct fetch_items *list)
+{
+	if (!cursor_byte(c, '('))
+		return macro(c, list) || fetch_att(c, a, list);
+	do {
+		if (!fetch_att(c, a, list))
+			return false;
+	} while (imap_sp(c));
+	return cursor_byte(c, ')');
+}
+
 bool
 imap_fetch_items(struct cursor *c, struct arena *a, struct fetch_items *out)
 {
@@ -302,14 +330,8 @@ imap_fetch_items(struct cursor *c, struct arena *a, struct fetch_items *out)
 
 	/* More than the limit: UID and MODSEQ may be put in front. */
 	list.at = ARENA_ARRAY(a, struct item, FETCH_ITEMS_MAX + 2);
-	if (cursor_byte(&in, '(')) {
-		do {
-			if (!fetch_att(&in, a, &list))
-				return false;
-		} while (imap_sp(&in));
-		if (!cursor_byte(&in, ')'))
-			return false;
-	} else if (!macro(&in, &list) && !fetch_att(&in, a, &list)) {
+	if (!items(&in, a, &list)) {
+		*out = (struct fetch_items){ .limited = list.limited };
 		return false;
 	}
 	*out = list;

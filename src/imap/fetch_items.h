@@ -54,9 +54,11 @@ struct fetch_items {
 	unsigned needs; /* enum fetch_item of store/calls.h */
 	bool sets_seen;
 	bool has_flags, has_uid, has_modseq;
+	bool limited; /* it was refused for FETCH_ITEMS_MAX or SECTION_DEPTH_MAX */
 };
 
-/* What stands behind the sequence set, without the space. */
+/* What stands behind the sequence set, without the space. False: out has only
+ * `limited`. */
 bool imap_fetch_items(struct cursor *c, struct arena *a, struct fetch_items *out);
 /* "[...]" of a section. */
 bool imap_section(struct cursor *c, struct arena *a, struct section *out);

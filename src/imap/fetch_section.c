@@ -57,6 +57,7 @@ write_fields(struct fetch *f, struct message *m, const struct item *item, struct
 	uint64_t len = where.len < HEADER_READ_MAX ? where.len : HEADER_READ_MAX;
 	enum status st = store_reader_read_buffer(&m->reader, where.from, len, &header);
 
+	f->cut_header |= len < where.len;
 	if (st == STATUS_OK) {
 		imap_pick_fields(buffer_text(&header), &item->section, &picked);
 		where = cut_partial(item, (struct octets){ 0, picked.len });
