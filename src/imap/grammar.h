@@ -46,8 +46,8 @@ struct literal_mark {
 };
 bool imap_literal_mark(struct text line, struct literal_mark *out);
 
-/* A sequence-set as it was written; "*" is SEQ_STAR. */
-#define SEQ_STAR UINT32_MAX
+/* A sequence-set as it was written; "*" is SEQ_STAR, which is no number. */
+#define SEQ_STAR 0
 struct seq_range {
 	uint32_t first, last;
 };
