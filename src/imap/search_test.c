@@ -24,6 +24,8 @@
 	"--b\r\nContent-Type: application/pdf\r\n\r\nneedle in no text\r\n"     \
 	"--b\r\nContent-Type: message/rfc822\r\n\r\n"                           \
 	"Subject: forwarded thing\r\n\r\ndeep inside\r\n"                       \
+	"--b\r\nContent-Type: message/delivery-status\r\n\r\n"                  \
+	"Reporting-MTA: dns; relay.example.org\r\n"                             \
 	"--b--\r\n"
 
 static struct test_message t;
@@ -153,8 +155,15 @@ bodies(void **state)
 	FINDS("TEXT bounce@z");
 	FINDS("BODY \"deep inside\"");
 	FINDS("BODY \"forwarded thing\"");
+	FINDS("BODY relay.example.org");
 	MISSES("TEXT nowhere");
 	FINDS("BODY \"\"");
+	/* The header fields of parts are header fields (RFC 9051 6.4.4). */
+	FINDS("TEXT application/pdf");
+	FINDS("TEXT delivery-status");
+	FINDS("TEXT iso-8859-1");
+	MISSES("BODY application/pdf");
+	MISSES("BODY iso-8859-1");
 }
 
 static void
@@ -206,11 +215,10 @@ nothing_is_read_for_no_key(void **state)
 {
 	assert_int_equal(levels_of(" 1:*"), 1u << LEVEL_VIEW);
 	assert_int_equal(levels_of(" TEXT x"), 1u << LEVEL_CONTENT);
-	assert_int_equal(
-	    levels_of(" UNSEEN NOT SUBJECT x"), 1u << LEVEL_SETS | 1u << LEVEL_SUMMARY);
+	assert_int_equal(levels_of(" UNSEEN NOT SUBJECT x"), 1u << LEVEL_ROW | 1u << LEVEL_SUMMARY);
 	assert_int_equal(levels_of(" HEADER To x"), 1u << LEVEL_SUMMARY | 1u << LEVEL_HEADER);
 	assert_int_equal(levels_of(" OR BODY x (SEEN ALL)"),
-	    1u << LEVEL_CONTENT | 1u << LEVEL_SETS | 1u << LEVEL_VIEW);
+	    1u << LEVEL_CONTENT | 1u << LEVEL_ROW | 1u << LEVEL_VIEW);
 }
 
 static enum search_error

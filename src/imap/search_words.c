@@ -250,22 +250,31 @@ in_part(struct message *m, const struct mime_part *p, struct text word, enum sta
 	return found;
 }
 
+/* Text, and the machine's words for it: reports of deliveries and the like. */
 static bool
-in_parts(struct message *m, const struct mime_part *p, struct text word, enum status *st)
+is_read(const struct mime_part *p)
 {
-	uint64_t prefix = m->row->prefix.len;
+	return text_equal(p->type, TEXT("text")) || text_equal(p->type, TEXT("message"));
+}
 
-	for (; p != NULL && *st == STATUS_OK; p = p->next) {
-		if (text_equal(p->type, TEXT("text")) && in_part(m, p, word, st))
+/* In the body of a part and in all that is inside it. The header of a message
+ * is in the body around it; those of other parts count when mime is set. */
+static bool
+in_body(struct message *m, const struct mime_part *p, struct text word, bool mime, enum status *st)
+{
+	bool headers = mime || text_equal(p->type, TEXT("message"));
+
+	if (p->child == NULL)
+		return is_read(p) && in_part(m, p, word, st);
+	for (const struct mime_part *c = p->child; c != NULL; c = c->next) {
+		struct octets header = { c->header_at + m->row->prefix.len,
+			c->body_at - c->header_at };
+
+		if (headers && header.len > 0 && in_header(m, header, word, st))
 			return true;
-		if (p->child == NULL || *st != STATUS_OK)
-			continue;
-		if (text_equal(p->type, TEXT("message")) && p->child->body_at > p->body_at &&
-		    in_header(m,
-			(struct octets){ p->body_at + prefix, p->child->body_at - p->body_at },
-			word, st))
-			return true;
-		if (*st == STATUS_OK && in_parts(m, p->child, word, st))
+		if (*st != STATUS_OK)
+			return false;
+		if (in_body(m, c, word, mime, st))
 			return true;
 	}
 	return false;
@@ -281,5 +290,5 @@ imap_content_has_word(struct message *m, struct text word, bool header, enum sta
 		return false;
 	if (header && in_header(m, (struct octets){ 0, store_reader_header(&m->reader) }, word, st))
 		return true;
-	return *st == STATUS_OK && in_parts(m, &imap_message_summary(m)->root, word, st);
+	return *st == STATUS_OK && in_body(m, &imap_message_summary(m)->root, word, header, st);
 }

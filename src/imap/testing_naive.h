@@ -379,9 +379,10 @@ naive_in_header(struct text header, const char *name, struct text word)
 	return found;
 }
 
-/* In the text parts of a body, and in the headers of messages within. */
+/* In the text parts of a body, in reports, and in the headers of messages
+ * within; mime: in those of all parts. */
 UNUSED static bool
-naive_in_body(const struct naive *e, struct text word)
+naive_in_body(const struct naive *e, struct text word, bool mime)
 {
 	struct buffer octets = BUFFER_INIT, folded = BUFFER_INIT;
 	struct naive child;
@@ -389,14 +390,16 @@ naive_in_body(const struct naive *e, struct text word)
 
 	if (naive_is_type(e, "message/rfc822")) {
 		child = naive_split(e->body, false);
-		return naive_in_header(child.header, NULL, word) || naive_in_body(&child, word);
+		return naive_in_header(child.header, NULL, word) ||
+		       naive_in_body(&child, word, mime);
 	}
 	if (naive_is_type(e, "multipart/")) {
 		for (uint32_t n = 1; !found && naive_child(e, n, &child); n++)
-			found = naive_in_body(&child, word);
+			found = (mime && naive_in_header(child.header, NULL, word)) ||
+				naive_in_body(&child, word, mime);
 		return found;
 	}
-	if (!naive_is_type(e, "text/"))
+	if (!naive_is_type(e, "text/") && !naive_is_type(e, "message/"))
 		return false;
 	if (!naive_decode(e, &octets)) /* as it stands */
 		buffer_add_text(&octets, e->body);

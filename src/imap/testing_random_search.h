@@ -134,7 +134,7 @@ random_text_key(struct random_talk *r, bool *out)
 
 		out[i] = word.len == 0 ||
 			 (text && naive_in_header(root.header, NULL, buffer_text(&word))) ||
-			 naive_in_body(&root, buffer_text(&word));
+			 naive_in_body(&root, buffer_text(&word), text);
 	}
 	buffer_done(&word);
 }
