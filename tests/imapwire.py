@@ -195,6 +195,9 @@ class Reader:
             return self.group()
         if first == b'"':
             return self.quoted()
+        if self.line[self.at:self.at + 2] == b"~{":  # literal8, RFC 3516 4.4
+            self.at += 1
+            return self.literal()
         if first == b"{":
             return self.literal()
         return self.atom()
@@ -235,7 +238,7 @@ class Reader:
             c = self.line[self.at:self.at + 1]
             if depth == 0 and c in b" ()":
                 break
-            depth += (c == b"[") - (c == b"]")
+            depth += (c == b"[") - (c == b"]" and depth > 0)
             self.at += 1
         assert self.at > start, self.line[:200]
         word = self.line[start:self.at]
