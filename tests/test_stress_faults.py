@@ -58,6 +58,21 @@ FAULTS = {
     "a STORE is refused that was done": swap(rb" OK STORE done$", b" NO [CANNOT] no"),
     "an EXPUNGE is refused that was done": swap(rb" OK (UID )?EXPUNGE done$", b" BAD no"),
     "LIST hides a mailbox": swap(rb"^\* LIST .* Work$", None),
+    "STATUS tells another UIDNEXT": swap(rb"^\* STATUS .*UIDNEXT (\d+)", plus(1)),
+    "HIGHESTMODSEQ is too small": swap(rb"^\* OK \[HIGHESTMODSEQ (\d+)\]", lambda m: b"* OK [HIGHESTMODSEQ 1]"),
+    "HIGHESTMODSEQ is too great": swap(rb"HIGHESTMODSEQ (\d+)\]", plus(1, 60)),
+    "MODSEQ is one more": swap(rb"MODSEQ \((\d+)\)", plus(1)),
+    "MODSEQ is one less": swap(rb"MODSEQ \((\d+)\)", plus(1, -1)),
+    "MODSEQ is missing": swap(rb" MODSEQ \(\d+\)\)", b")"),
+    "VANISHED is lost": swap(rb"^\* VANISHED \d", None),
+    "VANISHED names one less": swap(rb"^\* VANISHED (.*),\d+$", rb"* VANISHED \1"),
+    "VANISHED names another": swap(rb"^\* VANISHED (\d+)$", plus(1)),
+    "VANISHED (EARLIER) is lost": swap(rb"^\* VANISHED \(EARLIER\)", None),
+    "VANISHED (EARLIER) names too many": swap(rb"^\* VANISHED \(EARLIER\) (?!1:).*?(\d+)$", rb"* VANISHED (EARLIER) 1:\1"),
+    "a change is not told to who comes back": swap(rb"^\* \d+ FETCH \(UID \d+ FLAGS .*MODSEQ \(\d+\)\)$", None),
+    "MODIFIED is not told": swap(rb" (?:OK|NO) \[MODIFIED [^]]*\]", b" OK"),
+    "ESEARCH finds one less": swap(rb"^(\* ESEARCH .*ALL) \d+,", rb"\1 "),
+    "ESEARCH counts one more": swap(rb"^\* ESEARCH .*COUNT (\d+)", plus(1)),
     "UIDL changes": swap(rb"^\d+ \d+\.(\d+)$", plus(1)),
     "STAT is one more": swap(rb"^\+OK (\d+) \d+$", plus(1)),
 }
@@ -77,8 +92,10 @@ def test_a_fault_is_noticed(house, fault):
         return changed
 
     run.tamper(tamper)
-    with pytest.raises(AssertionError) as noticed:
-        run.steps(STEPS)
-    run.end()
+    try:
+        with pytest.raises(AssertionError) as noticed:
+            run.steps(STEPS)
+    finally:
+        run.end()
     assert fired, noticed.value
     assert f"seed '{fault}', step" in str(noticed.value)

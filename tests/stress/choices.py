@@ -18,7 +18,7 @@ class Choices:
     """The choices of one run."""
 
     def __init__(self, truth, boxes):
-        self.truth, self.boxes = truth, boxes
+        self.truth, self.main = truth, boxes  # names of mailboxes that always stay
         self.made = 0
 
     # ---- what is chosen from ----
@@ -57,7 +57,26 @@ class Choices:
         return [known[n] for n in sorted(some)]
 
     def any_box(self, dice):
-        return dice.choice(self.boxes)
+        sides = self.sides()
+        if sides and dice.random() < 0.12:
+            return dice.choice(sides)
+        return self.truth.boxes[dice.choice(self.main)]
+
+    def sides(self):
+        return [b for n, b in self.truth.boxes.items() if n.startswith("Side-")]
+
+    def naming(self, client, dice):
+        """CREATE, DELETE or RENAME of a side mailbox."""
+        sides, truth = self.sides(), self.truth
+        free = [n for n in (f"Side-{i}" for i in range(8)) if n not in truth.boxes]
+        if not sides or free and dice.random() < 0.4:
+            name = dice.choice(free)
+            return names.Naming(client, f"CREATE {name}", lambda: truth.box(name))
+        box = dice.choice(sides)
+        if free and dice.random() < 0.4:
+            name = dice.choice(free)
+            return names.Naming(client, f"RENAME {box.name} {name}", lambda: truth.rename(box, name))
+        return names.Naming(client, f"DELETE {box.name}", lambda: truth.delete(box, client))
 
     # ---- commands of the selected mailbox ----
 
@@ -93,10 +112,10 @@ class Choices:
 
     def search(self, client, dice, uid, numbers=True):
         words, matches = self.key(client, dice, 2, numbers)
-        back = ""
+        returns = None
         if client.can(b"ESEARCH") and dice.random() < 0.4:
-            back = f"RETURN ({dice.choice(('ALL', 'MIN MAX COUNT ALL', 'COUNT ALL', ''))}) "
-        return c.Search(client, uid, back + words, matches)
+            returns = dice.choice(((), ("ALL",), ("MIN", "MAX", "COUNT", "ALL"), ("COUNT", "ALL")))
+        return c.Search(client, uid, words, matches, returns)
 
     def key(self, client, dice, depth, numbers):
         """A search key as words, and as a function of a message, its flags, its slot and number; without `numbers`
@@ -114,6 +133,9 @@ class Choices:
         if what == 3:
             word, wanted = dice.choice(KEYWORDS), dice.random() < 0.5
             return f"{'' if wanted else 'UN'}KEYWORD {word}", lambda m, s, *_: (word.lower().encode() in s) == wanted
+        if what == 4 and client.modseqs and client.can(b"CONDSTORE") and dice.random() < 0.5:
+            least = max(1, (client.view.highest or 1) - dice.randrange(0, 20))
+            return f"MODSEQ {least}", lambda m, *_: modseq_of(m) >= least
         if what == 4:
             part = dice.choice(("mail-1", "append-", "2", "stress", "lmtp"))
             return f'SUBJECT "{part}"', lambda m, *_: part in m.name
@@ -141,7 +163,7 @@ class Choices:
         return c.Expunge(client, slots) if slots else None
 
     def append(self, client, dice):
-        box = min(dice.sample(self.boxes, min(2, len(self.boxes))), key=lambda b: len(b.messages))
+        box = min((self.any_box(dice) for _ in range(2)), key=lambda b: len(b.messages))
         if len(box.messages) > FULL:
             return None
         count = dice.choice((1, 2, 5)) if client.can(b"MULTIAPPEND") and dice.random() < 0.3 else 1
@@ -172,10 +194,17 @@ class Choices:
     def alone(self, client, dice):
         """One that is not done beside others or in a pipeline."""
         if client.view is None:
-            return names.Select(client, self.any_box(dice), dice.random() < 0.15)
+            return names.Select(client, self.any_box(dice), dice.random() < 0.15, True, dice.choice((0, 0, 1, 3)))
         kinds = ((90, lambda: self.selected(client, dice)), (3, lambda: c.Close(client, dice.random() < 0.5)),
                  (5, lambda: names.Select(client, self.any_box(dice), dice.random() < 0.15)))
         return pick(dice, kinds)
+
+
+def modseq_of(message):
+    """LookupError where it is not known: others changed it, and nobody has looked since."""
+    if message.modseq is None:
+        raise LookupError
+    return message.modseq
 
 
 def pick(dice, kinds):

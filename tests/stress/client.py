@@ -6,7 +6,7 @@ the command in hand first, then to the view."""
 import collections
 
 from stress.view import View, vanished_uids
-from stress.wire import Connection, Difference, Ended, Status
+from stress.wire import Connection, Difference, Ended, Status, conversation
 
 PLAIN, CONDSTORE, QRESYNC, REV2 = "rev1", "condstore", "qresync", "rev2"
 
@@ -63,7 +63,7 @@ class Client:
         self.account, self.password = account, password
         self.connection = None
         self.capabilities = set()
-        self.said = ()             # of the connection, or of the last one
+        self.said = conversation()
         self.round = None          # the Round that is told what it hears
         self.tamper = None
         self.memory = {}           # by Box: what a QRESYNC client keeps of it
@@ -88,8 +88,7 @@ class Client:
 
     def connect(self):
         self.reset()
-        self.connection = Connection(self.house, "imap")
-        self.connection.tamper, self.said = self.tamper, self.connection.said
+        self.connection = Connection(self.house, "imap", self)
         self.ended = False
         greeting = self.connection.response()
         if not isinstance(greeting, Status) or greeting.word != b"OK":
@@ -196,13 +195,15 @@ class Client:
             self._code(said)
         command.answered(said)
         if self.view is not None:
-            self.view.fetched = set()
+            self.view.fetched, self.view.dated = set(), set()
+            if said.code[:1] == [b"HIGHESTMODSEQ"]:  # RFC 7162 3.2.7: up to here all was told
+                self.view.highest = max(self.view.highest or 0, int(said.code[1]))
             if command.settles:
                 self.view.settle_modseq()
 
     def bye(self, said):
         if self.box is None or not self.box.deleted:
-            raise Difference(f"{said}")
+            raise Difference(f"{said}", self)
 
     def _code(self, said):
         """Codes of the selected mailbox that come with any command."""
@@ -210,7 +211,7 @@ class Client:
         if self.view is None:
             return
         if code == b"HIGHESTMODSEQ":
-            self.view.seen_highest = max(self.view.seen_highest, int(said.code[1]))
+            self.box.told = max(self.box.told, int(said.code[1]))
         elif code == b"UIDNEXT":
             self.view.uidnext = int(said.code[1])
 
@@ -261,10 +262,8 @@ class Client:
             self.round.tell(self, box, uid, state)
 
     def claims(self):
-        """UIDs that are \\Recent in this session of its own right (RFC 3501 2.3.2), when its view is the truth."""
-        if self.view is None or self.view.read_only:
-            return set()
-        return {uid for slot, uid in zip(self.view.slots, self.box.messages) if slot.recent}
+        """UIDs that are \\Recent in this session of its own right (RFC 3501 2.3.2)."""
+        return set() if self.view is None or self.view.read_only else {s.uid for s in self.view.slots if s.recent} - {None}
 
 
 def items_of(values):

@@ -4,7 +4,7 @@ answers must be: FETCH, STORE, SEARCH, COPY, MOVE, EXPUNGE, APPEND (RFC 3501 6.3
 6.4, RFC 4315, RFC 6851, RFC 7162). What depends on the order of a round is
 checked when the round is over."""
 
-from stress.client import Command, items_of
+from stress.client import REV2, Command, items_of
 from stress.truth import GONE, Arrival, Effect, flagging, gone, gone_if_deleted
 from stress.wire import Difference, numbers_of, set_of
 
@@ -191,8 +191,10 @@ class Store(OnMailbox):
             for slot in done:
                 if slot.uid not in self.view.fetched and slot.flags is not None:
                     slot.flags = self.change(slot.flags)
-                    if slot.modseq is not None and self.unchanged_since is None:
-                        slot.modseq = None  # it may or may not have been told
+                if slot.uid not in self.view.dated:
+                    slot.modseq = None  # it may have changed, and need not be told (RFC 7162 3.1.3)
+            if self.unchanged_since is not None:
+                must_be_gone_perhaps(self, [s for s in done if s.uid not in self.view.dated], "not told the MODSEQ of")
         else:
             left = [s for s in done if s.uid not in self.view.fetched]
             must_be_gone_perhaps(self, left, "not told the flags of")
@@ -228,20 +230,22 @@ class Search(OnMailbox):
 
     name = "SEARCH"
 
-    def __init__(self, client, uid, words, matches):
-        super().__init__(client, f"{'UID ' if uid else ''}SEARCH {words}".encode(), client.view.slots, uid)
+    def __init__(self, client, uid, words, matches, returns=None):
+        """returns: the options of RETURN (RFC 4731 3.1), or None."""
+        options = "" if returns is None else f"RETURN ({' '.join(returns)}) "
+        super().__init__(client, f"{'UID ' if uid else ''}SEARCH {options}{words}".encode(), client.view.slots, uid)
         self.holds, self.settles = not uid, uid
-        self.matches, self.found = matches, None
+        self.matches, self.returns, self.found = matches, returns, None
 
     def untagged(self, values):
-        if values[0] == b"SEARCH":
-            numbers = [v for v in values[1:] if not isinstance(v, list)]
-            self._take([int(v) for v in numbers])
-            return True
-        if values[0] == b"ESEARCH":
+        extended = self.returns is not None or self.client.kind == REV2
+        if values[0] != (b"ESEARCH" if extended else b"SEARCH"):
+            return False
+        if extended:
             self._take_extended(values[1:])
-            return True
-        return False
+        else:
+            self._take([int(v) for v in values[1:] if not isinstance(v, list)])
+        return True
 
     def _take(self, numbers):
         if self.found is not None:
@@ -251,12 +255,18 @@ class Search(OnMailbox):
             raise Difference(f"a number is found twice: {numbers}")
 
     def _take_extended(self, values):
-        if values and values[0] == [b"TAG", self.tag]:
-            values = values[1:]
-        if values[:1] == [b"UID"]:
-            values = values[1:]
-        pairs = {k.upper(): v for k, v in zip(values[::2], values[1::2])}
-        self._take(numbers_of(pairs[b"ALL"]) if b"ALL" in pairs else [])
+        """RFC 4731 3.2: ALL is always asked for, and the others must agree with it."""
+        if values[:1] != [[b"TAG", self.tag]] or (values[1:2] == [b"UID"]) != self.uid:
+            raise Difference(f"ESEARCH {values} to {self.tag}, {self.text!r}")
+        values = values[2 if self.uid else 1:]
+        told = {k.upper(): v for k, v in zip(values[::2], values[1::2])}
+        self._take(numbers_of(told[b"ALL"]) if b"ALL" in told else [])
+        wanted = {"COUNT": len(self.found)}
+        if self.found:
+            wanted.update(MIN=min(self.found), MAX=max(self.found))
+        for option in self.returns or ():
+            if option != "ALL" and (told.get(option.encode()) != (b"%d" % wanted[option] if option in wanted else None)):
+                raise Difference(f"ESEARCH {told}, but {option} is {wanted.get(option)}")
 
     def ok(self, status):
         if self.found is None:
@@ -278,7 +288,12 @@ class Search(OnMailbox):
             states = self.client.round.may_be(self.box, slot.uid)
             if GONE in states:
                 continue
-            answers = {self.matches(message, s, slot, n) for s in states}
+            if b"MODSEQ" in self.text and self.client.round.effects_on(self.box, slot.uid):
+                continue
+            try:
+                answers = {self.matches(message, s, slot, n) for s in states}
+            except LookupError:
+                continue
             if answers != {True, False} and ((slot.uid if self.uid else n) in self.found) not in answers:
                 raise Difference(f"{self.client.name}: {self.text!r} answered {sorted(self.found)}; of message {n}, UID "
                                  f"{slot.uid}, it must be {answers}")

@@ -7,9 +7,9 @@ import os
 import re
 import signal
 
+from stress.names import BARRIER
 from stress.wire import Difference
 
-BARRIER = "Barrier"  # a mailbox that no client uses
 TRIES = 1000
 
 

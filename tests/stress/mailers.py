@@ -4,7 +4,7 @@
 over SMTP and LMTP."""
 
 from stress.truth import GONE, Arrival, Effect, gone
-from stress.wire import Connection, Difference, Ended
+from stress.wire import Connection, Difference, Ended, conversation
 
 SEEN = b"\\seen"
 
@@ -18,7 +18,7 @@ class Pop3:
     def __init__(self, name, house, account, password):
         self.name, self.house = name, house
         self.account, self.password = account, password
-        self.tamper, self.said = None, ()
+        self.tamper, self.said = None, conversation()
         self.connection, self.uids = None, None
         self.deleted, self.read = set(), set()
 
@@ -54,8 +54,7 @@ class Pop3:
 
     def open(self, box, holder):
         """Signs in; who holds the maildrop already keeps it (RFC 1939 3, RFC 2449 8.1.1)."""
-        self.connection = Connection(self.house, "pop3")
-        self.connection.tamper, self.said = self.tamper, self.connection.said
+        self.connection = Connection(self.house, "pop3", self)
         self.line()
         self.ok(f"USER {self.account}")
         answer = self.ask(f"PASS {self.password}")
@@ -158,7 +157,7 @@ class Sender:
 
     def __init__(self, name, house, account, lmtp):
         self.name, self.house, self.account, self.lmtp = name, house, account, lmtp
-        self.tamper, self.said = None, ()
+        self.tamper, self.said = None, conversation()
         self.connection, self.arrival = None, None
 
     def __repr__(self):
@@ -173,8 +172,7 @@ class Sender:
             raise Difference(f"{self.name}: {line!r}, expected {wanted!r}")
 
     def connect(self):
-        self.connection = Connection(self.house, "lmtp" if self.lmtp else "smtp")
-        self.connection.tamper, self.said = self.tamper, self.connection.said
+        self.connection = Connection(self.house, "lmtp" if self.lmtp else "smtp", self)
         self.reply(b"220")
         self.connection.send(b"%s stress.test\r\n" % (b"LHLO" if self.lmtp else b"EHLO"))
         self.reply(b"250")

@@ -3,8 +3,12 @@
 LIST, CREATE, DELETE, RENAME (RFC 9051 6.3, RFC 7162 3.2.5, RFC 2177)."""
 
 from stress.client import PLAIN, QRESYNC, Command, items_of
+from stress.truth import GONE
 from stress.view import Slot, vanished_uids
-from stress.wire import Difference
+from stress.wire import Difference, set_of
+
+
+BARRIER = "Barrier"  # a mailbox that no client uses; see kills.py
 
 
 class Select(Command):
@@ -12,15 +16,28 @@ class Select(Command):
 
     name = "SELECT"
 
-    def __init__(self, client, box, read_only, resync=True):
+    def __init__(self, client, box, read_only, resync=True, hint=0):
+        """hint: 0, or how often a sequence number is told with its UID (RFC 7162 3.2.5.2)."""
         self.memory = client.memory.get(box) if resync and client.kind == QRESYNC else None
         text = f"{'EXAMINE' if read_only else 'SELECT'} {box.name}"
+        self.known = ""
         if self.memory is not None:
-            text += f" (QRESYNC ({box.uidvalidity} {self.memory.highest}))"
+            self.known = self._matches(hint)
+            text += f" (QRESYNC ({box.uidvalidity} {self.memory.highest}{self.known}))"
+            self.name = "QRESYNC"
         super().__init__(client, text.encode())
         self.box, self.read_only, self.view = box, read_only, None
         self.codes, self.unseen = {}, None
         self.vanished, self.fetched, self.count = set(), [], None
+
+    def _matches(self, hint):
+        """[SP known-uids [SP seq-match-data]], if all UIDs are known. Then new messages are not told of, only that
+        they exist; they stand behind the known."""
+        uids = self.memory.uids()
+        if not hint or not uids or self.memory.unknown() is not None:
+            return ""
+        numbers = range(1, len(uids) + 1, hint)
+        return f" {set_of(uids)} ({set_of(numbers)} {set_of(uids[n - 1] for n in numbers)})"
 
     def _switch(self):
         """The first response is of the new mailbox: [CLOSED], or any (RFC 7162 3.2.11)."""
@@ -46,6 +63,8 @@ class Select(Command):
             if not earlier:
                 raise Difference("VANISHED without EARLIER in SELECT")
             self.vanished.update(uids)
+            for uid in self.vanished & set(self.box.messages):
+                self.client.heard(self.box, uid, GONE)
         elif word == b"EXISTS":
             self.count = int(values[0])
         elif word == b"FETCH":
@@ -100,7 +119,7 @@ class Select(Command):
             slots[uid] = seq
             known.setdefault(uid, Slot(uid))
         self.view.exists(self.count)
-        if len(known) == self.count:
+        if len(known) == self.count or self.known and len(known) < self.count:
             for seq, uid in enumerate(sorted(known), 1):
                 self._place(seq, known[uid])
         elif self.memory.unknown() is None or len(known) > self.count:
@@ -119,6 +138,10 @@ class Select(Command):
         why = self.view.differs()
         if why is None and self.view.uidnext != self.box.uidnext:
             why = f"UIDNEXT is {self.view.uidnext}, truly {self.box.uidnext}"
+        if why is None and b"HIGHESTMODSEQ" in self.codes:
+            least = max([self.box.highest] + [m.modseq or 0 for m in self.box.messages.values()])
+            if int(self.codes[b"HIGHESTMODSEQ"][0]) < least:
+                why = f"HIGHESTMODSEQ is {self.codes[b'HIGHESTMODSEQ']}, but {least} was told before"
         if why is None and b"UNSEEN" in self.codes:
             unseen = [n for n, m in enumerate(self.box.messages.values(), 1) if b"\\seen" not in m.flags]
             if [int(self.codes[b"UNSEEN"][0])] != unseen[:1]:
@@ -174,7 +197,7 @@ class Status(Command):
 
     def check(self):
         for item, value in self.told.items():
-            if item in self.ITEMS and value != self.ITEMS[item](self.box):
+            if item in self.ITEMS and self.ITEMS[item](self.box) not in (None, value):
                 raise Difference(f"STATUS {self.box.name}: {item} is {value}, truly {self.ITEMS[item](self.box)}")
 
 
@@ -195,7 +218,7 @@ class Names(Command):
         return True
 
     def ok(self, status):
-        truly = sorted(n for n, b in self.truth.boxes.items() if not b.deleted)
+        truly = sorted([*self.truth.boxes, BARRIER])
         if sorted(self.told) != truly:
             raise Difference(f"LIST said {sorted(self.told)}, truly {truly}")
 

@@ -12,7 +12,8 @@ from stress import names
 from stress.choices import Choices
 from stress.client import CONDSTORE, PLAIN, QRESYNC, REV2, Client, items_of
 from stress.commands import FetchUnknown, Noop, subject_of
-from stress.kills import BARRIER, kill
+from stress.kills import kill
+from stress.names import BARRIER
 from stress.mailers import Pop3, Sender
 from stress.truth import Round, Truth
 from stress.wire import Difference, Ended, Status
@@ -37,8 +38,9 @@ class Run:
         self.concerned = []
         self.dice = random.Random(f"{seed}")
         self.witness = Client("witness", house, PLAIN, account, self.password)
-        self.boxes = [self.truth.box(name) for name in boxes]
-        self.choices = Choices(self.truth, self.boxes)
+        for name in boxes:
+            self.truth.box(name)
+        self.choices = Choices(self.truth, boxes)
         self.clients, self.pop3s, self.senders = [], [], []
         self.counts = clients, pop3, senders
 
@@ -52,11 +54,11 @@ class Run:
             self.witness.kind = CONDSTORE
             self.witness.ask("ENABLE CONDSTORE")
         there = [values[3].decode() for values in self.witness.ask('LIST "" "*"') if values[0] == b"LIST"]
-        for name in [box.name for box in self.boxes] + [BARRIER]:
-            if name not in there:
-                self.witness.ask(f"CREATE {name}")
-                there.append(name)
-        for name in there:
+        for name in set(self.truth.boxes) - set(there):
+            self.witness.ask(f"CREATE {name}")
+        if BARRIER not in there:
+            self.witness.ask(f"CREATE {BARRIER}")
+        for name in set(there) - {BARRIER}:
             self.truth.box(name)
         for box in self.truth.boxes.values():
             self.learn(box)
@@ -67,6 +69,10 @@ class Run:
         self.pop3s = [Pop3(f"p{n}", self.house, self.account, self.password) for n in range(pop3)]
         self.senders = [Sender(f"s{n}", self.house, self.account, n % 2 == 1) for n in range(senders)]
         return self
+
+    @property
+    def boxes(self):
+        return list(self.truth.boxes.values())
 
     def learn(self, box):
         """A mailbox as it was before the run."""
@@ -135,9 +141,8 @@ class Run:
         round_.check_moves()
         self.did["reconciled"] += 1
 
-    def together(self, plans, read=None, sent=()):
+    def together(self, round_, plans, read=None, sent=()):
         """Plans: (client, commands). All are sent, then all answers are read, in the order of the dice."""
-        round_ = self.clients[0].round
         for client, made in plans:
             self.register(round_, made)
         for client, made in plans:
@@ -174,7 +179,7 @@ class Run:
         self.dice = random.Random(f"{self.seed}/{self.number}")
         self.concerned = []
         kinds = ((60, self.one), (18, self.several), (4, self.pipeline), (3, self.mail), (5, self.pop3), (3, self.drop),
-                 (3, self.cut_short), (4, self.idles))
+                 (3, self.cut_short), (4, self.idles), (2, self.naming))
         self.dice.choices([k[1] for k in kinds], [k[0] for k in kinds])[0]()
         if self.number % QUIET_EVERY == 0:
             self.quiet()
@@ -193,8 +198,7 @@ class Run:
 
     def report(self, why):
         lines = [f"seed {self.seed!r}, step {self.number}: {why}"]
-        shown = getattr(why, "client", None)
-        for client in [shown] if shown else self.concerned:
+        for client in getattr(why, "clients", ()) or self.concerned:
             lines.append(f"---- {client.name} ({client.kind if hasattr(client, 'kind') else 'sender'})")
             lines += [line.decode("utf-8", "replace")[:240] for line in client.said]
         for box in self.boxes:
@@ -206,10 +210,32 @@ class Run:
         awake = [c for c in self.clients if c.idle is None]
         chosen = self.dice.sample(awake, min(len(awake), count))
         for client in chosen:
+            if client.box is not None and client.box.deleted:
+                self.bury(client)
             if client.ended:
                 client.connect()
         self.concerned = chosen
         return chosen
+
+    def bury(self, client):
+        """Its mailbox was deleted, which is the end of its session: it is told so by BYE."""
+        outer, client.round = client.round, Round(self.truth)
+        self.concerned = [client]
+        if client.idle is None:
+            client.send([Noop(client, b"NOOP")])
+        while client.read():
+            if client.idle is None and not client.flight:
+                raise Difference(f"{client.name} goes on in a mailbox that was deleted")
+        client.lost()
+        client.round = outer
+        self.did["deleted under it"] += 1
+
+    def naming(self):
+        """Mailboxes are made, renamed and deleted, whoever has them selected."""
+        client = self.free()[0]
+        round_ = self.round()
+        self.together(round_, [(client, [self.choices.naming(client, self.dice)])])
+        self.finish(round_)
 
     def one(self):
         """One command of one client; before it, everything is known."""
@@ -217,14 +243,14 @@ class Run:
         round_ = self.round()
         command = self.choices.alone(client, self.dice)
         if command is not None:
-            self.together([(client, [command])])
+            self.together(round_, [(client, [command])])
             self.finish(round_)
 
     def several(self):
         """Commands of several clients under way at once, and perhaps a message."""
         round_ = self.round(alone=False)
         plans, sent = self.plan(round_)
-        self.together(plans, sent=sent)
+        self.together(round_, plans, sent=sent)
         self.finish(round_, sure=False)
 
     def plan(self, round_):
@@ -264,7 +290,7 @@ class Run:
             if command is not None and self.fits([(client, made)], command):
                 made.append(command)
         if made:
-            self.together([(client, made)])
+            self.together(round_, [(client, made)])
             self.finish(round_, sure=False)
 
     def send(self, sender, round_):
@@ -329,7 +355,7 @@ class Run:
                     one.read()
             one.drop()
             return True
-        self.together([(client, [command])], read)
+        self.together(round_, [(client, [command])], read)
         self.finish(round_, sure=False)
 
     def idles(self):
@@ -338,7 +364,9 @@ class Run:
         self.concerned = [client]
         round_ = self.round()
         was = client.idle
-        if was is not None:
+        if client.box is not None and client.box.deleted:
+            self.bury(client)
+        elif was is not None:
             self.hear(client)
             self.end_idle(client)
         elif client.view is not None and not client.ended:
@@ -373,6 +401,9 @@ class Run:
     def quiet(self):
         """Nothing is under way: every client's view must become the truth, and a fresh client's view is the truth."""
         self.did["quiet"] += 1
+        for client in self.clients:
+            if client.box is not None and client.box.deleted:
+                self.bury(client)
         round_ = self.round(alone=False)
         for box in self.boxes:
             round_.reconcile(box, self.snapshot(box))
@@ -388,11 +419,18 @@ class Run:
         round_.prepare()
         round_.check_told()
         self.check_claims()
+        self.forget()
+
+    def forget(self):
+        """States that nobody can still hear of. Who idles may have them on the way to it, though its view is the truth
+        again."""
+        for client in self.clients:
+            if client.idle is None:
+                client.listened_since = None
+        first = min((c.listened_since for c in self.clients if c.idle is not None), default=self.truth.round)
         for box in self.boxes:
             for message in box.messages.values():
-                message.past = []
-        for client in self.clients:
-            client.listened_since = None if client.idle is None else round_.number
+                message.past = [(n, s) for n, s in message.past if n >= first]
 
     def settle(self, client):
         if not client.read_all():
@@ -416,7 +454,8 @@ class Run:
                     continue
                 other = claimed.setdefault((client.box.name, uid), client)
                 if other is not client:
-                    raise Difference(f"{client.box.name} UID {uid} is \\Recent to {client.name} and to {other.name}")
+                    raise Difference(f"{client.box.name} UID {uid} is \\Recent to {client.name} and to {other.name}",
+                                     client, other)
 
     # ---- end ----
 

@@ -31,8 +31,10 @@ class Box:
     def __init__(self, name):
         self.name = name
         self.uidvalidity = None
+        self.older = 0      # UIDVALIDITY of a mailbox that had the name before (RFC 9051 2.3.1.1)
         self.uidnext = 1
         self.highest = 0    # HIGHESTMODSEQ as last seen
+        self.told = 0       # the greatest that any client was told
         self.messages = {}  # by UID, ascending
         self.gone = set()   # UIDs that were there
         self.deleted = False
@@ -48,9 +50,30 @@ class Truth:
     def __init__(self):
         self.boxes = {}
         self.round = 0
+        self.retired = {}  # name: UIDVALIDITY of the last mailbox that had it
 
     def box(self, name):
-        return self.boxes.setdefault(name, Box(name))
+        if name not in self.boxes:
+            self.boxes[name] = Box(name)
+            self.boxes[name].older = self.retired.get(name, 0)
+        return self.boxes[name]
+
+    def _retire(self, box):
+        self.retired[box.name] = max(self.retired.get(box.name, 0), box.uidvalidity or 0)
+        del self.boxes[box.name]
+
+    def rename(self, box, name):
+        self._retire(box)
+        box.name = name
+        self.boxes[name] = box
+
+    def delete(self, box, client):
+        """The client that did it goes on; others that have it selected do not."""
+        self._retire(box)
+        box.deleted = True
+        if client.box is box:
+            client.deselect()
+        client.memory.pop(box, None)
 
 
 class Effect:
@@ -260,6 +283,8 @@ class Round:
         """The truth of a box is one that this round allows: found, a Snapshot that a fresh client took."""
         if box.uidvalidity not in (None, found.uidvalidity):
             raise Difference(f"UIDVALIDITY of {box.name} was {box.uidvalidity}, is {found.uidvalidity}")
+        if found.uidvalidity <= box.older:
+            raise Difference(f"UIDVALIDITY of {box.name} is {found.uidvalidity}, an older mailbox had {box.older}")
         box.uidvalidity = found.uidvalidity
         self._check_modseqs(box, found)
         for uid in box.uids():
@@ -297,6 +322,8 @@ class Round:
         for uid, there in found.messages.items():
             if there.modseq is None or there.modseq > found.highest:
                 raise Difference(f"{box.name} UID {uid}: MODSEQ {there.modseq}, HIGHESTMODSEQ {found.highest}")
+        if found.highest < box.told:
+            raise Difference(f"HIGHESTMODSEQ of {box.name} is {found.highest}, but {box.told} was told")
         changed = set(found.messages) != set(box.messages) or any(
             m.flags != found.messages[u].flags for u, m in box.messages.items() if u in found.messages)
         if found.highest < box.highest or changed and box.highest and found.highest == box.highest:
@@ -333,6 +360,7 @@ class Round:
         if not least <= found.uidnext <= most or found.uidnext <= told:
             raise Difference(f"UIDNEXT of {box.name} was {box.uidnext}, is {found.uidnext}; {len(waiting)} arrived, "
                              f"greatest UID {told}")
+        box.gone.update(set(range(box.uidnext, found.uidnext)) - set(found.messages))  # came and went
         box.uidnext = found.uidnext
 
     def _fates(self, a):

@@ -30,6 +30,7 @@ class View:
         self.highest = None       # HIGHESTMODSEQ that the client may remember
         self.seen_highest = 0     # greatest MODSEQ that was told
         self.fetched = set()      # UIDs whose flags were told during the command in hand
+        self.dated = set()        # UIDs whose MODSEQ was told during it
         self.vanishes = False     # VANISHED instead of EXPUNGE
 
     def uids(self):
@@ -76,15 +77,12 @@ class View:
                 self._vanish_unknown(uid)
 
     def _vanish_unknown(self, uid):
-        """It can be any of the messages that stand where it would."""
-        for at in range(len(self.slots), 0, -1):
-            if self.slots[at - 1].uid is None:
-                self.slots.pop(at - 1)
-                self.told(uid, GONE)
-                return
-            if self.slots[at - 1].uid < uid:
-                break
-        raise Difference(f"VANISHED {uid}, which is not in the mailbox")
+        """It is one of those, not told yet, that stand where it would."""
+        at = next((n for n, s in enumerate(self.slots) if s.uid is not None and s.uid > uid), len(self.slots))
+        if at == 0 or self.slots[at - 1].uid is not None:
+            raise Difference(f"VANISHED {uid}, which is not in the mailbox")
+        self.slots.pop(at - 1)
+        self.told(uid, GONE)
 
     def fetch(self, seq, items):
         """The items of a FETCH response; the slot."""
@@ -115,6 +113,7 @@ class View:
         if modseq < 1 or slot.modseq is not None and modseq < slot.modseq:
             raise Difference(f"MODSEQ of UID {slot.uid} was {slot.modseq}, is {modseq}")
         slot.modseq = modseq
+        self.dated.add(slot.uid)
         self.seen_highest = max(self.seen_highest, modseq)
 
     def _flags(self, slot, items):

@@ -18,11 +18,11 @@ STATUS = re.compile(rb"(\S+) (OK|NO|BAD|BYE|PREAUTH)(?: \[([^\]]*)\])?(?: (.*))?
 
 
 class Difference(AssertionError):
-    """The server said what it must not say; `client`, whose conversation shows it, if it is known."""
+    """The server said what it must not say; `clients`, whose conversations show it, where they are known."""
 
-    def __init__(self, what, client=None):
+    def __init__(self, what, *clients):
         super().__init__(what)
-        self.client = client
+        self.clients = clients
 
 
 class Ended(Exception):
@@ -40,16 +40,22 @@ class Status:
         return f"{self.tag!r} {self.word!r} {self.code!r} {self.words!r}"
 
 
+def conversation():
+    """The last lines of a client, over all its connections."""
+    return collections.deque(maxlen=KEEP)
+
+
 class Connection:
     """Lines and octets; `tamper`, if set, may change or swallow (None) a line: how the checks are checked."""
 
-    def __init__(self, house, port):
+    def __init__(self, house, port, client):
         self.socket = house.connect(port)
         self.socket.settimeout(PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pending = b""
-        self.said = collections.deque(maxlen=KEEP)
-        self.tamper = None  # a line may become None: swallowed, or two
+        self.tamper = client.tamper  # a line may become None: swallowed, or two
+        self.said = client.said
+        self.said.append(b"---- connects")
 
     def send(self, octets):
         self.said.append(b"C: " + octets[:300])
