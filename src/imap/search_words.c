@@ -2,18 +2,20 @@
 /*
  * Looking for a word in what a message says (RFC 3501 6.4.4 BODY, TEXT,
  * HEADER): transfer encoding undone, converted to UTF-8, folded. Bodies go by
- * in windows that are cut at line ends, and the end of each window stays in
- * front of the next, so memory is bounded and a word across a cut is found.
+ * in windows that are cut where no character is, and the end of each window
+ * stays in front of the next, so memory is bounded and a word across a cut is found.
  */
 #include "codec/base64.h"
 #include "codec/charset.h"
 #include "codec/mimewords.h"
+#include "codec/qp.h"
+#include "codec/utf8.h"
 #include "imap/search.h"
 #include "mime/decode.h"
 
 #define FIELD_MAX (64u << 10)  /* octets of a decoded header field */
 #define HEADER_MAX (1u << 20)  /* octets of a header that are searched */
-#define WINDOW_MAX (64u << 10) /* octets without a line end that are waited for */
+#define WINDOW_MAX (64u << 10) /* octets for whose line end is waited */
 
 /* The sink's word for "found": stops the reading. */
 #define FOUND STATUS_EXISTS
@@ -152,28 +154,59 @@ in_header(struct message *m, struct octets where, struct text word, enum status 
 struct scan {
 	const struct mime_part *part;
 	struct text charset, word;
-	bool wide; /* no octet of a character is a line end */
+	bool wide; /* two or four octets a character */
+	bool begun;
 	struct base64_decoder base64;
-	struct buffer encoded; /* quoted-printable up to a line end */
+	struct qp_decoder qp;
 	struct buffer decoded; /* not converted yet */
 	struct buffer folded;  /* the end of the last window, and this one */
 };
 
-/* How much of what is there goes on: up to the last line end, all when there
- * has been none for long, everything at the end. */
+/* Up to the last octet c, or 0. */
+static size_t
+behind_last(const struct buffer *b, char c)
+{
+	size_t at = text_find_last(buffer_text(b), c);
+
+	return at < b->len ? at + 1 : 0;
+}
+
+/* How much of what is there goes on: up to the last line end; where there has
+ * been none for long, up to the last blank, which is no part of a character in
+ * any charset, or all but the beginning of a character of UTF-8; all at the
+ * end. */
 static size_t
 ripe(const struct buffer *b, bool wide, bool end)
 {
-	size_t at;
+	size_t n;
 
 	if (end)
 		return b->len;
 	if (wide)
 		return b->len & ~(size_t)3;
-	at = text_find_last(buffer_text(b), '\n');
-	if (at < b->len)
-		return at + 1;
-	return b->len > WINDOW_MAX ? b->len : 0;
+	n = behind_last(b, '\n');
+	if (n > 0 || b->len <= WINDOW_MAX)
+		return n;
+	n = behind_last(b, ' ');
+	if (n > 0)
+		return n;
+	n = utf8_cut(buffer_text(b), b->len - 1).len;
+	return n + 4 >= b->len ? n : b->len;
+}
+
+/* Which octet of UTF-16 and UTF-32 comes first is said once, in front. */
+static void
+resolve_order(struct scan *s)
+{
+	struct text t = buffer_text(&s->decoded);
+
+	s->begun = true;
+	if (!s->wide)
+		return;
+	if (text_equal_ci(s->charset, TEXT("utf-16")) && text_starts(t, TEXT("\xff\xfe")))
+		s->charset = TEXT("utf-16le");
+	else if (text_equal_ci(s->charset, TEXT("utf-32")) && text_starts(t, TEXT("\xff\xfe\0\0")))
+		s->charset = TEXT("utf-32le");
 }
 
 static bool
@@ -183,6 +216,8 @@ look(struct scan *s, bool end)
 	size_t n = ripe(&s->decoded, s->wide, end);
 	bool found;
 
+	if (!s->begun && n > 0)
+		resolve_order(s);
 	charset_to_utf8(s->charset, text_part(buffer_text(&s->decoded), 0, n), 4 * n + 16, &utf8);
 	buffer_drop(&s->decoded, n);
 	text_fold(&s->folded, buffer_text(&utf8));
@@ -193,28 +228,17 @@ look(struct scan *s, bool end)
 	return found;
 }
 
-static void
-undo_quoted_printable(struct scan *s, bool end)
-{
-	size_t n = ripe(&s->encoded, false, end);
-
-	mime_decode_body(MIME_QP, text_part(buffer_text(&s->encoded), 0, n), SIZE_MAX, &s->decoded);
-	buffer_drop(&s->encoded, n);
-}
-
 static enum status
 scan_sink(void *arg, struct text part)
 {
 	struct scan *s = arg;
 
-	if (s->part->encoding == MIME_BASE64) {
+	if (s->part->encoding == MIME_BASE64)
 		base64_feed(&s->base64, part, &s->decoded);
-	} else if (s->part->encoding == MIME_QP) {
-		buffer_add_text(&s->encoded, part);
-		undo_quoted_printable(s, false);
-	} else {
+	else if (s->part->encoding == MIME_QP)
+		qp_feed(&s->qp, part, &s->decoded);
+	else
 		buffer_add_text(&s->decoded, part);
-	}
 	return look(s, false) ? FOUND : STATUS_OK;
 }
 
@@ -239,12 +263,11 @@ in_part(struct message *m, const struct mime_part *p, struct text word, enum sta
 	    &m->reader, p->body_at + m->row->prefix.len, p->body_len, scan_sink, &s);
 	found = *st == FOUND;
 	if (*st == STATUS_OK) {
-		undo_quoted_printable(&s, true);
+		qp_end(&s.qp, &s.decoded);
 		found = look(&s, true);
 	}
 	if (found)
 		*st = STATUS_OK;
-	buffer_done(&s.encoded);
 	buffer_done(&s.decoded);
 	buffer_done(&s.folded);
 	return found;
