@@ -36,6 +36,8 @@ struct decoding {
 	struct qp_decoder qp;
 	struct buffer out; /* of one window */
 	uint64_t at;	   /* decoded octets in front of it */
+	struct binary_mark mark;
+	uint64_t encoded; /* octets of the part in front of it */
 	uint64_t from, until;
 	enum status (*sink)(void *arg, struct text part);
 	void *arg;
@@ -64,11 +66,32 @@ decode_window(void *arg, struct text part)
 	if (d->encoding != MIME_BASE64 && d->encoding != MIME_QP)
 		return hand_on(d, part);
 	buffer_clear(&d->out);
-	if (d->encoding == MIME_BASE64)
+	if (d->encoding == MIME_BASE64) {
+		d->mark.encoded = d->encoded;
+		d->mark.decoded = d->at;
+		d->mark.base64 = d->base64;
 		base64_feed(&d->base64, part, &d->out);
-	else
+	} else {
 		qp_feed(&d->qp, part, &d->out);
+	}
+	d->encoded += part.len;
 	return hand_on(d, buffer_text(&d->out));
+}
+
+/* Goes on where the range before this one ended, if it did. */
+static void
+take_up(struct decoding *d, const struct message *m, const struct binary *b)
+{
+	const struct binary_mark *mark = &m->im->view->binary;
+
+	d->mark = (struct binary_mark){ .uid = m->row->uid, .at = b->where.from };
+	if (b->encoding != MIME_BASE64 || mark->uid != m->row->uid || mark->at != b->where.from ||
+	    mark->decoded > d->from)
+		return;
+	d->mark = *mark;
+	d->base64 = mark->base64;
+	d->encoded = mark->encoded;
+	d->at = mark->decoded;
 }
 
 enum status
@@ -89,7 +112,11 @@ imap_binary_read(struct message *m, const struct binary *b, uint64_t from, uint6
 			len = b->where.len - from;
 		return store_reader_read(&m->reader, b->where.from + from, len, sink, arg);
 	}
-	st = store_reader_read(&m->reader, b->where.from, b->where.len, decode_window, &d);
+	take_up(&d, m, b);
+	st = store_reader_read(
+	    &m->reader, b->where.from + d.encoded, b->where.len - d.encoded, decode_window, &d);
+	if (b->encoding == MIME_BASE64)
+		m->im->view->binary = d.mark;
 	if (st == STATUS_OK) {
 		buffer_clear(&d.out);
 		qp_end(&d.qp, &d.out);

@@ -201,6 +201,37 @@ large(void **state)
 	buffer_done(&mail);
 }
 
+/* Range after range, each is decoded from where the last one ended; and ranges
+ * in any order are right all the same. */
+static void
+range_by_range(void **state)
+{
+	const struct binary_mark *mark;
+	struct buffer mail = BUFFER_INIT;
+	struct talk t;
+
+	make_big(&mail);
+	open_mailbox(&t, "Ranges", buffer_string(&mail));
+	mark = &((struct imap *)t.s)->view->binary;
+	for (size_t i = 0; i < 40; i++) {
+		/* 300,000 octets each; every fourth goes back. */
+		size_t from = 300000 * (i % 4 == 3 ? 9 - i % 10 : i % 10);
+		struct buffer say = BUFFER_INIT, head = BUFFER_INIT;
+
+		buffer_addf(&say, "a FETCH 1 BINARY.PEEK[1]<%zu.300000>\r\n", from);
+		buffer_addf(&head, "* 1 FETCH (BINARY[1]<%zu> ~{300000}\r\n", from);
+		is_range(&t, buffer_string(&say), buffer_string(&head), from, 300000);
+		/* The window that holds the end is where the next one begins. */
+		assert_int_equal(mark->uid, 1);
+		assert_true(mark->decoded <= from + 300000);
+		assert_true(mark->decoded + (256u << 10) >= from + 300000);
+		buffer_done(&say);
+		buffer_done(&head);
+	}
+	talk_end(&t);
+	buffer_done(&mail);
+}
+
 int
 main(void)
 {
@@ -210,6 +241,7 @@ main(void)
 		cmocka_unit_test(what_is_not_there),
 		cmocka_unit_test(seen),
 		cmocka_unit_test(large),
+		cmocka_unit_test(range_by_range),
 	};
 
 	return cmocka_run_group_tests(tests, open_house, close_house);

@@ -15,8 +15,19 @@
 
 #include "base/buffer.h"
 #include "base/runs.h"
+#include "codec/base64.h"
 #include "imap/grammar.h"
 #include "store/calls.h"
+
+/* Where the reading of a base64 part stood when its last window began, so that
+ * who reads it range by range (RFC 3516) has it decoded once. */
+struct binary_mark {
+	uint32_t uid;	  /* 0: none */
+	uint64_t at;	  /* the part's first octet in the message */
+	uint64_t encoded; /* octets in front of the window, */
+	uint64_t decoded; /* and what they became */
+	struct base64_decoder base64;
+};
 
 struct view {
 	uint32_t mailbox; /* its number in the store */
@@ -38,6 +49,7 @@ struct view {
 	uint64_t counted; /* what it takes for HIGHESTMODSEQ itself, */
 	uint64_t shown;	  /* the greatest MODSEQ since the last tagged reply */
 	bool expunged;	  /* expunges were told since */
+	struct binary_mark binary;
 };
 
 /* What store_open answered; runs are copied. */
