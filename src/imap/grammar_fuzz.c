@@ -23,6 +23,7 @@ rules(struct text in, struct arena *a)
 	else
 		CHECK(cursor_left(&c) == in.len);
 	runs_done(&numbers);
+	CHECK(!imap_message_set(&c, a, &set) || set.saved == (set.count == 0));
 	left = cursor_left(&c);
 	CHECK(imap_flag_list(&c, a, &flags) || cursor_left(&c) == left);
 	CHECK(!imap_literal_mark(in, &mark) || mark.at < in.len);
