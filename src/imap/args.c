@@ -32,19 +32,31 @@ imap_arg_mailbox(struct command *c, struct text *name)
 	return imap_arg_mailbox_as(c, name, &wire);
 }
 
-void
-imap_tell_name(struct command *c, struct text name, struct text wire)
+bool
+imap_write_oldname(struct command *c, struct text name, struct text wire)
 {
 	/* A separator at the end is no part of a name. */
 	if (wire.len > 1 && wire.ptr[wire.len - 1] == IMAP_SEPARATOR)
 		wire.len--;
 	if (!imap_utf8(c->im) || text_equal(name, wire))
-		return;
-	buffer_add_string(&c->out, "* LIST () \"/\" ");
-	imap_write_mailbox(&c->out, name, true);
+		return false;
 	buffer_add_string(&c->out, " (\"OLDNAME\" (");
 	imap_write_mailbox(&c->out, wire, true);
-	imap_line(c, "))");
+	buffer_add_string(&c->out, "))");
+	return true;
+}
+
+void
+imap_tell_name(struct command *c, struct text name, struct text wire)
+{
+	size_t start = c->out.len;
+
+	buffer_add_string(&c->out, "* LIST () \"/\" ");
+	imap_write_mailbox(&c->out, name, true);
+	if (imap_write_oldname(c, name, wire))
+		imap_line(c, "%s", "");
+	else
+		buffer_cut(&c->out, start);
 }
 
 static void

@@ -81,7 +81,9 @@ imap_news_parts(const struct imap *im, bool uid)
 	/* RFC 7162 3.2.4 */
 	if ((im->enabled & ENABLED_CONDSTORE) != 0)
 		return NEWS_UID | NEWS_FLAGS | NEWS_MODSEQ;
-	return uid ? NEWS_UID | NEWS_FLAGS : NEWS_FLAGS;
+	return uid || (im->enabled & ENABLED_REV2) != 0 /* RFC 9051 7.5.2 */
+		   ? NEWS_UID | NEWS_FLAGS
+		   : NEWS_FLAGS;
 }
 
 static void

@@ -38,6 +38,8 @@ imap_enable(struct command *c, unsigned bits)
 	unsigned fresh = bits & ~im->enabled;
 
 	im->enabled |= bits;
+	if (im->view != NULL && (fresh & ENABLED_REV2) != 0)
+		view_forget_recent(im->view);
 	if (im->view != NULL && (fresh & ENABLED_CONDSTORE) != 0)
 		imap_write_highest(c);
 }

@@ -88,9 +88,9 @@ static const item_writer writers[] = {
 static void
 write_seen(struct fetch *f, struct message *m)
 {
-	unsigned parts = imap_news_parts(f->c->im, f->c->uid);
+	bool sync = (imap_news_parts(f->c->im, f->c->uid) & NEWS_MODSEQ) != 0;
 
-	if ((parts & NEWS_UID) != 0 && !f->items.has_uid) {
+	if (sync && !f->items.has_uid) {
 		buffer_add_byte(&f->c->out, ' ');
 		write_uid(f, m);
 	}
@@ -98,7 +98,7 @@ write_seen(struct fetch *f, struct message *m)
 		buffer_add_byte(&f->c->out, ' ');
 		write_flags(f, m);
 	}
-	if ((parts & NEWS_MODSEQ) != 0 && !f->items.has_modseq) {
+	if (sync && !f->items.has_modseq) {
 		buffer_add_byte(&f->c->out, ' ');
 		write_modseq(f, m);
 	}

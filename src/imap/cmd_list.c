@@ -55,27 +55,29 @@ look_below(void *arg, const struct store_mailbox *m)
 }
 
 static void
-add_attribute(struct listing *l, const char *word, bool *more)
+add_attribute(struct command *c, const char *word, bool *more)
 {
 	if (word[0] == '\0')
 		return;
-	buffer_addf(&l->c->out, "%s%s", *more ? " " : "", word);
+	buffer_addf(&c->out, "%s%s", *more ? " " : "", word);
 	*more = true;
 }
 
-static void
-write_attributes(struct listing *l, const struct store_mailbox *m)
+void
+imap_write_listed(struct command *c, const struct store_mailbox *m, unsigned options, bool modern)
 {
-	unsigned asked = l->args.select | l->args.returns;
-	bool modern = l->args.extended || imap_utf8(l->c->im), more = false;
+	bool more = false;
 
+	buffer_add_string(&c->out, "* LIST (");
 	if (!m->exists)
-		add_attribute(l, modern ? "\\NonExistent" : "\\Noselect", &more);
-	if ((asked & LIST_SUBSCRIBED) != 0 && m->subscribed)
-		add_attribute(l, "\\Subscribed", &more);
-	add_attribute(l, m->children ? "\\HasChildren" : "\\HasNoChildren", &more);
+		add_attribute(c, modern ? "\\NonExistent" : "\\Noselect", &more);
+	if ((options & LIST_SUBSCRIBED) != 0 && m->subscribed)
+		add_attribute(c, "\\Subscribed", &more);
+	add_attribute(c, m->children ? "\\HasChildren" : "\\HasNoChildren", &more);
 	if (m->exists && m->use < USE_COUNT)
-		add_attribute(l, uses[m->use], &more);
+		add_attribute(c, uses[m->use], &more);
+	buffer_add_string(&c->out, ") \"/\" ");
+	imap_write_mailbox(&c->out, m->name, imap_utf8(c->im));
 }
 
 /* RFC 5258 3.5: by which options something below was selected. */
@@ -95,10 +97,8 @@ write_listed(struct listing *l, const struct store_mailbox *m, bool childinfo)
 {
 	struct command *c = l->c;
 
-	buffer_add_string(&c->out, "* LIST (");
-	write_attributes(l, m);
-	buffer_add_string(&c->out, ") \"/\" ");
-	imap_write_mailbox(&c->out, m->name, imap_utf8(c->im));
+	imap_write_listed(
+	    c, m, l->args.select | l->args.returns, l->args.extended || imap_utf8(c->im));
 	if (childinfo)
 		write_childinfo(l);
 	buffer_add(&c->out, "\r\n", 2);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Selecting and leaving a mailbox: SELECT, EXAMINE (RFC 3501 6.3.1, 6.3.2; with
- * CONDSTORE and QRESYNC, RFC 7162 3.1.8, 3.2.5), CLOSE (RFC 3501 6.4.2),
- * UNSELECT (RFC 3691). A failed SELECT leaves no mailbox selected; one that is
- * no SELECT by its grammar changes nothing.
+ * CONDSTORE and QRESYNC, RFC 7162 3.1.8, 3.2.5; as of IMAP4rev2, RFC 9051 6.3.2), CLOSE (RFC
+ * 3501 6.4.2), UNSELECT (RFC 3691). A failed SELECT leaves no mailbox selected; one that is no
+ * SELECT by its grammar changes nothing.
  */
+#include "imap/list.h"
 #include "imap/resync.h"
 #include "imap/write.h"
 
@@ -13,12 +14,14 @@ describe(struct command *c, const struct store_open_reply *r)
 {
 	struct imap *im = c->im;
 	struct view *v = im->view;
+	bool rev2 = (im->enabled & ENABLED_REV2) != 0;
 
 	imap_write_mailbox_flags(im, &c->arena, false, &c->out);
 	imap_write_mailbox_flags(im, &c->arena, true, &c->out);
 	imap_line(c, "* %u EXISTS", view_exists(v));
-	imap_line(c, "* %u RECENT", v->recent_told);
-	if (r->first_unseen != 0)
+	if (!rev2)
+		imap_line(c, "* %u RECENT", v->recent_told);
+	if (!rev2 && r->first_unseen != 0)
 		imap_line(c, "* OK [UNSEEN %u] First unseen message",
 		    view_seq(v, (uint32_t)r->first_unseen));
 	imap_line(c, "* OK [UIDVALIDITY %u] UIDs are valid", v->uidvalidity);
@@ -26,7 +29,33 @@ describe(struct command *c, const struct store_open_reply *r)
 	imap_line(c, "* OK [HIGHESTMODSEQ %llu] Highest", (unsigned long long)v->settled);
 }
 
-/* The mailbox's parameters; false with the reply made. */
+/* IMAP4rev2 wants the mailbox named as LIST would (RFC 9051 6.3.2), and what
+ * else the client may have called it. */
+static enum status
+tell_listed(struct command *c, struct text name, struct text wire, struct failure *f)
+{
+	const struct store_mailbox_request req = { .token = c->im->token, .name = name };
+	struct store_mailbox_reply r = { 0 };
+	struct store_mailbox m = { .id = 0 };
+	struct unpack u;
+	enum status st;
+
+	if ((c->im->enabled & ENABLED_REV2) == 0)
+		return STATUS_OK;
+	st = store_mailbox(c->im->server->calls, &req, &c->arena, &r, f);
+	if (st != STATUS_OK)
+		return st;
+	u = unpack_of(r.row);
+	store_mailbox_unpack(&u, &m);
+	if (!unpack_ok(&u))
+		return STATUS_CORRUPT;
+	imap_write_listed(c, &m, LIST_SUBSCRIBED, true);
+	(void)imap_write_oldname(c, m.name, wire);
+	buffer_add(&c->out, "\r\n", 2);
+	return STATUS_OK;
+}
+
+/* The parameters of SELECT; false with the reply made. */
 static bool
 params(struct command *c, struct select_params *p)
 {
@@ -53,52 +82,65 @@ leave(struct command *c)
 	imap_line(c, "* OK [CLOSED] The mailbox that was open is closed");
 }
 
-static enum outcome
-opened(struct command *c, const struct select_params *p)
+/* What stands behind the command's name. False with the reply made; what was
+ * selected is left where this is a SELECT, of a name that cannot be. */
+static bool
+parse(struct command *c, struct text *name, struct text *wire, struct select_params *p)
+{
+	if (imap_arg_mailbox_as(c, name, wire))
+		return params(c, p);
+	if (c->word[0] == 'N')
+		leave(c);
+	return false;
+}
+
+static enum status
+open_view(struct command *c, struct text name, bool read_only, struct failure *f)
 {
 	struct imap *im = c->im;
-	struct failure f = { 0 };
-	enum status st = STATUS_OK;
+	const struct store_open_request req = {
+		.token = im->token, .name = name, .claim = !read_only
+	};
+	struct store_open_reply r = { 0 };
+	enum status st = store_open(im->server->calls, &req, &c->arena, &r, f);
 
-	if (p->qresync && p->uidvalidity == im->view->uidvalidity)
-		st = imap_resync(c, p, &f);
-	if (st != STATUS_OK) {
-		imap_deselect(im);
-		return imap_failed(c, st, &f);
-	}
-	imap_code(c, im->view->read_only ? "READ-ONLY" : "READ-WRITE");
-	return imap_ok(c, NULL);
+	if (st != STATUS_OK)
+		return st;
+	keywords_learn(im->keywords, 0, r.keywords);
+	im->view = MEM_NEW(struct view);
+	view_init(im->view, &r, read_only);
+	if ((im->enabled & ENABLED_REV2) != 0)
+		view_forget_recent(im->view);
+	im->state = IMAP_SELECTED;
+	describe(c, &r);
+	return STATUS_OK;
 }
 
 static enum outcome
 open_mailbox(struct command *c, bool read_only)
 {
 	struct imap *im = c->im;
-	struct store_open_request req = { .token = im->token, .claim = !read_only };
 	struct select_params *p = ARENA_NEW(&c->arena, struct select_params);
-	struct store_open_reply r = { 0 };
 	struct failure f = { 0 };
+	struct text name, wire;
 	enum status st;
 
-	if (!imap_arg_mailbox(c, &req.name)) {
-		if (c->word[0] == 'N') /* it is one, of a name that cannot be */
-			leave(c);
-		return IMAP_DONE;
-	}
-	if (!params(c, p))
+	if (!parse(c, &name, &wire, p))
 		return IMAP_DONE;
 	leave(c);
 	if (p->condstore)
 		imap_enable(c, ENABLED_CONDSTORE);
-	st = store_open(im->server->calls, &req, &c->arena, &r, &f);
-	if (st != STATUS_OK)
+	st = open_view(c, name, read_only, &f);
+	if (st == STATUS_OK)
+		st = tell_listed(c, name, wire, &f);
+	if (st == STATUS_OK && p->qresync && p->uidvalidity == im->view->uidvalidity)
+		st = imap_resync(c, p, &f);
+	if (st != STATUS_OK) {
+		imap_deselect(im);
 		return imap_failed(c, st, st == STATUS_NOT_FOUND ? NULL : &f);
-	keywords_learn(im->keywords, 0, r.keywords);
-	im->view = MEM_NEW(struct view);
-	view_init(im->view, &r, read_only);
-	im->state = IMAP_SELECTED;
-	describe(c, &r);
-	return opened(c, p);
+	}
+	imap_code(c, read_only ? "READ-ONLY" : "READ-WRITE");
+	return imap_ok(c, NULL);
 }
 
 enum outcome

@@ -36,6 +36,11 @@ bool imap_list_args(struct command *c, struct list_args *out);
 /* The same for LSUB. */
 bool imap_lsub_args(struct command *c, struct list_args *out);
 
+/* "* LIST (\HasNoChildren) "/" Drafts", without the end of the line. options:
+ * LIST_SUBSCRIBED tells of that; modern: as RFC 5258 names what is not there. */
+void imap_write_listed(
+    struct command *c, const struct store_mailbox *m, unsigned options, bool modern);
+
 bool imap_list_matches(const struct list_args *args, struct text name);
 
 /* Calls fn for every row that could match, in mailbox_order; what it points at

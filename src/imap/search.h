@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * SEARCH: keys parsed into a tree, and a tree held against messages (RFC 3501
- * 6.4.4). What must be read grows by levels: the view alone, the row, the
- * summary, the header, the content. A tree is asked at each level with what is known by
- * then and says yes, no or not yet; only messages without an answer are read
- * at the next level. Words are compared by full case folding (RFC 5051 is the
- * model), and a word is found within words.
+ * 6.4.4). What must be read grows by levels: the view alone, what the store
+ * says of sets, the row, the summary, the header, the content. A tree is asked at each level with
+ * what is known by then and says yes, no or not yet; only messages without an answer are read at
+ * the next level. Words are compared by full case folding (RFC 5051 is the model), and a word is
+ * found within words.
  */
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
@@ -13,7 +13,14 @@
 #include "imap/message.h"
 #include "imap/resync.h"
 
-enum search_level { LEVEL_VIEW, LEVEL_ROW, LEVEL_SUMMARY, LEVEL_HEADER, LEVEL_CONTENT };
+enum search_level {
+	LEVEL_VIEW,
+	LEVEL_SETS, /* the store tells which of a set */
+	LEVEL_ROW,
+	LEVEL_SUMMARY,
+	LEVEL_HEADER,
+	LEVEL_CONTENT
+};
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
 
 enum search_key_id {
@@ -77,9 +84,23 @@ bool imap_search_return(struct cursor *c, bool *present, unsigned *returns);
 struct search_sets {
 	struct runs yes, maybe;
 };
-/* out is emptied first, and freed by _done. The key was prepared. */
-void imap_search_sets(struct view *v, const struct search_key *key, const struct runs *domain,
-    struct search_sets *out);
+/* Asking the store about rows, or what went wrong with it. */
+struct search_rows {
+	struct command *c;
+	struct failure *why;
+	enum status st;
+	struct runs absent; /* of the messages asked about */
+	struct arena batch;
+};
+void imap_search_rows_done(struct search_rows *rows);
+/* Adds those of the domain that match to yes; false: it is no such key. */
+bool imap_search_ask_rows(struct search_rows *rows, const struct search_key *key,
+    const struct runs *domain, struct runs *yes);
+
+/* out is emptied first, and freed by _done. The key was prepared. rows NULL:
+ * by the view alone. */
+void imap_search_sets(struct view *v, struct search_rows *rows, const struct search_key *key,
+    const struct runs *domain, struct search_sets *out);
 void imap_search_sets_done(struct search_sets *s);
 
 /* Adds the UIDs that match to found: with MIN or MAX and neither ALL nor COUNT

@@ -19,7 +19,7 @@ ask_sets(struct test_message *t, const struct search_key *key, enum answer known
 	struct search_sets sets = { 0 };
 	struct runs both = RUNS_INIT;
 
-	imap_search_sets(&t->view, key, &t->view.uids, &sets);
+	imap_search_sets(&t->view, NULL, key, &t->view.uids, &sets);
 	runs_both(&both, &sets.yes, &sets.maybe);
 	CHECK(runs_empty(&both));
 	CHECK(!runs_has(&sets.yes, 7) || known == ANSWER_YES);

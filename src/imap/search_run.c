@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Finding the messages of a SEARCH (RFC 3501 6.4.4). First whole sets, by the
- * view alone; then level by level the store is asked only for messages that
- * have no answer yet: many searches never read a summary, HEADER reads headers
- * where it must, and only BODY and TEXT read content. Who wants only the least
- * or the greatest (RFC 4731 3.1) gets it from windows that grow, from the end
- * where it is likely to stand, so that it costs what stands in front of it.
+ * view alone and by what the store says of rows; then level by level the store is asked only for
+ * messages that have no answer yet: many searches never read a summary, HEADER reads headers where
+ * it must, and only BODY and TEXT read content. Who wants only the least or the greatest (RFC
+ * 4731 3.1) gets it from windows that grow, from the end where it is likely to stand, so that it
+ * costs what stands in front of it.
  */
 #include "base/log.h"
 #include "imap/search.h"
@@ -99,13 +99,35 @@ ask_level(struct search *s, enum search_level level, struct runs *found, struct 
 	return st;
 }
 
+/* By flags, dates and sizes, set by set; what is left is unknown. */
+static enum status
+ask_sets(struct search *s, const struct runs *messages, struct runs *found, struct failure *why)
+{
+	struct search_rows rows = { .c = s->c, .why = why };
+	struct search_sets sets = { 0 };
+
+	imap_search_sets(s->c->im->view, &rows, s->key, messages, &sets);
+	runs_remove_all(&sets.yes, &rows.absent);
+	runs_remove_all(&sets.maybe, &rows.absent);
+	runs_add_all(found, &sets.yes);
+	runs_copy(&s->unknown, &sets.maybe);
+	imap_search_sets_done(&sets);
+	imap_search_rows_done(&rows);
+	return rows.st;
+}
+
 /* Those of the messages that match are added to found. */
 static enum status
 ask_messages(struct search *s, const struct runs *messages, struct runs *found, struct failure *why)
 {
 	enum status st = STATUS_OK;
 
-	runs_copy(&s->unknown, messages);
+	if (runs_empty(messages))
+		return STATUS_OK;
+	if ((s->levels & 1u << LEVEL_SETS) != 0)
+		st = ask_sets(s, messages, found, why);
+	else
+		runs_copy(&s->unknown, messages);
 	for (int level = LEVEL_ROW; level <= LEVEL_CONTENT && st == STATUS_OK; level++)
 		if ((s->levels & 1u << level) != 0 && !runs_empty(&s->unknown))
 			st = ask_level(s, (enum search_level)level, found, why);
@@ -163,7 +185,7 @@ find(struct search *s, unsigned returns, struct runs *found, struct failure *why
 	struct search_sets sets = { 0 };
 	enum status st = STATUS_OK;
 
-	imap_search_sets(v, s->key, &v->uids, &sets);
+	imap_search_sets(v, NULL, s->key, &v->uids, &sets);
 	if ((returns & (RETURN_MIN | RETURN_MAX)) == 0 ||
 	    (returns & (RETURN_ALL | RETURN_COUNT)) != 0) {
 		runs_add_all(found, &sets.yes);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a tree of search keys says of whole sets of messages (RFC 3501 6.4.4),
- * by arithmetic on runs: ALL, sets and \Recent cost runs and not messages.
- * Keys that must see a message leave it for later.
+ * by arithmetic on runs: ALL, sets and \Recent cost runs and not messages, and
+ * flags, dates and sizes cost what the store reads of its blocks. Keys that
+ * must see a message leave it for later.
  *
  * Invariant: yes and maybe are apart, and both within the domain.
  */
@@ -22,10 +23,19 @@ without(struct runs *out, const struct runs *from, const struct runs *less)
 	runs_remove_all(out, less);
 }
 
+/* A key that must see more than the view. */
+static void
+look(struct search_rows *rows, const struct search_key *key, const struct runs *domain,
+    struct search_sets *out)
+{
+	if (rows == NULL || !imap_search_ask_rows(rows, key, domain, &out->yes))
+		runs_copy(&out->maybe, domain);
+}
+
 /* What is left after each key: yes to all of them, or not sure of some. */
 static void
-ask_and(struct view *v, const struct search_key *key, const struct runs *domain,
-    struct search_sets *out)
+ask_and(struct view *v, struct search_rows *rows, const struct search_key *key,
+    const struct runs *domain, struct search_sets *out)
 {
 	struct search_sets one = { 0 };
 	struct runs left = RUNS_INIT, yes = RUNS_INIT;
@@ -33,7 +43,7 @@ ask_and(struct view *v, const struct search_key *key, const struct runs *domain,
 	runs_copy(&left, domain);
 	runs_copy(&out->yes, domain);
 	for (; key != NULL && !runs_empty(&left); key = key->next) {
-		imap_search_sets(v, key, &left, &one);
+		imap_search_sets(v, rows, key, &left, &one);
 		runs_both(&yes, &out->yes, &one.yes);
 		runs_copy(&out->yes, &yes);
 		runs_copy(&left, &one.yes);
@@ -48,8 +58,8 @@ ask_and(struct view *v, const struct search_key *key, const struct runs *domain,
 }
 
 static void
-ask_or(struct view *v, const struct search_key *key, const struct runs *domain,
-    struct search_sets *out)
+ask_or(struct view *v, struct search_rows *rows, const struct search_key *key,
+    const struct runs *domain, struct search_sets *out)
 {
 	struct search_sets one = { 0 };
 	struct runs left = RUNS_INIT;
@@ -57,7 +67,7 @@ ask_or(struct view *v, const struct search_key *key, const struct runs *domain,
 	none(out);
 	runs_copy(&left, domain);
 	for (; key != NULL && !runs_empty(&left); key = key->next) {
-		imap_search_sets(v, key, &left, &one);
+		imap_search_sets(v, rows, key, &left, &one);
 		runs_add_all(&out->yes, &one.yes);
 		runs_add_all(&out->maybe, &one.maybe);
 		runs_remove_all(&left, &one.yes);
@@ -68,12 +78,12 @@ ask_or(struct view *v, const struct search_key *key, const struct runs *domain,
 }
 
 static void
-ask_not(struct view *v, const struct search_key *key, const struct runs *domain,
-    struct search_sets *out)
+ask_not(struct view *v, struct search_rows *rows, const struct search_key *key,
+    const struct runs *domain, struct search_sets *out)
 {
 	struct search_sets one = { 0 };
 
-	imap_search_sets(v, key, domain, &one);
+	imap_search_sets(v, rows, key, domain, &one);
 	without(&out->yes, domain, &one.yes);
 	runs_remove_all(&out->yes, &one.maybe);
 	runs_copy(&out->maybe, &one.maybe);
@@ -81,19 +91,21 @@ ask_not(struct view *v, const struct search_key *key, const struct runs *domain,
 }
 
 void
-imap_search_sets(struct view *v, const struct search_key *key, const struct runs *domain,
-    struct search_sets *out)
+imap_search_sets(struct view *v, struct search_rows *rows, const struct search_key *key,
+    const struct runs *domain, struct search_sets *out)
 {
+	struct runs recent = RUNS_INIT;
+
 	none(out);
 	switch (key->id) {
 	case KEY_AND:
-		ask_and(v, key->first, domain, out);
+		ask_and(v, rows, key->first, domain, out);
 		break;
 	case KEY_OR:
-		ask_or(v, key->first, domain, out);
+		ask_or(v, rows, key->first, domain, out);
 		break;
 	case KEY_NOT:
-		ask_not(v, key->first, domain, out);
+		ask_not(v, rows, key->first, domain, out);
 		break;
 	case KEY_ALL:
 		runs_copy(&out->yes, domain);
@@ -112,12 +124,14 @@ imap_search_sets(struct view *v, const struct search_key *key, const struct runs
 		without(&out->yes, domain, &v->recent);
 		break;
 	case KEY_NEW: /* recent, and perhaps seen */
-		runs_both(&out->maybe, domain, &v->recent);
+		runs_both(&recent, domain, &v->recent);
+		look(rows, key, &recent, out);
 		break;
 	default:
-		runs_copy(&out->maybe, domain);
+		look(rows, key, domain, out);
 		break;
 	}
+	runs_done(&recent);
 }
 
 void

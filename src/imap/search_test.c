@@ -215,10 +215,11 @@ nothing_is_read_for_no_key(void **state)
 {
 	assert_int_equal(levels_of(" 1:*"), 1u << LEVEL_VIEW);
 	assert_int_equal(levels_of(" TEXT x"), 1u << LEVEL_CONTENT);
-	assert_int_equal(levels_of(" UNSEEN NOT SUBJECT x"), 1u << LEVEL_ROW | 1u << LEVEL_SUMMARY);
+	assert_int_equal(
+	    levels_of(" UNSEEN NOT SUBJECT x"), 1u << LEVEL_SETS | 1u << LEVEL_SUMMARY);
 	assert_int_equal(levels_of(" HEADER To x"), 1u << LEVEL_SUMMARY | 1u << LEVEL_HEADER);
 	assert_int_equal(levels_of(" OR BODY x (SEEN ALL)"),
-	    1u << LEVEL_CONTENT | 1u << LEVEL_ROW | 1u << LEVEL_VIEW);
+	    1u << LEVEL_CONTENT | 1u << LEVEL_SETS | 1u << LEVEL_VIEW);
 }
 
 static enum search_error

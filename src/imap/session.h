@@ -250,6 +250,8 @@ imap_utf8(const struct imap *im)
 /* For IMAP4rev2: the mailbox has another name than the client wrote, in an
  * untagged LIST (RFC 9051 6.3.9.7). */
 void imap_tell_name(struct command *c, struct text name, struct text wire);
+/* " ("OLDNAME" ("wire"))", where that is another name in such a session. */
+bool imap_write_oldname(struct command *c, struct text name, struct text wire);
 /* SP sequence-set resolved to UIDs of the view; false with the reply made.
  * uids is a view of what the arena frees, not to be changed. */
 bool imap_arg_set(struct command *c, struct runs *uids);

@@ -208,6 +208,23 @@ void store_row_unpack(struct unpack *u, unsigned items, struct store_row *out);
 #define store_fetch_REPLY(F, S) \
 	F(S, TEXT, rows) F(S, U64, resume) F(S, U64, modseq) F(S, U64, keyword_total)
 
+/* Which of those UIDs are so (negate: are not): low and high say what is meant.
+ * absent: those that are not there. Go on with the UIDs from resume on, 0 at
+ * the end. */
+enum match_what {
+	MATCH_FLAG,    /* any of the enum message_flag in low */
+	MATCH_KEYWORD, /* the one at position low */
+	MATCH_DATE,    /* seconds since 1970, low to high */
+	MATCH_SIZE,    /* octets with the prefix, low to high */
+};
+#define store_match_REQUEST(F, S) \
+	F(S, TEXT, token)         \
+	F(S, U64, mailbox)        \
+	F(S, RUNS, uids)          \
+	F(S, U64, what) F(S, I64, low) F(S, I64, high) F(S, U64, negate)
+#define store_match_REPLY(F, S) \
+	F(S, RUNS, yes) F(S, RUNS, absent) F(S, U64, resume) F(S, U64, modseq)
+
 /* One piece of a message's content. NOT_FOUND: expunged. */
 #define store_piece_REQUEST(F, S) \
 	F(S, TEXT, token) F(S, U64, mailbox) F(S, U64, uid) F(S, U64, piece)
@@ -365,6 +382,7 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 	X(store_open, STORE_FRONTS, CALL_AGAIN)                   \
 	X(store_changes, STORE_FRONTS, CALL_AGAIN)                \
 	X(store_fetch, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_match, STORE_FRONTS, CALL_AGAIN)                  \
 	X(store_piece, STORE_FRONTS, CALL_AGAIN)                  \
 	X(store_flags, STORE_FRONTS, CALL_AGAIN)                  \
 	X(store_copy, STORE_FRONTS, CALL_AGAIN)                   \

@@ -7,11 +7,10 @@
  */
 #include "store/content.h"
 #include "store/core.h"
-#include "store/scan.h"
+#include "store/hot_walk.h"
 #include "store/serve.h"
 
 #define FETCH_PAGE (1u << 20) /* octets of rows after which a reply ends */
-#define SCAN_FROM 4u	      /* so many blocks in a row are scanned, fewer are got */
 #define WALK_FROM 8u	      /* so many summaries of a block are walked, fewer are got, */
 #define WALK_SPARSE 4u	      /* unless so many others stand between two */
 
@@ -197,83 +196,16 @@ add_block(struct account *a, struct fetch_op *f, struct hot *h)
 /* ---- blocks ---- */
 
 static enum status
-use_block(struct account *a, struct fetch_op *f, uint32_t block, struct text value)
+use_block(void *arg, uint32_t block, struct text value)
 {
+	struct fetch_op *f = arg;
 	struct hot h = { .mailbox = f->mailbox, .block = block };
 	enum status s = hot_decode(value, &f->scratch, &h);
 
 	if (s == STATUS_OK)
-		s = add_block(a, f, &h);
+		s = add_block(f->o.a, f, &h);
 	arena_reset(&f->scratch);
 	return s;
-}
-
-static enum status
-get_block(struct account *a, struct fetch_op *f, uint32_t block)
-{
-	struct key key = key_hot(f->mailbox, block);
-	struct text value;
-	enum status s = engine_get(
-	    a->owner.store->engine, a->owner.entity, key_text(&key), &f->scratch, &value);
-
-	if (s == STATUS_NOT_FOUND)
-		return STATUS_OK;
-	return s == STATUS_OK ? use_block(a, f, block, value) : s;
-}
-
-struct block_walk {
-	struct account *a;
-	struct fetch_op *f;
-};
-
-static enum status
-walk_block(void *arg, struct text key, struct text value)
-{
-	struct block_walk *w = arg;
-
-	return key.len == 8 ? use_block(w->a, w->f, (uint32_t)key_number(key, 5, 3), value)
-			    : STATUS_CORRUPT;
-}
-
-static enum status
-scan_blocks(struct account *a, struct fetch_op *f, uint32_t first, uint32_t last)
-{
-	struct key from = key_hot(f->mailbox, first), until = key_behind(key_hot(f->mailbox, last));
-	struct block_walk w = { a, f };
-
-	return scan_rows(
-	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), walk_block, &w);
-}
-
-/* Walks the blocks that the set touches: neighbours are scanned at once. */
-static enum status
-walk(struct account *a, struct fetch_op *f)
-{
-	const struct store_fetch_request *r = f->o.op.request;
-	enum status s = STATUS_OK;
-	uint32_t uid = runs_next(&r->uids, 1);
-
-	while (s == STATUS_OK && uid != 0 && uid < f->uidnext) {
-		uint32_t first = hot_block(uid), last = first, next = 0;
-
-		for (;; last++) {
-			if (last == hot_block(UINT32_MAX) || last >= hot_block(f->uidnext - 1)) {
-				next = 0;
-				break;
-			}
-			next = runs_next(&r->uids, (last + 1) * HOT_SPAN);
-			if (next == 0 || hot_block(next) != last + 1)
-				break;
-		}
-		if (last - first + 1 >= SCAN_FROM) {
-			s = scan_blocks(a, f, first, last);
-		} else {
-			for (uint32_t b = first; b <= last && s == STATUS_OK; b++)
-				s = get_block(a, f, b);
-		}
-		uid = next;
-	}
-	return s == STATUS_AGAIN ? STATUS_OK : s;
 }
 
 static enum status
@@ -296,7 +228,9 @@ fetch_read(struct account *a, struct op *op)
 	f->mailbox = (uint32_t)r->mailbox;
 	buffer_clear(&f->rows);
 	f->resume = 0;
-	s = walk(a, f);
+	s = hot_walk(a, f->mailbox, &r->uids, f->uidnext, use_block, f);
+	if (s == STATUS_AGAIN) /* the reply is full */
+		s = STATUS_OK;
 	arena_done(&f->scratch);
 	if (s == STATUS_CORRUPT)
 		return op_refuse(

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/* Which messages of a set are so, told as runs (store_match). */
+#include <stdio.h>
+
+#include "store/store_test_helper.h"
+
+struct box {
+	struct world *w;
+	struct text token;
+	uint64_t inbox;
+};
+
+static int
+setup(void **state)
+{
+	struct box *b = MEM_NEW(struct box);
+
+	b->w = world_new(world_memory());
+	world_domain(b->w, "example.com");
+	b->token = world_token(b->w, world_account(b->w, "alice@example.com"));
+	for (int i = 0; i < 5; i++) {
+		char id[8];
+		struct parcel p;
+
+		(void)snprintf(id, sizeof(id), "m%d", i);
+		p = world_message(b->w, id, id, "");
+		assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	}
+	b->inbox = world_open_mailbox(b->w, b->token, "INBOX").mailbox;
+	*state = b;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct box *b = *state;
+
+	world_free(b->w);
+	mem_free(b);
+	return 0;
+}
+
+static void
+set_flags(struct box *b, uint32_t first, uint32_t last, unsigned flags, const char *keyword)
+{
+	struct runs uids = world_uids(first, last);
+	struct text word = text_of(keyword);
+	struct store_flags_reply reply;
+
+	assert_ok(ASK(b->w, access, store_flags, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = b->inbox, .uids = uids, .mode = FLAGS_ADD, .flags = flags,
+	    .keywords = { &word, keyword[0] != 0 }, .unchanged_since = UINT64_MAX));
+	runs_done(&uids);
+}
+
+static const char *
+printed(const struct runs *r)
+{
+	static struct buffer b;
+	static char copy[100];
+
+	runs_print(&b, r);
+	(void)snprintf(copy, sizeof(copy), "%s", buffer_string(&b));
+	buffer_done(&b);
+	return copy;
+}
+
+static void
+match(struct box *b, uint32_t last, enum match_what what, int64_t low, int64_t high, bool negate,
+    const char *want, const char *absent)
+{
+	struct runs uids = world_uids(1, last);
+	struct store_match_reply reply;
+
+	assert_ok(ASK(b->w, access, store_match, &reply, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids, .what = what, .low = low, .high = high, .negate = negate));
+	runs_done(&uids);
+	assert_int_equal(reply.resume, 0);
+	assert_string_equal(printed(&reply.yes), want);
+	assert_string_equal(printed(&reply.absent), absent);
+}
+
+static void
+by_flags_and_keywords(void **state)
+{
+	struct box *b = *state;
+
+	set_flags(b, 2, 3, FLAG_SEEN, "");
+	set_flags(b, 5, 5, FLAG_SEEN | FLAG_DELETED, "Label");
+	match(b, 5, MATCH_FLAG, FLAG_SEEN, 0, false, "2:3,5", "");
+	match(b, 5, MATCH_FLAG, FLAG_SEEN, 0, true, "1,4", "");
+	match(b, 4, MATCH_FLAG, FLAG_DELETED, 0, false, "", "");
+	match(b, 5, MATCH_KEYWORD, 0, 0, false, "5", "");
+	match(b, 5, MATCH_KEYWORD, 0, 0, true, "1:4", "");
+	match(b, 5, MATCH_KEYWORD, 9, 0, false, "", "");
+}
+
+static void
+by_date_and_size(void **state)
+{
+	struct box *b = *state;
+	struct runs uids = world_uids(1, 5);
+	struct store_fetch_reply rows;
+	struct store_row row;
+	struct unpack u;
+
+	assert_ok(ASK(b->w, access, store_fetch, &rows, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids));
+	u = unpack_of(rows.rows);
+	store_row_unpack(&u, 0, &row);
+	runs_done(&uids);
+	match(b, 5, MATCH_DATE, row.date, INT64_MAX, false, "1:5", "");
+	match(b, 5, MATCH_DATE, INT64_MIN, row.date - 1, false, "", "");
+	match(b, 5, MATCH_DATE, INT64_MIN, row.date - 1, true, "1:5", "");
+	match(b, 5, MATCH_SIZE, (int64_t)row.size, (int64_t)row.size, false, "1:5", "");
+	match(b, 5, MATCH_SIZE, (int64_t)row.size + 1, INT64_MAX, false, "", "");
+}
+
+/* What is not there is neither so nor otherwise. */
+static void
+absent_messages(void **state)
+{
+	struct box *b = *state;
+	struct runs uids = world_uids(2, 3);
+	struct store_expunge_reply reply;
+
+	assert_ok(ASK(b->w, access, store_expunge, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = b->inbox, .uids = uids, .force = 1));
+	runs_done(&uids);
+	match(b, 7, MATCH_FLAG, FLAG_SEEN, 0, true, "1,4:5", "2:3,6:7");
+	match(b, 7, MATCH_FLAG, FLAG_SEEN, 0, false, "", "2:3,6:7");
+}
+
+/* More runs than a reply takes: what is left is told by resume. */
+static void
+many_runs(void **state)
+{
+	struct box *b = *state;
+	struct store_copy_reply copied;
+	struct store_match_reply reply;
+	struct runs all = RUNS_INIT, yes = RUNS_INIT, left = world_uids(1, 5u << 11);
+	unsigned replies = 0;
+
+	set_flags(b, 2, 2, FLAG_SEEN, "");
+	set_flags(b, 4, 4, FLAG_SEEN, "");
+	for (uint32_t n = 5; n < 5u << 11; n *= 2) {
+		all = world_uids(1, n);
+		assert_ok(ASK(b->w, access, store_copy, &copied, .token = b->token,
+		    .op = random_u64(), .mailbox = b->inbox, .uids = all, .to = TEXT("INBOX")));
+		runs_done(&all);
+	}
+	do {
+		assert_ok(ASK(b->w, access, store_match, &reply, .token = b->token,
+		    .mailbox = b->inbox, .uids = left, .what = MATCH_FLAG, .low = FLAG_SEEN));
+		assert_true(runs_empty(&reply.absent));
+		runs_add_all(&yes, &reply.yes);
+		if (reply.resume != 0)
+			runs_remove(&left, 1, (uint32_t)reply.resume - 1);
+		replies++;
+	} while (reply.resume != 0);
+	assert_int_equal(replies, 2); /* of 4,096 runs */
+	assert_int_equal(runs_total(&yes), 2u << 11);
+	for (uint32_t i = 0; i < yes.count; i++)
+		assert_int_equal(yes.at[i].first, i / 2 * 5 + (i % 2 == 0 ? 2 : 4));
+	runs_done(&yes);
+	runs_done(&left);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(by_flags_and_keywords, setup, teardown),
+		cmocka_unit_test_setup_teardown(by_date_and_size, setup, teardown),
+		cmocka_unit_test_setup_teardown(absent_messages, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_runs, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
