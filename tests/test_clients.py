@@ -1,87 +1,21 @@
 # SPDX-License-Identifier: ISC
-"""End to end with clients that nobody here wrote: curl, swaks, mbsync,
-fetchmail, mutt and neomutt, Python's own libraries, smtp-source. Each does what
-its users do with it, and what it left behind is then looked at over IMAP."""
+"""End to end with clients that nobody here wrote: curl, swaks, fetchmail,
+Python's own libraries, smtp-source. Each does what its users do with it, and
+what it left behind is then looked at over IMAP. Larger clients have files of
+their own, test_client_*.py."""
 
-import email
-import email.policy
 import imaplib
 import os
 import poplib
 import re
-import shutil
 import smtplib
 import ssl
-import subprocess
-import time
-import uuid
 
 import pytest
 
 import imapwire
 import mailstead
-
-CLIENT_SECONDS = 120  # what a client may take; with sanitizers, on a busy machine
-
-
-def needs(*programs):
-    missing = [p for p in programs if shutil.which(p, path=os.environ["PATH"] + ":/usr/sbin") is None]
-    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
-
-
-def run(*command, check=True, **keys):
-    """The client's output; its exit code must be 0 unless told otherwise."""
-    keys.setdefault("stdin", subprocess.DEVNULL if "input" not in keys else None)
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-                          timeout=CLIENT_SECONDS, check=False, **keys)
-    if check:
-        assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout[-6000:]}"
-    return done
-
-
-def unique(what):
-    return f"{what}-{uuid.uuid4().hex[:12]}"
-
-
-def letter(subject, text="Hello,\r\n\r\nthis is the text.\r\n", to=mailstead.Mailstead.alice):
-    return (f"From: Sender <sender@elsewhere.test>\r\nTo: <{to}>\r\nSubject: {subject}\r\n"
-            f"Date: Sun, 22 Nov 2026 10:00:00 +0000\r\nMessage-ID: <{uuid.uuid4().hex}@elsewhere.test>\r\n"
-            f"\r\n{text}").encode()
-
-
-def send(house, subject, to=None, **keys):
-    with smtplib.SMTP(house.host, house.port("smtp"), "client.test", timeout=60) as client:
-        client.sendmail("sender@elsewhere.test", [to or house.alice], letter(subject, **keys))
-
-
-def reader(house, account=None, mailbox="INBOX"):
-    wire = imapwire.Wire(house).sign_in(account or house.alice)
-    wire.select(mailbox)
-    return wire
-
-
-def new_mailbox(house, prefix, subjects):
-    """A mailbox of its own for one test, with those messages."""
-    name = unique(prefix)
-    with imapwire.Wire(house).sign_in(house.alice) as wire:
-        wire.ok(f'CREATE "{name}"')
-        for subject in subjects:
-            wire.ok(f'APPEND "{name}"', letter(subject))
-    return name
-
-
-def contents(house, mailbox):
-    """{subject: flags} of a mailbox, and that nothing is there twice."""
-    with reader(house, mailbox=mailbox) as wire:
-        found = {}
-        for items in wire.fetch("1:*", "FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)]").values() \
-                if wire.search("ALL") else []:
-            header = next(v for k, v in items.items() if k.startswith(b"BODY["))
-            subject = header.decode().split(":", 1)[1].strip()
-            assert subject not in found, f"{subject} is there twice"
-            found[subject] = {f.decode() for f in items[b"FLAGS"]} - {"\\Recent"}
-        return found
-
+from clients import contents, letter, needs, new_mailbox, reader, run, send, unique
 
 # ---- curl ----
 
@@ -203,126 +137,6 @@ def test_swaks_relays_nothing(house):
     assert re.search(r"<\*\* 5\d\d", done.stdout), done.stdout
 
 
-# ---- mbsync ----
-
-class Sync:
-    """A Maildir that mbsync keeps the same as a mailbox."""
-
-    def __init__(self, house, folder, mailbox, security):
-        self.mailbox = mailbox
-        self.folder = folder
-        self.rc = folder / "mbsyncrc"
-        os.makedirs(folder / "mail", exist_ok=True)
-        secure = f"SSLType {security}" + ("" if security == "None" else f"\nCertificateFile {house.ca}")
-        port = house.port("imaps" if security == "IMAPS" else "imap")
-        self.rc.write_text(f"""
-IMAPStore far
-Host localhost
-Port {port}
-User {house.alice}
-Pass {house.password}
-AuthMechs *
-{secure}
-
-MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
-SubFolders Verbatim
-
-Channel both
-Far :far:
-Near :near:
-Patterns {mailbox}
-Create Both
-Expunge Both
-SyncState *
-""", encoding="ascii")
-
-    def __call__(self):
-        return run("mbsync", "-c", str(self.rc), "-V", "both").stdout
-
-    def files(self):
-        """{subject: path} of the local side."""
-        found = {}
-        for kind in ("new", "cur"):
-            for path in (self.folder / "mail" / self.mailbox / kind).iterdir():
-                subject = email.message_from_bytes(path.read_bytes())["Subject"]
-                assert subject not in found, f"{subject} is there twice"
-                found[subject] = path
-        return found
-
-    def flags(self):
-        return {s: set(p.name.partition(":2,")[2]) for s, p in self.files().items()}
-
-    def flag(self, subject, letters):
-        path = self.files()[subject]
-        path.rename(path.parent.parent / "cur" / (path.name.partition(":")[0] + ":2," + letters))
-
-    def add(self, subject):
-        path = self.folder / "mail" / self.mailbox / "new" / f"{time.time_ns()}.1.here"
-        path.write_bytes(letter(subject))
-
-
-def change(house, mailbox, commands):
-    with reader(house, mailbox=mailbox) as wire:
-        for subject, command in commands:
-            wire.ok(command.replace("#", str(wire.search(f'SUBJECT "{subject}"')[0])))
-        wire.ok("EXPUNGE")
-
-
-@needs("mbsync")
-@pytest.mark.parametrize("security", ["None", "STARTTLS", "IMAPS"])
-def test_mbsync_keeps_both_sides_the_same(house, tmp_path, security):
-    subjects = [f"sync-{n}" for n in range(1, 10)]
-    mailbox = new_mailbox(house, "Sync", subjects)
-    sync = Sync(house, tmp_path, mailbox, security)
-    sync()
-    assert set(sync.files()) == set(subjects)
-
-    # What changes on one side only, and on both at once.
-    change(house, mailbox, [
-        ("sync-1", "STORE # +FLAGS (\\Seen)"), ("sync-2", "STORE # +FLAGS (\\Deleted)"),
-        ("sync-5", "STORE # +FLAGS (\\Flagged)"), ("sync-6", "STORE # +FLAGS (\\Deleted)"),
-        ("sync-7", "STORE # +FLAGS (\\Seen)"), ("sync-8", "STORE # +FLAGS (\\Deleted)")])
-    with imapwire.Wire(house).sign_in(house.alice) as wire:
-        wire.ok(f'APPEND "{mailbox}" (\\Draft)', letter("from-there"))
-    sync.flag("sync-3", "RS")
-    sync.files()["sync-4"].unlink()
-    sync.flag("sync-5", "S")
-    sync.files()["sync-6"].unlink()   # gone on both sides
-    sync.files()["sync-7"].unlink()   # read there, deleted here
-    sync.flag("sync-8", "F")          # deleted there, flagged here
-    sync.add("from-here")
-    sync()
-
-    here, there = sync.flags(), contents(house, mailbox)
-    assert set(here) == set(there)
-    assert there["sync-1"] == {"\\Seen"} and here["sync-1"] == {"S"}
-    assert there["sync-3"] == {"\\Seen", "\\Answered"} and here["sync-3"] == {"R", "S"}
-    assert there["sync-5"] == {"\\Seen", "\\Flagged"} and here["sync-5"] == {"F", "S"}
-    assert there["from-there"] == {"\\Draft"} and here["from-there"] == {"D"}
-    assert "from-here" in there and there["sync-9"] == set()
-    assert not {"sync-2", "sync-4", "sync-6"} & set(there)
-
-    sync()
-    assert (sync.flags(), contents(house, mailbox)) == (here, there)
-
-
-@needs("mbsync")
-def test_mbsync_finds_its_way_after_a_mailbox_was_made_anew(house, tmp_path):
-    """Another UIDVALIDITY: mbsync must notice, and not mistake new messages for old ones."""
-    mailbox = new_mailbox(house, "Anew", ["old-1", "old-2"])
-    sync = Sync(house, tmp_path, mailbox, "None")
-    sync()
-    with imapwire.Wire(house).sign_in(house.alice) as wire:
-        wire.ok(f'DELETE "{mailbox}"')
-        wire.ok(f'CREATE "{mailbox}"')
-        wire.ok(f'APPEND "{mailbox}"', letter("new-1"))
-    done = run("mbsync", "-c", str(sync.rc), "both", check=False)
-    assert done.returncode != 0 and "UIDVALIDITY" in done.stdout, done.stdout
-    assert set(sync.files()) == {"old-1", "old-2"} and set(contents(house, mailbox)) == {"new-1"}
-
-
 # ---- fetchmail ----
 
 def fetchmail(house, folder, protocol, options, user_options):
@@ -366,85 +180,6 @@ def test_fetchmail_reads_each_message_once_over_pop3(house, tmp_path, protocol):
         wire.await_message(second)
     got = fetchmail(house, tmp_path, protocol, "uidl auth password", "keep")
     assert got.count(first.encode()) == 1 and got.count(second.encode()) == 1
-
-
-# ---- mutt and neomutt ----
-
-class Terminal:
-    """A program in tmux, looked at and typed into as a person would."""
-
-    def __init__(self, folder, command):
-        self.tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
-        run(*self.tmux, "new-session", "-d", "-x", "120", "-y", "40", command,
-            env={**os.environ, "TERM": "xterm", "HOME": str(folder), "LC_ALL": "C.UTF-8"})
-
-    def screen(self):
-        return run(*self.tmux, "capture-pane", "-p", check=False).stdout
-
-    def keys(self, *keys):
-        run(*self.tmux, "send-keys", *keys)
-
-    def await_screen(self, pattern, gone=False):
-        deadline = time.monotonic() + CLIENT_SECONDS
-        while bool(re.search(pattern, self.screen())) == gone:
-            assert time.monotonic() < deadline, f"{pattern!r} {'stays' if gone else 'does not come'}:\n{self.screen()}"
-            time.sleep(0.05)  # polls: the screen of a program that cannot tell
-
-    def close(self):
-        run(*self.tmux, "kill-server", check=False)
-
-
-@pytest.fixture
-def terminal(tmp_path):
-    opened = []
-
-    def start(command):
-        opened.append(Terminal(tmp_path, command))
-        return opened[-1]
-    yield start
-    for t in opened:
-        t.close()
-
-
-def muttrc(house, folder, mailbox):
-    rc = folder / "muttrc"
-    rc.write_text(f"""
-set imap_user="{house.alice}" imap_pass="{house.password}" imap_authenticators="login"
-set ssl_starttls=no ssl_force_tls=no
-set folder="imap://{house.host}:{house.port('imap')}/" spoolfile="imap://{house.host}:{house.port('imap')}/{mailbox}"
-set delete=yes quit=yes confirmappend=no wait_key=no mark_old=no sort=mailbox-order
-set index_format="%3C %Z %s" pager_index_lines=0 timeout=2 mail_check=1
-set from="{house.alice}" realname="Alice"
-""", encoding="ascii")
-    return rc
-
-
-@needs("tmux")
-@pytest.mark.parametrize("program", ["mutt", "neomutt"])
-def test_mutt_opens_reads_flags_and_deletes(house, tmp_path, terminal, program):
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    mailbox = new_mailbox(house, "Mutt", ["first-letter", "second-letter", "third-letter"])
-    screen = terminal(f"{program} -n -F {muttrc(house, tmp_path, mailbox)}")
-    screen.await_screen(r"third-letter")
-    screen.keys("Home", "Enter")
-    screen.await_screen(r"this is the text\.")
-    screen.keys("i")
-    screen.await_screen(r"second-letter")
-    screen.keys("Home", "F")
-    screen.await_screen(r"(?m)^\D*1 +\S*! first-letter|1 .*! +first-letter")
-    screen.keys("Home", "j", "d")
-    screen.await_screen(r"D\S* +second-letter")
-    screen.keys("$")
-    screen.await_screen(r"second-letter", gone=True)
-    with imapwire.Wire(house).sign_in(house.alice) as wire:  # new mail while it is open
-        wire.ok(f'APPEND "{mailbox}"', letter("fourth-letter"))
-    screen.await_screen(r"fourth-letter")
-    screen.keys("q")
-    screen.await_screen(r"third-letter", gone=True)
-    found = contents(house, mailbox)
-    assert set(found) == {"first-letter", "third-letter", "fourth-letter"}
-    assert found["first-letter"] == {"\\Seen", "\\Flagged"} and "\\Seen" not in found["third-letter"]
 
 
 # ---- Python's libraries ----

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: ISC
+"""mutt and neomutt in a terminal: what they show, and what they leave."""
+
+import shutil
+
+import pytest
+
+import imapwire
+from clients import Terminal, contents, letter, needs, new_mailbox
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    opened = []
+
+    def start(command):
+        opened.append(Terminal(tmp_path, command))
+        return opened[-1]
+    yield start
+    for t in opened:
+        t.close()
+
+
+def muttrc(house, folder, mailbox):
+    rc = folder / "muttrc"
+    rc.write_text(f"""
+set imap_user="{house.alice}" imap_pass="{house.password}" imap_authenticators="login"
+set ssl_starttls=no ssl_force_tls=no
+set folder="imap://{house.host}:{house.port('imap')}/" spoolfile="imap://{house.host}:{house.port('imap')}/{mailbox}"
+set delete=yes quit=yes confirmappend=no wait_key=no mark_old=no sort=mailbox-order
+set index_format="%3C %Z %s" pager_index_lines=0 timeout=2 mail_check=1
+set from="{house.alice}" realname="Alice"
+""", encoding="ascii")
+    return rc
+
+
+@needs("tmux")
+@pytest.mark.parametrize("program", ["mutt", "neomutt"])
+def test_mutt_opens_reads_flags_and_deletes(house, tmp_path, terminal, program):
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    mailbox = new_mailbox(house, "Mutt", ["first-letter", "second-letter", "third-letter"])
+    screen = terminal(f"{program} -n -F {muttrc(house, tmp_path, mailbox)}")
+    screen.await_screen(r"third-letter")
+    screen.keys("Home", "Enter")
+    screen.await_screen(r"this is the text\.")
+    screen.keys("i")
+    screen.await_screen(r"second-letter")
+    screen.keys("Home", "F")
+    screen.await_screen(r"(?m)^\D*1 +\S*! first-letter|1 .*! +first-letter")
+    screen.keys("Home", "j", "d")
+    screen.await_screen(r"D\S* +second-letter")
+    screen.keys("$")
+    screen.await_screen(r"second-letter", gone=True)
+    with imapwire.Wire(house).sign_in(house.alice) as wire:  # new mail while it is open
+        wire.ok(f'APPEND "{mailbox}"', letter("fourth-letter"))
+    screen.await_screen(r"fourth-letter")
+    screen.keys("q")
+    screen.await_screen(r"third-letter", gone=True)
+    found = contents(house, mailbox)
+    assert set(found) == {"first-letter", "third-letter", "fourth-letter"}
+    assert found["first-letter"] == {"\\Seen", "\\Flagged"} and "\\Seen" not in found["third-letter"]

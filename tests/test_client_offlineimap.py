@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: ISC
+"""offlineimap keeps a tree of Maildirs and an account's mailboxes the same:
+new mail, flags, deletions and new mailboxes from both sides, and both at once."""
+
+import email
+import os
+import time
+
+import pytest
+
+import imapwire
+from clients import contents, letter, needs, reader, run, unique
+
+
+class OfflineImap:
+    """The Maildirs below a folder, and the run that makes both sides the same."""
+
+    def __init__(self, house, folder, prefix, tls):
+        self.house, self.prefix, self.mail = house, prefix, folder / "mail"
+        self.rc = folder / "offlineimaprc"
+        secure = f"ssl = yes\nsslcacertfile = {house.ca}" if tls else "ssl = no\nstarttls = no"
+        self.rc.write_text(f"""
+[general]
+accounts = alice
+metadata = {folder}/metadata
+ui = basic
+socktimeout = 60
+
+[Account alice]
+localrepository = here
+remoterepository = there
+
+[Repository here]
+type = Maildir
+localfolders = {self.mail}
+
+[Repository there]
+type = IMAP
+remotehost = localhost
+remoteport = {house.port("imaps" if tls else "imap")}
+remoteuser = {house.alice}
+remotepass = {house.password}
+auth_mechanisms = PLAIN, LOGIN
+{secure}
+createfolders = yes
+folderfilter = lambda name: name.startswith({prefix!r})
+""", encoding="ascii")
+
+    def __call__(self):
+        done = run("offlineimap", "-o", "-c", str(self.rc), check=False)
+        assert done.returncode == 0 and "ERROR" not in done.stdout, done.stdout[-6000:]
+
+    def files(self, name):
+        found = {}
+        for kind in ("new", "cur"):
+            for path in (self.mail / name / kind).iterdir():
+                subject = email.message_from_bytes(path.read_bytes())["Subject"]
+                assert subject not in found, f"{subject} is there twice"
+                found[subject] = path
+        return found
+
+    def here(self, name):
+        return {s: set(p.name.partition(":2,")[2]) for s, p in self.files(name).items()}
+
+    def flag(self, name, subject, letters):
+        path = self.files(name)[subject]
+        path.rename(path.parent.parent / "cur" / (path.name.partition(":2,")[0] + ":2," + letters))
+
+    def add(self, name, subject, flags=""):
+        folder = self.mail / name
+        for kind in ("new", "cur", "tmp"):
+            os.makedirs(folder / kind, exist_ok=True)
+        (folder / "cur" / f"{time.time_ns()}.1.here:2,{flags}").write_bytes(letter(subject).replace(b"\r\n", b"\n"))
+
+
+LETTERS = {"\\Seen": "S", "\\Flagged": "F", "\\Answered": "R", "\\Draft": "D", "\\Deleted": "T"}
+
+
+def same(sync, house, name):
+    """Both sides have the same messages with the same flags; those."""
+    there = {s: {LETTERS[f] for f in flags if f in LETTERS} for s, flags in contents(house, name).items()}
+    assert sync.here(name) == there
+    return there
+
+
+def change(house, mailbox, commands):
+    with reader(house, mailbox=mailbox) as wire:
+        for subject, command in commands:
+            wire.ok(command.replace("#", str(wire.search(f'SUBJECT "{subject}"')[0])))
+        wire.ok("EXPUNGE")
+
+
+@needs("offlineimap")
+@pytest.mark.parametrize("tls", [False, True], ids=["clear", "imaps"])
+def test_offlineimap_keeps_both_sides_the_same(house, tmp_path, tls):
+    prefix = unique("Off")
+    one, two = f"{prefix}-one", f"{prefix}-two"
+    with imapwire.Wire(house).sign_in(house.alice) as wire:
+        for name in (one, two):
+            wire.ok(f'CREATE "{name}"')
+        for n in range(1, 10):
+            wire.ok(f'APPEND "{one}" (\\Flagged)' if n == 9 else f'APPEND "{one}"', letter(f"off-{n}"))
+    sync = OfflineImap(house, tmp_path, prefix, tls)
+    sync()
+    assert same(sync, house, one) == {f"off-{n}": {"F"} if n == 9 else set() for n in range(1, 10)}
+    assert same(sync, house, two) == {}
+
+    change(house, one, [
+        ("off-1", "STORE # +FLAGS (\\Seen)"), ("off-2", "STORE # +FLAGS (\\Deleted)"),
+        ("off-5", "STORE # +FLAGS (\\Answered)"), ("off-6", "STORE # +FLAGS (\\Deleted)"),
+        ("off-7", "STORE # +FLAGS (\\Seen)"), ("off-8", "STORE # +FLAGS (\\Deleted)")])
+    with reader(house, mailbox=one) as wire:  # a move there
+        wire.ok(f"MOVE {wire.search('SUBJECT off-9')[0]} {two}")
+        wire.ok(f'APPEND "{one}" (\\Draft)', letter("from-there"))
+        wire.ok(f'CREATE "{prefix}-there"')
+        wire.ok(f'APPEND "{prefix}-there"', letter("new-there"))
+    sync.flag(one, "off-3", "RS")
+    sync.files(one)["off-4"].unlink()
+    sync.flag(one, "off-5", "S")       # answered there, read here
+    sync.files(one)["off-6"].unlink()  # gone on both sides
+    sync.files(one)["off-7"].unlink()  # read there, deleted here
+    sync.flag(one, "off-8", "F")       # deleted there, flagged here
+    sync.add(one, "from-here", "S")
+    sync.add(f"{prefix}-here", "new-here")
+    sync()
+    there = same(sync, house, one)
+    assert there["off-1"] == {"S"} and there["off-3"] == {"R", "S"}
+    assert {"R", "S"} == there["off-5"]
+    assert there["from-there"] == {"D"} and there["from-here"] == {"S"}
+    assert not {"off-2", "off-4", "off-6", "off-9"} & set(there)
+    assert same(sync, house, two) == {"off-9": {"F"}}
+    assert same(sync, house, f"{prefix}-here") == {"new-here": set()}
+    assert same(sync, house, f"{prefix}-there") == {"new-there": set()}
+
+    sync()  # nothing comes back, and nothing twice
+    assert same(sync, house, one) == there
