@@ -215,6 +215,27 @@ imap_assemble(struct imap *im, struct command *c)
 	}
 }
 
+bool
+imap_assemble_append(
+    struct imap *im, struct command *c, bool (*fits)(void *arg, const struct command *c), void *arg)
+{
+	struct text in = stream_buffered(&im->session.stream);
+	size_t end, next;
+
+	if (im->discard || !find_line(im, in, &end, &next) || end > command_max(im) ||
+	    !imap_literal_mark(text_part(in, 0, end), &c->literal) || c->literal.waits ||
+	    !for_handler(im, text_part(in, 0, c->literal.at)))
+		return false;
+	c->has_literal = true;
+	c->line = arena_copy(&c->arena, text_part(in, 0, c->literal.at));
+	read_head(c);
+	if (!fits(arg, c))
+		return false;
+	stream_consume(&im->session.stream, next);
+	start_over(im);
+	return true;
+}
+
 enum status
 imap_assemble_line(struct imap *im, struct arena *a, size_t limit, struct text *line)
 {

@@ -52,6 +52,7 @@ static const struct {
 	{ "CHILDREN", after },		 /* RFC 3348 */
 	{ "UNSELECT", after },		 /* RFC 3691 */
 	{ "UIDPLUS", after },		 /* RFC 4315 */
+	{ "MULTIAPPEND", after },	 /* RFC 3502 */
 	{ "MOVE", after },		 /* RFC 6851 */
 	{ "BINARY", after },		 /* RFC 3516 */
 	{ "ESEARCH", after },		 /* RFC 4731 */

@@ -120,10 +120,8 @@ imap_line(struct command *c, const char *fmt, ...)
 }
 
 void
-imap_finish(struct command *c)
+imap_write_tagged(const struct command *c, struct buffer *out)
 {
-	struct buffer *out = &c->out;
-
 	if (c->tag.len > 0)
 		buffer_add_text(out, c->tag);
 	else
@@ -139,6 +137,13 @@ imap_finish(struct command *c)
 	else
 		buffer_addf(out, "%s%.*s done", c->uid ? "UID " : "", TEXT_ARG(c->row->name));
 	buffer_add(out, "\r\n", 2);
+}
+
+void
+imap_finish(struct command *c)
+{
+	imap_write_tagged(c, &c->out);
+	buffer_add_text(&c->out, c->behind);
 	imap_push(c);
 }
 

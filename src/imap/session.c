@@ -68,7 +68,9 @@ imap_done(struct session *s)
 static void
 command_init(struct command *c, struct imap *im)
 {
-	*c = (struct command){ .im = im, .words = TEXT_EMPTY, .code = TEXT_EMPTY };
+	*c = (struct command){
+		.im = im, .words = TEXT_EMPTY, .code = TEXT_EMPTY, .behind = TEXT_EMPTY
+	};
 	arena_init(&c->arena, 4096, 0);
 }
 

@@ -126,7 +126,8 @@ struct command {
 	/* the tagged reply */
 	const char *word;
 	struct text code, words;
-	bool denied; /* the store said no: perhaps to the token */
+	struct text behind; /* sent behind it: answers of commands that were done with this one */
+	bool denied;	    /* the store said no: perhaps to the token */
 	/* changes */
 	bool poll;	/* ask the store for changes at the end, */
 	uint64_t reach; /* up to this modseq at least */
@@ -145,6 +146,10 @@ enum status imap_assemble(struct imap *im, struct command *c) MUST_CHECK;
 /* The next line for im->more, copied. AGAIN, LIMIT. */
 enum status imap_assemble_line(
     struct imap *im, struct arena *a, size_t limit, struct text *line) MUST_CHECK;
+/* The next command, if it is an APPEND up to its message, for which the client
+ * does not wait, and fits() says so; else nothing is consumed. */
+bool imap_assemble_append(struct imap *im, struct command *c,
+    bool (*fits)(void *arg, const struct command *c), void *arg);
 /* Whether these arguments of APPEND are all that stands in front of the
  * message, so that the literal that follows is the message. */
 bool imap_append_is_ready(struct cursor args);
@@ -170,7 +175,8 @@ void imap_line(struct command *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void imap_push(struct command *c);
 /* The same when much is there. */
 void imap_push_some(struct command *c);
-/* The tagged reply. */
+/* The tagged reply, appended to out; and to the stream, with all before it. */
+void imap_write_tagged(const struct command *c, struct buffer *out);
 void imap_finish(struct command *c);
 /* "* BYE words", once. */
 enum outcome imap_bye(struct imap *im, const char *words);

@@ -30,9 +30,21 @@
 	F(S, U64, flags) F(S, TEXTS, keywords) F(S, I64, date) F(S, PAYLOAD, message)
 #define intake_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
-#define INTAKE_CALLS(X)                      \
-	X(intake_deliver, BY_MX, CALL_AGAIN) \
-	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN)
+/* Several of them in one commit, all or none, as store_append_all has it; sizes:
+ * octets of each, which stand in messages one after the other. */
+#define intake_append_all_REQUEST(F, S) \
+	F(S, TEXT, token)               \
+	F(S, U64, op)                   \
+	F(S, U64, mailbox)              \
+	F(S, NUMBERS, flags)            \
+	F(S, NUMBERS, keyword_counts)   \
+	F(S, TEXTS, keywords) F(S, NUMBERS, dates) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages)
+#define intake_append_all_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
+
+#define INTAKE_CALLS(X)                                  \
+	X(intake_deliver, BY_MX, CALL_AGAIN)             \
+	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN) \
+	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)
 
 CALLS_DECLARE(intake, INTAKE_CALLS)
 

@@ -35,6 +35,9 @@ CALLS_DEFINE(intake, INTAKE_CALLS, CALLS_INTAKE, ROLE_INTAKE)
 struct worker {
 	struct arena arena;
 	struct buffer summary, content;
+	/* of several messages: octets of each one's summary and content */
+	uint64_t *summary_sizes, *content_sizes;
+	uint32_t room;
 };
 
 static pthread_key_t worker_key;
@@ -48,6 +51,8 @@ worker_free(void *arg)
 	arena_done(&w->arena);
 	buffer_done(&w->summary);
 	buffer_done(&w->content);
+	mem_free(w->summary_sizes);
+	mem_free(w->content_sizes);
 	mem_free(w);
 }
 
@@ -156,8 +161,11 @@ struct piece_of_mail {
 	uint64_t op;
 	struct text id; /* for the log, may be empty */
 	struct text trace, message;
+	bool several;		/* message is several, */
+	struct numbers sizes;	/* of so many octets each */
 	struct text summary;	/* packed, in the worker's buffer */
 	struct payload content; /* packed, in the worker's buffer */
+	struct numbers summary_sizes, content_sizes;
 };
 
 static struct text
@@ -204,21 +212,56 @@ summarise(struct intake *in, struct worker *w, struct piece_of_mail *m)
 {
 	struct text all = whole(w, m);
 	struct mime_summary s;
+	size_t before = w->summary.len;
 	uint64_t header_len;
 
 	metric_add(METRIC_INTAKE_MESSAGES, 1);
 	parse(in, w, m, all, &s);
 	mime_summary_pack(&s, &w->summary);
-	if (w->summary.len > SUMMARY_MAX) {
-		buffer_clear(&w->summary);
+	if (w->summary.len - before > SUMMARY_MAX) {
+		buffer_cut(&w->summary, before);
 		opaque(w, m, all, "the summary is too large", &s);
 		mime_summary_pack(&s, &w->summary);
 	}
-	m->summary = buffer_text(&w->summary);
 	header_len = s.header_len;
 	if (all.len >= LARGE)
 		arena_done(&w->arena); /* the message as a whole, and all of s */
 	content_pack(m->trace, m->message, header_len, &w->content);
+}
+
+static void
+make_room(struct worker *w, uint32_t count)
+{
+	if (count <= w->room)
+		return;
+	w->summary_sizes = mem_resize(w->summary_sizes, count, sizeof(*w->summary_sizes));
+	w->content_sizes = mem_resize(w->content_sizes, count, sizeof(*w->content_sizes));
+	w->room = count;
+}
+
+/* One after the other, as if each had come alone. */
+static enum status
+summarise_several(
+    struct intake *in, struct worker *w, const struct piece_of_mail *m, struct failure *f)
+{
+	struct text rest = m->message;
+
+	make_room(w, m->sizes.count);
+	for (uint32_t i = 0; i < m->sizes.count; i++) {
+		struct piece_of_mail one = { .op = m->op + i };
+		size_t summaries = w->summary.len, contents = w->content.len;
+
+		if (m->sizes.at[i] > rest.len)
+			return fail(f, STATUS_INVALID, "The messages are not whole",
+			    "message %u of %u is cut off", i, m->sizes.count);
+		one.message = text_part(rest, 0, (size_t)m->sizes.at[i]);
+		rest = text_part(rest, one.message.len, rest.len);
+		summarise(in, w, &one);
+		arena_reset(&w->arena);
+		w->summary_sizes[i] = w->summary.len - summaries;
+		w->content_sizes[i] = w->content.len - contents;
+	}
+	return STATUS_OK;
 }
 
 /* From octets to what the store takes. */
@@ -226,13 +269,20 @@ static enum status
 prepare(struct intake *in, struct worker *w, struct piece_of_mail *m, struct failure *f)
 {
 	uint64_t size_max = (uint64_t)setting(SET_SMTP_MESSAGE_SIZE_MAX);
+	enum status s = STATUS_OK;
 
 	if (m->message.len > size_max)
 		return fail(f, STATUS_LIMIT, "The message is too large", "%zu octets of %llu",
 		    m->message.len, (unsigned long long)size_max);
-	summarise(in, w, m);
+	if (m->several)
+		s = summarise_several(in, w, m, f);
+	else
+		summarise(in, w, m);
+	m->summary = buffer_text(&w->summary);
 	m->content = PAYLOAD_OF(buffer_text(&w->content));
-	return STATUS_OK;
+	m->summary_sizes = (struct numbers){ w->summary_sizes, m->sizes.count };
+	m->content_sizes = (struct numbers){ w->content_sizes, m->sizes.count };
+	return s;
 }
 
 /* ---- the ways in ---- */
@@ -250,11 +300,13 @@ struct way {
 union store_request {
 	struct store_deliver_request deliver;
 	struct store_append_request append;
+	struct store_append_all_request append_all;
 };
 
 union store_reply {
 	struct store_deliver_reply deliver;
 	struct store_append_reply append;
+	struct store_append_all_reply append_all;
 };
 
 static void
@@ -468,9 +520,100 @@ handle_append(struct call_in *call, const void *request, void *context)
 	take(&filing, call, request, context);
 }
 
+/* ---- several at once ---- */
+
+static struct piece_of_mail
+several_mail(const void *request)
+{
+	const struct intake_append_all_request *q = request;
+
+	return (struct piece_of_mail){
+		.op = q->op,
+		.message = q->messages.bytes,
+		.several = true,
+		.sizes = q->sizes,
+	};
+}
+
+/* 0: now; the request's own list, which is ours until the answer. */
+static struct numbers
+dates_of(const struct intake_append_all_request *q)
+{
+	uint64_t now = (uint64_t)(clock_wall() / CLOCK_SECOND);
+
+	for (uint32_t i = 0; i < q->dates.count; i++)
+		if (q->dates.at[i] == 0)
+			q->dates.at[i] = now;
+	return q->dates;
+}
+
+static void
+several_fill(const void *request, const struct piece_of_mail *m, void *out)
+{
+	const struct intake_append_all_request *q = request;
+
+	*(struct store_append_all_request *)out = (struct store_append_all_request){
+		.token = q->token,
+		.op = q->op,
+		.mailbox = q->mailbox,
+		.flags = q->flags,
+		.keyword_counts = q->keyword_counts,
+		.keywords = q->keywords,
+		.dates = dates_of(q),
+		.sizes = q->sizes,
+		.summary_sizes = m->summary_sizes,
+		.summaries = PAYLOAD_OF(m->summary),
+		.content_sizes = m->content_sizes,
+		.contents = m->content,
+	};
+}
+
+static void
+several_answer(struct call_in *call, const void *reply)
+{
+	const struct store_append_all_reply *r = reply;
+
+	call_reply(call, &(struct intake_append_all_reply){
+			     .uidvalidity = r->uidvalidity,
+			     .uid = r->uid,
+			     .modseq = r->modseq,
+			 });
+}
+
+static void several_waiting(struct call_in *call, const void *request, void *context);
+static void several_posted(void *arg, enum status s, const void *reply, const struct failure *f);
+
+static const struct way several = {
+	several_mail,
+	several_fill,
+	&store_append_all_call,
+	several_answer,
+	several_waiting,
+	several_posted,
+};
+
+static void
+several_waiting(struct call_in *call, const void *request, void *context)
+{
+	take_waiting(&several, call, request, context);
+}
+
+static void
+several_posted(void *arg, enum status s, const void *reply, const struct failure *f)
+{
+	take_posted(&several, arg, s, reply, f);
+}
+
+static void
+handle_append_all(struct call_in *call, const void *request, void *context)
+{
+	take(&several, call, request, context);
+}
+
 static const struct call_row rows[] = {
 	{ &intake_deliver_call, handle_deliver },
 	{ &intake_append_call, handle_append },
+	{ &intake_append_all_call, handle_append_all },
 };
 
 void

@@ -28,6 +28,7 @@
 struct given {
 	struct store_deliver_request deliver;
 	struct store_append_request append;
+	struct store_append_all_request append_all;
 	struct arena arena;
 };
 
@@ -76,6 +77,31 @@ store_append_fake(struct call_in *in, const void *request, void *context)
 		    in, &(struct store_append_reply){ .uidvalidity = 5, .uid = 6, .modseq = 7 });
 }
 
+static struct numbers
+copy_numbers(struct arena *a, struct numbers n)
+{
+	uint64_t *at = ARENA_ARRAY(a, uint64_t, n.count);
+
+	memcpy(at, n.at, n.count * sizeof(*at));
+	return (struct numbers){ at, n.count };
+}
+
+static void
+store_append_all_fake(struct call_in *in, const void *request, void *context)
+{
+	struct rig *r = context;
+	struct given *g = &r->given;
+
+	arena_reset(&g->arena);
+	g->append_all = *(const struct store_append_all_request *)request;
+	g->append_all.dates = copy_numbers(&g->arena, g->append_all.dates);
+	g->append_all.summary_sizes = copy_numbers(&g->arena, g->append_all.summary_sizes);
+	g->append_all.content_sizes = copy_numbers(&g->arena, g->append_all.content_sizes);
+	g->append_all.summaries.bytes = arena_copy(&g->arena, g->append_all.summaries.bytes);
+	g->append_all.contents.bytes = arena_copy(&g->arena, g->append_all.contents.bytes);
+	call_reply(in, &(struct store_append_all_reply){ .uidvalidity = 5, .uid = 6, .modseq = 7 });
+}
+
 static void
 link_up(struct calls *a, enum role a_role, struct calls *b, enum role b_role)
 {
@@ -90,7 +116,8 @@ static void
 rig_open(struct rig *r, int notes_fd, enum role client)
 {
 	static const struct call_row rows[] = { { &store_deliver_call, store_deliver_fake },
-		{ &store_append_call, store_append_fake } };
+		{ &store_append_call, store_append_fake },
+		{ &store_append_all_call, store_append_all_fake } };
 	const struct call_server_config store = {
 		.rows = rows, .row_count = ARRAY_LEN(rows), .context = r, .threads = 1
 	};
@@ -394,6 +421,54 @@ append_carries_the_token(void **state)
 	rig_close(&r);
 }
 
+/* Each message of several is what it had been alone. */
+static void
+several_are_as_each(void **state)
+{
+	static const struct text second = { "Subject: second\r\n\r\nbody of it\r\n", 31 };
+	struct rig r = { .store_says = STATUS_OK };
+	const struct store_append_all_request *g = &r.given.append_all;
+	struct buffer octets = BUFFER_INIT, summary = BUFFER_INIT;
+	uint64_t flags[] = { 0, 1 }, counts[] = { 0, 0 }, dates[] = { 0, 1234 };
+	uint64_t sizes[] = { sizeof(MESSAGE) - 1, second.len };
+	struct intake_append_all_request q = { .token = TEXT("token"),
+		.op = 9,
+		.mailbox = 3,
+		.flags = { flags, 2 },
+		.keyword_counts = { counts, 2 },
+		.dates = { dates, 2 },
+		.sizes = { sizes, 2 } };
+	struct intake_append_all_reply reply;
+	struct mime_summary s;
+	struct failure f;
+
+	rig_open(&r, -1, ROLE_ACCESS);
+	buffer_add_string(&octets, MESSAGE);
+	buffer_add_text(&octets, second);
+	q.messages = PAYLOAD_OF(buffer_text(&octets));
+	assert_ok(intake_append_all(r.client, &q, &r.arena, &reply, &f));
+	assert_int_equal(reply.uid, 6);
+	assert_int_equal(g->summary_sizes.count, 2);
+	assert_int_equal(g->summary_sizes.at[0] + g->summary_sizes.at[1], g->summaries.bytes.len);
+	assert_int_equal(g->content_sizes.at[0] + g->content_sizes.at[1], g->contents.bytes.len);
+	assert_content(
+	    text_part(g->contents.bytes, 0, g->content_sizes.at[0]), TEXT_EMPTY, TEXT(MESSAGE));
+	assert_content(text_part(g->contents.bytes, g->content_sizes.at[0], g->contents.bytes.len),
+	    TEXT_EMPTY, second);
+	mime_parse(second, NULL, &r.arena, &s);
+	mime_summary_pack(&s, &summary);
+	assert_true(text_equal(
+	    text_part(g->summaries.bytes, g->summary_sizes.at[0], g->summaries.bytes.len),
+	    buffer_text(&summary)));
+	assert_true(g->dates.at[0] > 1700000000);
+	assert_int_equal(g->dates.at[1], 1234);
+	sizes[1]++;
+	assert_int_equal(intake_append_all(r.client, &q, &r.arena, &reply, &f), STATUS_INVALID);
+	buffer_done(&summary);
+	buffer_done(&octets);
+	rig_close(&r);
+}
+
 /* ---- a parser that fails ---- */
 
 static bool
@@ -561,6 +636,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(large_messages),
 		cmocka_unit_test(large_messages_take_turns),
 		cmocka_unit_test(append_carries_the_token),
+		cmocka_unit_test(several_are_as_each),
 		cmocka_unit_test(a_summary_has_a_limit),
 		cmocka_unit_test(what_ended_two_lives_is_kept_unread),
 		cmocka_unit_test(who_was_only_near_is_read),

@@ -114,6 +114,21 @@ spool_add(struct spool *s, struct text bytes)
 	return STATUS_OK;
 }
 
+enum status
+spool_cut(struct spool *s, size_t len)
+{
+	size_t in_file = s->len - s->small.len;
+
+	CHECK(s->map == NULL && len <= s->len);
+	buffer_cut(&s->small, len > in_file ? len - in_file : 0);
+	s->len = len;
+	if (len >= in_file)
+		return STATUS_OK;
+	if (ftruncate(s->fd, (off_t)len) != 0 || lseek(s->fd, (off_t)len, SEEK_SET) < 0)
+		return STATUS_UNAVAILABLE;
+	return STATUS_OK;
+}
+
 /* The kernel says EBUSY while it holds a page of the file itself for a moment
  * (on its way to a list, being moved); it waits a little, and so do we. */
 static enum status

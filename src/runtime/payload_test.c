@@ -72,6 +72,34 @@ beyond_the_limit_all_is_dropped(void **state)
 	buffer_done(&same);
 }
 
+/* What was added beyond some length goes, from memory or from the file. */
+static void
+the_end_is_taken_back(void **state)
+{
+	static const size_t cuts[][2] = { { 100, 40 }, { 100, 0 }, { 100000, 99990 },
+		{ 100000, 70000 }, { 200000, 30 }, { 200000, 0 } };
+	struct payload p;
+	struct spool s;
+
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		struct buffer same = BUFFER_INIT;
+
+		spool_init(&s, 0);
+		fill(&s, &same, cuts[i][0], 7000);
+		assert_ok(spool_cut(&s, cuts[i][1]));
+		assert_int_equal(s.len, cuts[i][1]);
+		buffer_cut(&same, cuts[i][1]);
+		for (int k = 0; k < 3; k++) {
+			assert_ok(spool_add(&s, TEXT("and on it goes")));
+			buffer_add_string(&same, "and on it goes");
+		}
+		assert_ok(spool_payload(&s, &p));
+		assert_true(text_equal(p.bytes, buffer_text(&same)));
+		spool_done(&s);
+		buffer_done(&same);
+	}
+}
+
 static void
 a_spooled_file_is_sealed(void **state)
 {
@@ -139,6 +167,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_spool_gives_back_what_came_in),
 		cmocka_unit_test(beyond_the_limit_all_is_dropped),
+		cmocka_unit_test(the_end_is_taken_back),
 		cmocka_unit_test(a_spooled_file_is_sealed),
 		cmocka_unit_test(a_sealed_file_can_be_mapped),
 		cmocka_unit_test(a_missing_seal_is_refused),

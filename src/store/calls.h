@@ -51,6 +51,25 @@ enum rcpt_verdict {
 	F(S, I64, date) F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size)
 #define store_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
+/* Several messages in one commit, all of them or none; their UIDs are uid, uid
+ * + 1 and so on. Each list has an element a message: flags, how many of the
+ * keywords are its own, date, raw octets, and how many octets of summaries and
+ * of contents are its own; what is its own stands behind what is those' before
+ * it. LIMIT: more than APPEND_ALL_MAX messages. */
+#define APPEND_ALL_MAX 10000u
+#define store_append_all_REQUEST(F, S) \
+	F(S, TEXT, token)              \
+	F(S, U64, op)                  \
+	F(S, U64, mailbox)             \
+	F(S, NUMBERS, flags)           \
+	F(S, NUMBERS, keyword_counts)  \
+	F(S, TEXTS, keywords)          \
+	F(S, NUMBERS, dates)           \
+	F(S, NUMBERS, sizes)           \
+	F(S, NUMBERS, summary_sizes)   \
+	F(S, PAYLOAD, summaries) F(S, NUMBERS, content_sizes) F(S, PAYLOAD, contents)
+#define store_append_all_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
+
 /* ---- mailboxes ---- */
 
 enum message_flag {
@@ -111,9 +130,10 @@ int mailbox_order(struct text a, struct text b);
 	F(S, TEXT, token) F(S, TEXT, after) F(S, TEXT, prefix) F(S, U64, most)
 #define store_mailboxes_REPLY(F, S) F(S, TEXT, rows) F(S, TEXT, resume)
 
-/* One by name: the packed row. NOT_FOUND. */
+/* One by name: the packed row. room: octets that the account may still take.
+ * NOT_FOUND. */
 #define store_mailbox_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, name)
-#define store_mailbox_REPLY(F, S) F(S, TEXT, row)
+#define store_mailbox_REPLY(F, S) F(S, TEXT, row) F(S, U64, room)
 
 /* Parents are made too (RFC 9051 6.3.4). EXISTS, LIMIT, INVALID. */
 #define store_create_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, name) F(S, U64, use)
@@ -373,6 +393,7 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 	X(store_rcpt, BY_MX | BY_ACCESS, CALL_AGAIN | CALL_QUICK) \
 	X(store_deliver, BY_INTAKE, CALL_AGAIN)                   \
 	X(store_append, BY_INTAKE, CALL_AGAIN)                    \
+	X(store_append_all, BY_INTAKE, CALL_AGAIN)                \
 	X(store_mailboxes, STORE_FRONTS, CALL_AGAIN)              \
 	X(store_mailbox, STORE_FRONTS, CALL_AGAIN)                \
 	X(store_create, STORE_FRONTS, CALL_AGAIN)                 \

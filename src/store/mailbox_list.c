@@ -43,7 +43,7 @@ row_of(const struct kept_mailbox *k, struct store_mailbox *out)
 struct list_op {
 	struct account_op o; /* first */
 	struct buffer rows;
-	uint64_t count;
+	uint64_t count, room;
 	struct text resume;
 };
 
@@ -148,6 +148,16 @@ find_name(struct account *a, struct text name)
 	return k == NULL || !k->m.exists ? NULL : k;
 }
 
+static uint64_t
+room_of(const struct account *a)
+{
+	uint64_t quota = account_quota(&a->facts);
+
+	if (quota == 0)
+		return UINT64_MAX;
+	return a->head.octets < quota ? quota - a->head.octets : 0;
+}
+
 static enum status
 single_read(struct account *a, struct op *op)
 {
@@ -166,6 +176,7 @@ single_read(struct account *a, struct op *op)
 		row_of(k, &m);
 		m.children = has_children(a, account_position(a, name) + 1, name);
 		store_mailbox_pack(&l->rows, &m);
+		l->room = room_of(a);
 	}
 	pthread_mutex_unlock(&a->owner.lock);
 	if (k == NULL)
@@ -177,7 +188,7 @@ static void
 single_answer(struct op *op)
 {
 	struct list_op *l = (struct list_op *)(void *)op;
-	struct store_mailbox_reply reply = { .row = buffer_text(&l->rows) };
+	struct store_mailbox_reply reply = { .row = buffer_text(&l->rows), .room = l->room };
 	struct buffer rows = l->rows;
 
 	call_reply(op->in, &reply);

@@ -50,20 +50,6 @@ put_blob(struct account_txn *t, const struct new_message *m)
 		txn_blob_put(&t->txn, m->blob, (uint16_t)i, m->piece[i]);
 }
 
-static void
-count_in(struct account_txn *t, struct edit *e, const struct hot_entry *h)
-{
-	struct runs one = RUNS_INIT;
-
-	t->head.messages++;
-	t->head.octets += h->size;
-	edit_count_in(e, h);
-	runs_add(&one, h->uid, h->uid);
-	account_touch(t, e);
-	change_uids(t, CHANGE_ADDED, e->now.id, &one);
-	runs_done(&one);
-}
-
 static const uint16_t *
 copy_numbers(struct arena *a, const uint16_t *from, uint32_t count)
 {
@@ -75,7 +61,7 @@ copy_numbers(struct arena *a, const uint16_t *from, uint32_t count)
 }
 
 enum status
-message_add(struct account_txn *t, struct op *op, struct edit *e, struct new_message *m)
+message_add_untold(struct account_txn *t, struct op *op, struct edit *e, struct new_message *m)
 {
 	struct place place = { e->now.id, e->now.uidnext };
 	struct email email = {
@@ -109,8 +95,25 @@ message_add(struct account_txn *t, struct op *op, struct edit *e, struct new_mes
 		.date = m->date,
 		.email = t->head.next_email++ };
 	hot_append(hot, txn_arena(&t->txn), &entry);
-	count_in(t, e, &entry);
+	t->head.messages++;
+	t->head.octets += entry.size;
+	edit_count_in(e, &entry);
+	account_touch(t, e);
 	m->uid = entry.uid;
+	return STATUS_OK;
+}
+
+enum status
+message_add(struct account_txn *t, struct op *op, struct edit *e, struct new_message *m)
+{
+	struct runs one = RUNS_INIT;
+	enum status s = message_add_untold(t, op, e, m);
+
+	if (s != STATUS_OK)
+		return s;
+	runs_add(&one, m->uid, m->uid);
+	change_uids(t, CHANGE_ADDED, e->now.id, &one);
+	runs_done(&one);
 	return STATUS_OK;
 }
 

@@ -87,6 +87,9 @@ struct new_message {
 /* Puts a new message into a mailbox: rows, blob, counters, event. */
 enum status message_add(
     struct account_txn *t, struct op *op, struct edit *e, struct new_message *m) MUST_CHECK;
+/* The same without the event, for who tells of several at once. */
+enum status message_add_untold(
+    struct account_txn *t, struct op *op, struct edit *e, struct new_message *m) MUST_CHECK;
 /* Cuts a container; words for the client if it is none. */
 enum status message_pieces(
     struct op *op, struct text container, const struct text **piece, uint32_t *count) MUST_CHECK;

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/* Filing a batch of messages; see imap/append.h. */
+#include "imap/append.h"
+
+#include "intake/calls.h"
+
+void
+append_batch_init(struct append_batch *b, struct imap *im)
+{
+	*b = (struct append_batch){ .im = im };
+	spool_init(&b->spool, 0);
+}
+
+void
+append_batch_done(struct append_batch *b)
+{
+	spool_done(&b->spool);
+	mem_free(b->flags);
+	mem_free(b->keyword_counts);
+	mem_free(b->dates);
+	mem_free(b->sizes);
+	mem_free(b->keywords);
+}
+
+static struct append_command *
+in_hand(struct append_batch *b)
+{
+	return &b->at[b->commands - 1];
+}
+
+void
+append_begin(struct append_batch *b, struct command *c)
+{
+	b->at[b->commands++] =
+	    (struct append_command){ .c = c, .from = b->count, .octets_from = b->spool.len };
+}
+
+static void
+grow(struct append_batch *b)
+{
+	if (b->count < b->cap)
+		return;
+	b->cap = b->cap == 0 ? 16 : 2 * b->cap;
+	b->flags = mem_resize(b->flags, b->cap, sizeof(*b->flags));
+	b->keyword_counts = mem_resize(b->keyword_counts, b->cap, sizeof(*b->keyword_counts));
+	b->dates = mem_resize(b->dates, b->cap, sizeof(*b->dates));
+	b->sizes = mem_resize(b->sizes, b->cap, sizeof(*b->sizes));
+}
+
+static void
+add_keyword(struct append_batch *b, struct text keyword)
+{
+	if (b->keyword_count == b->keyword_cap) {
+		b->keyword_cap = b->keyword_cap == 0 ? 16 : 2 * b->keyword_cap;
+		b->keywords = mem_resize(b->keywords, b->keyword_cap, sizeof(*b->keywords));
+	}
+	b->keywords[b->keyword_count++] = keyword;
+}
+
+void
+append_add(struct append_batch *b, const struct append_args *args, uint64_t octets)
+{
+	struct append_command *a = in_hand(b);
+
+	grow(b);
+	b->flags[b->count] = args->flags.flags;
+	b->keyword_counts[b->count] = args->flags.keywords.count;
+	b->dates[b->count] = (uint64_t)args->date;
+	b->sizes[b->count] = octets;
+	b->count++;
+	for (uint32_t i = 0; i < args->flags.keywords.count; i++)
+		add_keyword(b, args->flags.keywords.at[i]);
+	a->count++;
+	a->octets += octets;
+}
+
+enum status
+append_drop(struct append_batch *b)
+{
+	struct append_command *a = in_hand(b);
+
+	for (uint32_t i = a->from; i < b->count; i++)
+		b->keyword_count -= (uint32_t)b->keyword_counts[i];
+	b->count = a->from;
+	a->count = 0;
+	a->octets = 0;
+	return spool_cut(&b->spool, (size_t)a->octets_from);
+}
+
+/* Messages of a batch that go by one call. */
+struct part {
+	uint32_t from, count;
+	struct payload octets;
+};
+
+struct filed {
+	uint64_t uidvalidity, uid;
+};
+
+static struct texts
+keywords_of(const struct append_batch *b, const struct part *p)
+{
+	uint32_t from = 0, count = 0;
+
+	for (uint32_t i = 0; i < p->from; i++)
+		from += (uint32_t)b->keyword_counts[i];
+	for (uint32_t i = p->from; i < p->from + p->count; i++)
+		count += (uint32_t)b->keyword_counts[i];
+	return count == 0 ? (struct texts){ NULL, 0 } : (struct texts){ b->keywords + from, count };
+}
+
+static enum status
+file_one(struct append_batch *b, const struct part *p, struct arena *a, struct filed *out,
+    struct failure *f)
+{
+	const struct intake_append_request q = { .token = b->im->token,
+		.op = imap_op(),
+		.mailbox = b->mailbox,
+		.flags = b->flags[p->from],
+		.keywords = keywords_of(b, p),
+		.date = (int64_t)b->dates[p->from],
+		.message = p->octets };
+	struct intake_append_reply r = { 0 };
+	enum status st = intake_append(b->im->server->calls, &q, a, &r, f);
+
+	*out = (struct filed){ r.uidvalidity, r.uid };
+	return st;
+}
+
+static enum status
+file_part(struct append_batch *b, const struct part *p, struct arena *a, struct filed *out,
+    struct failure *f)
+{
+	const struct intake_append_all_request q = { .token = b->im->token,
+		.op = imap_op(),
+		.mailbox = b->mailbox,
+		.flags = { b->flags + p->from, p->count },
+		.keyword_counts = { b->keyword_counts + p->from, p->count },
+		.keywords = keywords_of(b, p),
+		.dates = { b->dates + p->from, p->count },
+		.sizes = { b->sizes + p->from, p->count },
+		.messages = p->octets };
+	struct intake_append_all_reply r = { 0 };
+	enum status st;
+
+	if (p->count == 1)
+		return file_one(b, p, a, out, f);
+	st = intake_append_all(b->im->server->calls, &q, a, &r, f);
+	*out = (struct filed){ r.uidvalidity, r.uid };
+	return st;
+}
+
+/* The reply of a command whose messages were filed, the first by that UID; or
+ * were not. */
+static void
+reply(const struct append_command *a, enum status st, const struct failure *f, uint64_t uidvalidity,
+    uint64_t uid)
+{
+	unsigned v = (unsigned)uidvalidity, u = (unsigned)uid;
+
+	if (st == STATUS_NOT_FOUND) {
+		(void)imap_no(a->c, "TRYCREATE", "There is no such mailbox");
+		return;
+	}
+	if (st != STATUS_OK) {
+		(void)imap_failed(a->c, st, f);
+		return;
+	}
+	if (a->count == 1)
+		imap_code(a->c, "APPENDUID %u %u", v, u);
+	else
+		imap_code(a->c, "APPENDUID %u %u:%u", v, u, u + a->count - 1);
+	(void)imap_ok(a->c, NULL);
+}
+
+/* Each by itself, in their order. */
+static void
+file_each(struct append_batch *b, struct text octets)
+{
+	for (unsigned i = 0; i < b->commands; i++) {
+		const struct append_command *a = &b->at[i];
+		struct part p = { a->from, a->count,
+			PAYLOAD_OF(text_part(octets, a->octets_from, a->octets_from + a->octets)) };
+		struct failure f = { 0 };
+		struct filed filed = { 0 };
+		enum status st;
+
+		if (a->count == 0)
+			continue;
+		st = file_part(b, &p, &a->c->arena, &filed, &f);
+		reply(a, st, &f, filed.uidvalidity, filed.uid);
+	}
+}
+
+/* What concerns one of them alone, and left no trace. */
+static bool
+may_go_alone(const struct append_batch *b, enum status st)
+{
+	return b->commands > 1 &&
+	       (st == STATUS_QUOTA || st == STATUS_LIMIT || st == STATUS_INVALID);
+}
+
+void
+append_file(struct append_batch *b)
+{
+	struct part all = { 0, b->count, PAYLOAD_OF(TEXT_EMPTY) };
+	struct failure f = { 0 };
+	struct filed filed = { 0 };
+	enum status st;
+
+	if (b->count == 0)
+		return;
+	st = spool_payload(&b->spool, &all.octets);
+	if (st == STATUS_OK)
+		st = file_part(b, &all, &b->at[0].c->arena, &filed, &f);
+	if (may_go_alone(b, st)) {
+		file_each(b, all.octets.bytes);
+		return;
+	}
+	for (unsigned i = 0; i < b->commands; i++)
+		if (b->at[i].count > 0)
+			reply(&b->at[i], st, &f, filed.uidvalidity, filed.uid + b->at[i].from);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A batch of messages that APPEND files by one call: those of one command
+ * (RFC 3502), and those of commands that a client sent without waiting. A
+ * command's messages are filed all or not at all; where a batch of several
+ * commands cannot be filed as a whole, each is tried by itself, so each has
+ * the answer that it had got alone.
+ */
+#ifndef IMAP_APPEND_H
+#define IMAP_APPEND_H
+
+#include "imap/session.h"
+#include "runtime/payload.h"
+
+#define APPEND_COMMANDS_MAX 100	       /* of one batch */
+#define APPEND_GATHER_MAX (768u << 10) /* octets up to which commands are gathered */
+#define APPEND_SEVERAL_MAX (32u << 20) /* octets of a command with several messages */
+
+struct append_args {
+	struct text mailbox; /* as on the wire */
+	struct imap_flags flags;
+	int64_t date; /* 0: now */
+};
+
+/* One command of a batch; its messages are from .. from + count - 1. */
+struct append_command {
+	struct command *c;
+	uint32_t from, count;
+	uint64_t octets_from, octets;
+};
+
+struct append_batch {
+	struct imap *im;
+	struct text wire; /* the mailbox as on the wire */
+	uint32_t mailbox;
+	uint64_t room; /* octets that the account takes */
+	struct spool spool;
+	struct append_command at[APPEND_COMMANDS_MAX];
+	unsigned commands;
+	/* of each message */
+	uint64_t *flags, *keyword_counts, *dates, *sizes;
+	uint32_t count, cap;
+	struct text *keywords;
+	uint32_t keyword_count, keyword_cap;
+};
+
+void append_batch_init(struct append_batch *b, struct imap *im);
+void append_batch_done(struct append_batch *b);
+/* A command begins; its messages follow. */
+void append_begin(struct append_batch *b, struct command *c);
+/* The message of the command in hand whose octets are in the spool now. */
+void append_add(struct append_batch *b, const struct append_args *args, uint64_t octets);
+/* The command in hand has its reply: nothing of it is filed. */
+enum status append_drop(struct append_batch *b) MUST_CHECK;
+/* Files what there is and makes the replies. */
+void append_file(struct append_batch *b);
+
+#endif
