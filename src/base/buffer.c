@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The growable byte buffer: one realloc that doubles, one place that knows of
- * the limit (buffer_room). cap is always greater than len once memory was
+ * the limit (buffer_make_room). cap is always greater than len once memory was
  * taken, which leaves the place for a NUL.
  */
 #include "base/buffer.h"
@@ -54,7 +54,7 @@ grow(struct buffer *b, size_t need)
 }
 
 char *
-buffer_room(struct buffer *b, size_t n)
+buffer_make_room(struct buffer *b, size_t n)
 {
 	if (b->limit != 0 && (b->len > b->limit || n > b->limit - b->len)) {
 		b->overflow = true;
@@ -75,50 +75,24 @@ buffer_added(struct buffer *b, size_t n)
 	b->len += n;
 }
 
-void
-buffer_add(struct buffer *b, const void *bytes, size_t n)
-{
-	char *to = buffer_room(b, n);
-
-	if (to == NULL || n == 0)
-		return;
-	memcpy(to, bytes, n);
-	b->len += n;
-}
-
-void
-buffer_add_text(struct buffer *b, struct text t)
-{
-	buffer_add(b, t.ptr, t.len);
-}
-
-void
-buffer_add_string(struct buffer *b, const char *s)
-{
-	buffer_add(b, s, strlen(s));
-}
-
-void
-buffer_add_byte(struct buffer *b, char c)
-{
-	char *to = buffer_room(b, 1);
-
-	if (to == NULL)
-		return;
-	*to = c;
-	b->len++;
-}
-
+/* Two digits at a time: sequence numbers, UIDs and sizes are most of what a
+ * list of messages prints. */
 void
 buffer_add_u64(struct buffer *b, uint64_t decimal)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[20];
 	size_t at = sizeof(digits);
 
-	do {
-		digits[--at] = (char)('0' + decimal % 10);
-		decimal /= 10;
-	} while (decimal != 0);
+	for (; decimal >= 100; decimal /= 100)
+		memcpy(digits + (at -= 2), pairs + 2 * (decimal % 100), 2);
+	if (decimal >= 10)
+		memcpy(digits + (at -= 2), pairs + 2 * decimal, 2);
+	else
+		digits[--at] = (char)('0' + decimal);
 	buffer_add(b, digits + at, sizeof(digits) - at);
 }
 

@@ -10,6 +10,8 @@
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
+#include <string.h>
+
 #include "base/text.h"
 
 struct buffer {
@@ -33,15 +35,49 @@ void buffer_done_secret(struct buffer *b);
 /* Forgets the content, keeps the memory, clears overflow. */
 void buffer_clear(struct buffer *b);
 
+/* What buffer_room does when the memory at hand is not enough, or limited. */
+char *buffer_make_room(struct buffer *b, size_t n);
+
 /* Room for n more bytes without moving; returns where they would stand, or
  * NULL with overflow set. Follow by buffer_added. */
-char *buffer_room(struct buffer *b, size_t n);
+static inline char *
+buffer_room(struct buffer *b, size_t n)
+{
+	return b->limit == 0 && n < b->cap - b->len ? b->ptr + b->len : buffer_make_room(b, n);
+}
+
 void buffer_added(struct buffer *b, size_t n);
 
-void buffer_add(struct buffer *b, const void *bytes, size_t n);
-void buffer_add_text(struct buffer *b, struct text t);
-void buffer_add_string(struct buffer *b, const char *s);
-void buffer_add_byte(struct buffer *b, char c);
+/* Inline: rows and responses are made of very many short pieces. */
+static inline void
+buffer_add(struct buffer *b, const void *bytes, size_t n)
+{
+	char *to = buffer_room(b, n);
+
+	if (to == NULL || n == 0)
+		return;
+	memcpy(to, bytes, n);
+	b->len += n;
+}
+
+static inline void
+buffer_add_text(struct buffer *b, struct text t)
+{
+	buffer_add(b, t.ptr, t.len);
+}
+
+static inline void
+buffer_add_string(struct buffer *b, const char *s)
+{
+	buffer_add(b, s, strlen(s));
+}
+
+static inline void
+buffer_add_byte(struct buffer *b, char c)
+{
+	buffer_add(b, &c, 1);
+}
+
 void buffer_add_u64(struct buffer *b, uint64_t decimal);
 void buffer_addf(struct buffer *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buffer_addv(struct buffer *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);

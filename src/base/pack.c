@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define VARINT_MOST 10
-
 void
 pack_u8(struct buffer *b, uint8_t v)
 {
@@ -36,19 +34,15 @@ pack_be64(struct buffer *b, uint64_t v)
 void
 pack_varint(struct buffer *b, uint64_t v)
 {
-	char out[VARINT_MOST];
-	size_t n = 0;
+	char out[PACK_VARINT_MAX];
 
-	for (; v >= 0x80; v >>= 7)
-		out[n++] = (char)(v | 0x80);
-	out[n++] = (char)v;
-	buffer_add(b, out, n);
+	buffer_add(b, out, (size_t)(pack_put_varint(out, v) - out));
 }
 
 void
 pack_signed(struct buffer *b, int64_t v)
 {
-	pack_varint(b, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+	pack_varint(b, pack_zigzag(v));
 }
 
 void
@@ -110,7 +104,7 @@ unpack_be64(struct unpack *u)
 }
 
 uint64_t
-unpack_varint(struct unpack *u)
+unpack_long_varint(struct unpack *u)
 {
 	const char *p = u->in.at;
 	uint64_t v = 0;

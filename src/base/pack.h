@@ -18,6 +18,26 @@ void pack_u8(struct buffer *b, uint8_t v);
 void pack_be32(struct buffer *b, uint32_t v);
 void pack_be64(struct buffer *b, uint64_t v);
 void pack_varint(struct buffer *b, uint64_t v);
+
+#define PACK_VARINT_MAX 10 /* octets */
+/* Writes a varint at to, where there is room, and gives what stands behind it:
+ * for rows of many numbers, which ask for room once. */
+static inline char *
+pack_put_varint(char *to, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*to++ = (char)(v | 0x80);
+	*to++ = (char)v;
+	return to;
+}
+
+/* Small negative numbers become small numbers (zigzag). */
+static inline uint64_t
+pack_zigzag(int64_t v)
+{
+	return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
+}
+
 /* Zigzag: small negative numbers stay short. */
 void pack_signed(struct buffer *b, int64_t v);
 /* varint length, then the bytes. */
@@ -32,7 +52,17 @@ struct unpack unpack_of(struct text t);
 uint8_t unpack_u8(struct unpack *u);
 uint32_t unpack_be32(struct unpack *u);
 uint64_t unpack_be64(struct unpack *u);
-uint64_t unpack_varint(struct unpack *u);
+/* Of two octets and more. */
+uint64_t unpack_long_varint(struct unpack *u);
+
+static inline uint64_t
+unpack_varint(struct unpack *u)
+{
+	if (!u->bad && u->in.at < u->in.end && (unsigned char)*u->in.at < 0x80)
+		return (unsigned char)*u->in.at++;
+	return unpack_long_varint(u);
+}
+
 /* A varint that must not exceed max; bad otherwise. */
 uint64_t unpack_varint_max(struct unpack *u, uint64_t max);
 int64_t unpack_signed(struct unpack *u);

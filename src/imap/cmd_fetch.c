@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * FETCH (RFC 3501 6.4.5, 7.4.2; CHANGEDSINCE and VANISHED, RFC 7162 3.1.4,
- * 3.2.6). Rows come from the store in replies of at most 1 MiB and are written
+ * 3.2.6). Rows come from the store in replies of some 128 KiB and are written
  * as they come; a body goes from piece to piece into the stream. A body that is
  * not peeked at sets \Seen: for the whole set in one commit, before anything is
  * sent, so that the FLAGS shown are true.
@@ -127,9 +127,9 @@ static void
 write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
 {
 	struct buffer *out = &f->c->out;
-	struct message m;
+	struct message *m = &f->at;
 
-	imap_message_init(&m, f->c->im, row, &f->message);
+	imap_message_init(m, f->c->im, row, &f->message);
 	buffer_add(out, "* ", 2);
 	buffer_add_u64(out, seq);
 	buffer_add_string(out, " FETCH (");
@@ -138,10 +138,10 @@ write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
 
 		if (i > 0)
 			buffer_add_byte(out, ' ');
-		write_item(f, &m, item);
+		write_item(f, m, item);
 	}
 	if (runs_has(&f->newly_seen, row->uid))
-		write_seen(f, &m);
+		write_seen(f, m);
 	buffer_add(out, ")\r\n", 3);
 	imap_push_some(f->c);
 	arena_reset(&f->message);
@@ -235,7 +235,8 @@ set_seen(struct fetch *f, const struct runs *uids)
 		.mailbox = im->view->mailbox,
 		.mode = FLAGS_ADD,
 		.flags = FLAG_SEEN,
-		.unchanged_since = UINT64_MAX };
+		.unchanged_since = UINT64_MAX,
+		.quiet = true };
 	struct store_flags_reply r = { 0 };
 
 	if (each_reply(f, uids, FETCH_FLAGS, collect_unseen, NULL) != STATUS_OK)

@@ -70,6 +70,14 @@ write_row(struct storing *s, const struct store_row *row, unsigned parts)
 	imap_push_some(s->c);
 }
 
+static void
+saw(struct storing *s, uint64_t modseq)
+{
+	s->changed |= modseq > s->c->im->view->modseq;
+	if (modseq > s->newest)
+		s->newest = modseq;
+}
+
 /* What became of each message; told with these parts. */
 static enum status
 take_rows(struct storing *s, struct text rows, unsigned parts)
@@ -81,9 +89,7 @@ take_rows(struct storing *s, struct text rows, unsigned parts)
 		store_row_unpack(&u, FETCH_FLAGS, &row);
 		if (!unpack_ok(&u))
 			return STATUS_CORRUPT;
-		s->changed |= row.modseq > s->c->im->view->modseq;
-		if (row.modseq > s->newest)
-			s->newest = row.modseq;
+		saw(s, row.modseq);
 		write_row(s, &row, parts);
 	}
 	return STATUS_OK;
@@ -128,11 +134,14 @@ run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, unsign
 		.mode = s->mode,
 		.flags = s->flags.flags,
 		.keywords = s->flags.keywords,
-		.unchanged_since = unchanged_since };
+		.unchanged_since = unchanged_since,
+		/* Rows are told, or counted for what is missing. */
+		.quiet = parts == 0 && !s->conditional };
 	enum status st = store_flags(im->server->calls, &req, &s->c->arena, r, f);
 
 	if (st != STATUS_OK)
 		return st;
+	saw(s, r->newest);
 	imap_take_keywords(s->c, r->keyword_total, r->modseq, &s->names);
 	return take_rows(s, r->rows, parts);
 }

@@ -18,7 +18,8 @@ struct fetch {
 	struct texts names;	      /* of keywords */
 	struct runs newly_seen;	      /* \Seen was set by this command */
 	struct arena batch;	      /* one reply of the store */
-	struct arena message;	      /* one message */
+	struct arena message;	      /* one message: */
+	struct message at;	      /* too large to be made anew for every one */
 	uint32_t told;		      /* messages answered */
 	bool unreadable;	      /* something could not be read; said at the end, as are */
 	bool gone;		      /* what was expunged meanwhile, */

@@ -12,7 +12,10 @@
 void
 imap_message_init(struct message *m, struct imap *im, const struct store_row *row, struct arena *a)
 {
-	*m = (struct message){ .im = im, .row = row, .arena = a };
+	m->im = im;
+	m->row = row;
+	m->arena = a;
+	m->opened = m->has_summary = m->has_envelope = false;
 }
 
 enum status

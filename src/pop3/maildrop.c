@@ -125,7 +125,8 @@ mark_read(struct maildrop *d, struct calls *calls, struct text token, struct are
 		.mailbox = d->mailbox,
 		.mode = FLAGS_ADD,
 		.flags = FLAG_SEEN,
-		.unchanged_since = UINT64_MAX };
+		.unchanged_since = UINT64_MAX,
+		.quiet = true };
 	struct store_flags_reply r;
 
 	uids_of(d, &d->read, &d->deleted, &req.uids);

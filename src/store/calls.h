@@ -220,7 +220,7 @@ struct store_row {
 void store_row_pack(struct buffer *out, const struct store_row *r, unsigned items);
 void store_row_unpack(struct unpack *u, unsigned items, struct store_row *out);
 
-/* Rows of those UIDs that are there, in order; at most 1 MiB a reply: go on
+/* Rows of those UIDs that are there, in order; as many as fit a reply: go on
  * with the UIDs from resume on, 0 at the end. since: only rows whose modseq is
  * greater. keyword_total: how many keyword names the account has now. */
 #define store_fetch_REQUEST(F, S) \
@@ -255,16 +255,19 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
  * only messages whose modseq is not greater (RFC 7162 3.1.3), UINT64_MAX: all;
  * the others come back in stale. rows: the messages that were touched, as
  * store_fetch without items; changed or not. There is room for about 30,000
- * rows: those of UIDs from resume on (0: none) are to be had by store_fetch. */
+ * rows: those of UIDs from resume on (0: none) are to be had by store_fetch.
+ * newest: the greatest modseq among them; quiet: no rows are wanted, only that. */
 #define store_flags_REQUEST(F, S) \
 	F(S, TEXT, token)         \
 	F(S, U64, op)             \
 	F(S, U64, mailbox)        \
 	F(S, RUNS, uids)          \
-	F(S, U64, mode) F(S, U64, flags) F(S, TEXTS, keywords) F(S, U64, unchanged_since)
+	F(S, U64, mode)           \
+	F(S, U64, flags) F(S, TEXTS, keywords) F(S, U64, unchanged_since) F(S, U64, quiet)
 #define store_flags_REPLY(F, S) \
 	F(S, TEXT, rows)        \
-	F(S, RUNS, stale) F(S, U64, modseq) F(S, U64, keyword_total) F(S, U64, resume)
+	F(S, RUNS, stale)       \
+	F(S, U64, modseq) F(S, U64, newest) F(S, U64, keyword_total) F(S, U64, resume)
 
 /* Into another (or the same) mailbox, new UIDs in order of the old ones. from:
  * the UIDs that were there; the new ones are first .. first + count - 1.

@@ -6,6 +6,7 @@
  * their number.
  */
 #include "store/core.h"
+#include "store/emails.h"
 #include "store/serve.h"
 
 #define COPY_MAX 200000u /* messages of one command: what a batch can hold */
@@ -34,18 +35,15 @@ total_size(struct account_txn *t, uint32_t mailbox, const struct runs *uids, uin
 }
 
 static enum status
-place(struct account_txn *t, struct op *op, uint64_t id, struct place from, struct place to,
+place(struct emails *emails, struct op *op, uint64_t id, struct place from, struct place to,
     bool move)
 {
+	struct account_txn *t = emails->t;
 	struct key key = key_u64(KEY_EMAIL, id);
-	struct arena *a = txn_arena(&t->txn);
 	struct buffer row = BUFFER_INIT;
 	struct email email;
-	struct text value;
-	enum status s = txn_get(&t->txn, key_text(&key), a, &value);
+	enum status s = emails_get(emails, id, &email);
 
-	if (s == STATUS_OK)
-		s = email_unpack(value, a, &email);
 	if (s != STATUS_OK)
 		return s == STATUS_NOT_FOUND ? STATUS_CORRUPT : s;
 	if (move && !email_remove(&email, from))
@@ -53,7 +51,7 @@ place(struct account_txn *t, struct op *op, uint64_t id, struct place from, stru
 	if (email.count == PLACES_MAX)
 		return op_refuse(
 		    op, STATUS_LIMIT, "Too many copies of one message.", "%u copies", PLACES_MAX);
-	email_add(&email, a, to);
+	email_add(&email, txn_arena(&t->txn), to);
 	email_pack(&row, &email);
 	txn_put(&t->txn, key_text(&key), buffer_text(&row));
 	buffer_done(&row);
@@ -88,9 +86,10 @@ edit_count_out(struct edit *e, const struct hot_entry *h)
 }
 
 static enum status
-copy_one(struct account_txn *t, struct op *op, struct edit *src, struct edit *dst, uint32_t uid,
+copy_one(struct emails *emails, struct op *op, struct edit *src, struct edit *dst, uint32_t uid,
     bool move)
 {
+	struct account_txn *t = emails->t;
 	struct hot *from, *to;
 	struct hot_entry entry, *at;
 	enum status s = account_hot(t, src->now.id, hot_block(uid), &from);
@@ -103,7 +102,7 @@ copy_one(struct account_txn *t, struct op *op, struct edit *src, struct edit *ds
 	if (at == NULL)
 		return STATUS_CORRUPT;
 	entry = *at;
-	s = place(t, op, entry.email, (struct place){ src->now.id, uid },
+	s = place(emails, op, entry.email, (struct place){ src->now.id, uid },
 	    (struct place){ dst->now.id, dst->now.uidnext }, move);
 	if (s != STATUS_OK)
 		return s;
@@ -143,15 +142,18 @@ messages_copy(struct account_txn *t, struct op *op, struct edit *src, struct edi
 	struct runs added = RUNS_INIT;
 	uint32_t count, start = dst->now.uidnext;
 	uint64_t octets = 0;
+	struct emails emails;
 	enum status s = account_uids_of(t, src->now.id, uids, from);
 
 	count = runs_total(from);
 	if (s != STATUS_OK || count == 0)
 		return s;
 	s = check(t, op, src, dst, from, count, move, &octets);
+	emails_init(&emails, t);
 	for (uint32_t uid = runs_next(from, 1); uid != 0 && s == STATUS_OK;
 	     uid = runs_next(from, uid + 1))
-		s = copy_one(t, op, src, dst, uid, move);
+		s = copy_one(&emails, op, src, dst, uid, move);
+	emails_done(&emails);
 	if (s != STATUS_OK)
 		return s;
 	if (!move) {

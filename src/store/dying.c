@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/core.h"
+#include "store/emails.h"
 #include "store/serve.h"
 
 #define BURY_STEP 2000u	   /* messages in one commit */
@@ -45,6 +46,7 @@ bury_block(void *arg, struct text key, struct text value)
 {
 	struct bury *b = arg;
 	struct hot h = { .mailbox = b->mailbox };
+	struct emails emails;
 	enum status s;
 
 	if (b->messages >= BURY_STEP)
@@ -54,8 +56,10 @@ bury_block(void *arg, struct text key, struct text value)
 	h.block = (uint32_t)key_number(key, 5, 3);
 	key = arena_copy(txn_arena(&b->t->txn), key);
 	s = hot_decode(value, txn_arena(&b->t->txn), &h);
+	emails_init(&emails, b->t);
 	for (uint32_t i = 0; s == STATUS_OK && i < h.count; i++)
-		s = email_leave(b->t, h.at[i].email, (struct place){ b->mailbox, h.at[i].uid });
+		s = email_leave(&emails, h.at[i].email, (struct place){ b->mailbox, h.at[i].uid });
+	emails_done(&emails);
 	if (s == STATUS_OK)
 		txn_delete(&b->t->txn, key);
 	b->messages += h.count;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "runtime/settings.h"
 #include "store/core.h"
+#include "store/emails.h"
 #include "store/serve.h"
 #include "store/thread.h"
 
@@ -42,17 +43,14 @@ email_gone(struct account_txn *t, uint64_t id, const struct email *e)
 }
 
 enum status
-email_leave(struct account_txn *t, uint64_t id, struct place place)
+email_leave(struct emails *emails, uint64_t id, struct place place)
 {
+	struct account_txn *t = emails->t;
 	struct key key = key_u64(KEY_EMAIL, id);
-	struct arena *a = txn_arena(&t->txn);
 	struct buffer row = BUFFER_INIT;
 	struct email e;
-	struct text value;
-	enum status s = txn_get(&t->txn, key_text(&key), a, &value);
+	enum status s = emails_get(emails, id, &e);
 
-	if (s == STATUS_OK)
-		s = email_unpack(value, a, &e);
 	if (s == STATUS_NOT_FOUND || (s == STATUS_OK && !email_remove(&e, place))) {
 		LOG_ALARM(
 		    "store.email_missing", FIELD_U64("account", t->a->id), FIELD_U64("email", id));
@@ -72,8 +70,10 @@ enum status
 messages_remove(struct account_txn *t, struct edit *e, const struct runs *uids)
 {
 	enum status s = STATUS_OK;
+	struct emails emails;
 	struct hot *h = NULL;
 
+	emails_init(&emails, t);
 	for (uint32_t uid = runs_next(uids, 1); uid != 0 && s == STATUS_OK;
 	     uid = runs_next(uids, uid + 1)) {
 		struct hot_entry *at;
@@ -83,9 +83,8 @@ messages_remove(struct account_txn *t, struct edit *e, const struct runs *uids)
 		if (s != STATUS_OK)
 			break;
 		at = hot_find(h, uid);
-		if (at == NULL)
-			return STATUS_CORRUPT;
-		s = email_leave(t, at->email, (struct place){ e->now.id, uid });
+		s = at == NULL ? STATUS_CORRUPT
+			       : email_leave(&emails, at->email, (struct place){ e->now.id, uid });
 		if (s != STATUS_OK)
 			break;
 		edit_count_out(e, at);
@@ -93,6 +92,7 @@ messages_remove(struct account_txn *t, struct edit *e, const struct runs *uids)
 		t->head.octets -= at->size;
 		hot_remove(h, uid);
 	}
+	emails_done(&emails);
 	if (s != STATUS_OK)
 		return s;
 	account_touch(t, e);

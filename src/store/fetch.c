@@ -10,9 +10,11 @@
 #include "store/hot_walk.h"
 #include "store/serve.h"
 
-#define FETCH_PAGE (1u << 20) /* octets of rows after which a reply ends */
-#define WALK_FROM 8u	      /* so many summaries of a block are walked, fewer are got, */
-#define WALK_SPARSE 4u	      /* unless so many others stand between two */
+/* Octets of rows after which a reply ends: the next one is read while this one is
+ * written, so they are not long. */
+#define FETCH_PAGE (128u << 10)
+#define WALK_FROM 8u   /* so many summaries of a block are walked, fewer are got, */
+#define WALK_SPARSE 4u /* unless so many others stand between two */
 
 struct fetch_op {
 	struct account_op o; /* first */

@@ -16,27 +16,11 @@ struct flags_op {
 	uint16_t keywords[KEYWORDS_PER_MESSAGE];
 	uint32_t keyword_count;
 	struct runs stale, changed;
+	uint64_t newest;
 	struct edit *edit; /* NULL: nothing is changed yet */
 };
 
 #define FLAGS_ROWS_MAX (768u << 10)
-
-void
-hot_row_pack(struct buffer *out, const struct hot_entry *e)
-{
-	struct store_row row;
-
-	row.uid = e->uid;
-	row.modseq = e->modseq;
-	row.flags = e->flags;
-	row.keyword_count = e->keyword_count;
-	if (e->keyword_count > 0)
-		memcpy(row.keywords, e->keywords, e->keyword_count * sizeof(*e->keywords));
-	row.size = e->size;
-	row.date = e->date;
-	row.email = e->email;
-	store_row_pack(out, &row, FETCH_FLAGS);
-}
 
 /* ---- what becomes of one message ---- */
 
@@ -124,7 +108,7 @@ count_flags(struct edit *e, uint32_t uid, uint8_t before, uint8_t after)
 static enum status
 change_one(struct account_txn *t, struct flags_op *f, struct hot *h, struct hot_entry *at)
 {
-	uint16_t keywords[KEYWORDS_PER_MESSAGE], *kept;
+	uint16_t keywords[KEYWORDS_PER_MESSAGE], *kept = NULL;
 	uint32_t count;
 	uint8_t flags = flags_after(f, at, keywords, &count);
 
@@ -137,9 +121,10 @@ change_one(struct account_txn *t, struct flags_op *f, struct hot *h, struct hot_
 	if (f->edit == NULL)
 		f->edit = account_edit(t, h->mailbox);
 	count_flags(f->edit, at->uid, at->flags, flags);
-	kept = ARENA_ARRAY(txn_arena(&t->txn), uint16_t, count);
-	if (count > 0)
+	if (count > 0) {
+		kept = ARENA_ARRAY(txn_arena(&t->txn), uint16_t, count);
 		memcpy(kept, keywords, count * sizeof(*kept));
+	}
 	at->flags = flags;
 	at->keywords = kept;
 	at->keyword_count = (uint8_t)count;
@@ -152,7 +137,11 @@ change_one(struct account_txn *t, struct flags_op *f, struct hot *h, struct hot_
 static void
 add_row(struct flags_op *f, const struct hot_entry *at)
 {
-	if (f->resume != 0)
+	const struct store_flags_request *r = f->o.op.request;
+
+	if (at->modseq > f->newest)
+		f->newest = at->modseq;
+	if (r->quiet || f->resume != 0)
 		return;
 	if (f->rows.len > FLAGS_ROWS_MAX)
 		f->resume = at->uid;
@@ -167,17 +156,18 @@ walk(struct account_txn *t, struct flags_op *f, bool change, const struct runs *
 	const struct store_flags_request *r = f->o.op.request;
 	uint32_t mailbox = (uint32_t)r->mailbox;
 	enum status s = STATUS_OK;
+	struct hot_entry *at = NULL;
 	struct hot *h = NULL;
 
 	for (uint32_t uid = runs_next(uids, 1); uid != 0 && s == STATUS_OK;
 	     uid = uid == UINT32_MAX ? 0 : runs_next(uids, uid + 1)) {
-		struct hot_entry *at;
-
-		if (h == NULL || h->block != hot_block(uid))
+		if (h == NULL || h->block != hot_block(uid)) {
 			s = account_hot(t, mailbox, hot_block(uid), &h);
+			at = NULL;
+		}
 		if (s != STATUS_OK)
 			break;
-		at = hot_find(h, uid);
+		at = hot_find_behind(h, at, uid);
 		if (at == NULL)
 			return STATUS_CORRUPT;
 		if (change && at->modseq > r->unchanged_since) {
@@ -223,6 +213,7 @@ forget(struct flags_op *f)
 	runs_done(&f->stale);
 	runs_done(&f->changed);
 	f->resume = 0;
+	f->newest = 0;
 	f->edit = NULL;
 }
 
@@ -287,6 +278,7 @@ flags_answer(struct op *op)
 	struct store_flags_reply reply = { .rows = buffer_text(&f->rows),
 		.stale = f->stale,
 		.modseq = unpack_varint(&u),
+		.newest = f->newest,
 		.keyword_total = f->keyword_total,
 		.resume = f->resume };
 	struct buffer rows = f->rows;

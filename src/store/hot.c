@@ -211,6 +211,14 @@ hot_find(struct hot *h, uint32_t uid)
 	return NULL;
 }
 
+struct hot_entry *
+hot_find_behind(struct hot *h, struct hot_entry *before, uint32_t uid)
+{
+	struct hot_entry *next = before == NULL ? h->at : before + 1;
+
+	return next < h->at + h->count && next->uid == uid ? next : hot_find(h, uid);
+}
+
 void
 hot_append(struct hot *h, struct arena *a, const struct hot_entry *e)
 {

@@ -156,6 +156,71 @@ copies_and_moves(void **state)
 	runs_done(&all);
 }
 
+/* So many that their emails are read by a scan, with holes in between and with
+ * rows that the same commit wrote before. */
+static void
+many_are_copied_moved_and_expunged(void **state)
+{
+	struct box *b = *state;
+	struct runs odd = RUNS_INIT, all = world_uids(1, UINT32_MAX), some = world_uids(7, 38);
+	struct store_copy_reply copy;
+	struct store_expunge_reply gone;
+
+	for (int i = 5; i < 45; i++) {
+		char id[8];
+		struct parcel p;
+
+		(void)snprintf(id, sizeof(id), "m%d", i);
+		p = world_message(b->w, id, id, "");
+		assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	}
+	for (uint32_t uid = 11; uid < 30; uid += 2)
+		runs_add(&odd, uid, uid);
+	runs_add(&odd, 33, 41);
+	assert_ok(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .uids = all, .to = TEXT("Archive")));
+	assert_int_equal(runs_total(&copy.from), 45);
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 2,
+	    .mailbox = b->inbox, .uids = odd, .force = 1));
+	assert_int_equal(runs_total(&gone.gone), 19);
+	assert_ok(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 3,
+	    .mailbox = b->inbox, .uids = some, .to = TEXT("INBOX")));
+	assert_int_equal(runs_total(&copy.from), 32 - 16);
+	world_check(b->w, b->account);
+	assert_ok(ASK(b->w, access, store_copy, &copy, .token = b->token, .op = 4,
+	    .mailbox = b->inbox, .uids = all, .to = TEXT("Archive"), .move = 1));
+	assert_int_equal(runs_total(&copy.from), 45 - 19 + 16);
+	world_check(b->w, b->account);
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 5,
+	    .mailbox = world_open_mailbox(b->w, b->token, "Archive").mailbox, .all = 1,
+	    .force = 1));
+	assert_int_equal(runs_total(&gone.gone), 45 + 45 - 19 + 16);
+	runs_done(&odd);
+	runs_done(&all);
+	runs_done(&some);
+}
+
+/* Who does not want rows hears of the greatest modseq among them. */
+static void
+quiet_flags_give_no_rows(void **state)
+{
+	struct box *b = *state;
+	uint64_t before = set_flags(b, 1, 2, FLAGS_ADD, FLAG_FLAGGED, "").modseq;
+	struct runs uids = world_uids(1, 3);
+	struct store_flags_reply r;
+
+	for (int i = 0; i < 2; i++) { /* the second time nothing changes */
+		assert_ok(ASK(b->w, access, store_flags, &r, .token = b->token, .op = random_u64(),
+		    .mailbox = b->inbox, .uids = uids, .mode = FLAGS_ADD, .flags = FLAG_SEEN,
+		    .unchanged_since = UINT64_MAX, .quiet = 1));
+		assert_int_equal(r.rows.len, 0);
+		assert_int_equal(r.resume, 0);
+		assert_int_equal(r.newest, before + 1);
+	}
+	assert_int_equal(set_flags(b, 1, 3, FLAGS_ADD, FLAG_SEEN, "").newest, before + 1);
+	runs_done(&uids);
+}
+
 static void
 expunges_what_is_deleted(void **state)
 {
@@ -536,6 +601,8 @@ main(void)
 		TEST(what_does_not_change_keeps_its_modseq),
 		TEST(unchanged_since_guards),
 		TEST(copies_and_moves),
+		TEST(many_are_copied_moved_and_expunged),
+		TEST(quiet_flags_give_no_rows),
 		TEST(expunges_what_is_deleted),
 		TEST(garbage_is_collected),
 		TEST(changes_are_told),

@@ -171,6 +171,20 @@ txn_get(struct txn *t, struct text key, struct arena *a, struct text *value)
 }
 
 enum status
+txn_value(struct txn *t, struct text key, const struct text *committed, struct text *value)
+{
+	struct engine_write *w = txn_find(t, key);
+
+	if (w == NULL && committed != NULL)
+		*value = *committed;
+	else if (w != NULL && w->kind != ENGINE_DELETE)
+		*value = w->value;
+	else
+		return STATUS_NOT_FOUND;
+	return STATUS_OK;
+}
+
+enum status
 txn_scan(struct txn *t, struct text from, struct text until, txn_row_fn fn, void *arg)
 {
 	struct engine_scan *scan;

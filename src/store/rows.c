@@ -5,6 +5,7 @@
  */
 #include "base/pack.h"
 #include "store/calls.h"
+#include "store/hot.h"
 
 enum mailbox_bit { MAILBOX_SUBSCRIBED = 1, MAILBOX_EXISTS = 2, MAILBOX_CHILDREN = 4 };
 
@@ -71,19 +72,40 @@ store_mailbox_unpack(struct unpack *u, struct store_mailbox *out)
 		*out = m;
 }
 
+/* What every row has. */
+struct head {
+	uint32_t uid, flags, keyword_count;
+	const uint16_t *keywords;
+	uint64_t modseq, size, email;
+	int64_t date;
+};
+
+static inline void
+pack_head(struct buffer *out, const struct head *h)
+{
+	size_t room = PACK_VARINT_MAX * (7 + (size_t)h->keyword_count);
+	char *at = buffer_room(out, room), *to = at;
+
+	CHECK(h->keyword_count <= KEYWORDS_PER_MESSAGE);
+	if (at == NULL)
+		return;
+	to = pack_put_varint(to, h->uid);
+	to = pack_put_varint(to, h->modseq);
+	to = pack_put_varint(to, h->flags);
+	to = pack_put_varint(to, h->keyword_count);
+	for (uint32_t i = 0; i < h->keyword_count; i++)
+		to = pack_put_varint(to, h->keywords[i]);
+	to = pack_put_varint(to, h->size);
+	to = pack_put_varint(to, pack_zigzag(h->date));
+	to = pack_put_varint(to, h->email);
+	buffer_added(out, (size_t)(to - at));
+}
+
 void
 store_row_pack(struct buffer *out, const struct store_row *r, unsigned items)
 {
-	CHECK(r->keyword_count <= KEYWORDS_PER_MESSAGE);
-	pack_varint(out, r->uid);
-	pack_varint(out, r->modseq);
-	pack_varint(out, r->flags);
-	pack_varint(out, r->keyword_count);
-	for (uint32_t i = 0; i < r->keyword_count; i++)
-		pack_varint(out, r->keywords[i]);
-	pack_varint(out, r->size);
-	pack_signed(out, r->date);
-	pack_varint(out, r->email);
+	pack_head(out, &(struct head){ r->uid, r->flags, r->keyword_count, r->keywords, r->modseq,
+			   r->size, r->email, r->date });
 	if (items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER))
 		pack_text(out, r->prefix);
 	if (items & FETCH_SUMMARY) {
@@ -92,6 +114,14 @@ store_row_pack(struct buffer *out, const struct store_row *r, unsigned items)
 	}
 	if (items & (FETCH_PIECE0 | FETCH_HEADER))
 		pack_text(out, r->piece0);
+}
+
+/* Straight from the entry: a mailbox listed whole is little else. */
+void
+hot_row_pack(struct buffer *out, const struct hot_entry *e)
+{
+	pack_head(out, &(struct head){ e->uid, e->flags, e->keyword_count, e->keywords, e->modseq,
+			   e->size, e->email, e->date });
 }
 
 /* The fixed part; out is written as it is read, which only unpack_ok makes

@@ -117,7 +117,8 @@ enum status messages_remove(
     struct account_txn *t, struct edit *e, const struct runs *uids) MUST_CHECK;
 /* One mailbox entry of an email goes; with the last, the email: its content
  * becomes garbage. */
-enum status email_leave(struct account_txn *t, uint64_t email, struct place place) MUST_CHECK;
+struct emails;
+enum status email_leave(struct emails *e, uint64_t email, struct place place) MUST_CHECK;
 
 /* Content that may be deleted from then on (microseconds, wall clock). */
 void garbage_put(struct account_txn *t, const struct email *e, int64_t due);
@@ -133,9 +134,6 @@ enum status garbage_unpack(struct text key, struct text value, struct garbage *o
  * that goes, and content that is garbage; AGAIN until all is done. */
 enum status account_purge(struct account_txn *t, struct op *op) MUST_CHECK;
 enum status account_bury(struct account_txn *t, struct op *op) MUST_CHECK;
-
-/* A row of a reply without further items. */
-void hot_row_pack(struct buffer *out, const struct hot_entry *e);
 
 #define NAME_INBOX TEXT("INBOX")
 /* The name as it is kept; words for the client. INVALID, LIMIT. */
