@@ -9,6 +9,9 @@
 
 #include "base/random.h"
 
+#define ROW_ITEMS (FETCH_FLAGS | FETCH_PIECE0)
+#define AHEAD 64u /* messages that are read ahead, as far as a reply holds them */
+
 static enum status
 take(const struct maildrop *d, struct calls *calls, struct text token, struct arena *a, bool on,
     struct failure *f)
@@ -104,6 +107,51 @@ maildrop_hold(struct maildrop *d, struct calls *calls, struct text token, uint64
 	return st;
 }
 
+/* Whether the row was read ahead. Rows in front of it were not asked for. */
+static bool
+take_ahead(struct maildrop *d, uint32_t uid, struct store_row *row)
+{
+	struct unpack *rows = &d->ahead.rows;
+
+	do {
+		if (!unpack_ok(rows) || unpack_end(rows))
+			return false;
+		store_row_unpack(rows, ROW_ITEMS, row);
+	} while (unpack_ok(rows) && row->uid < uid);
+	return unpack_ok(rows) && row->uid == uid;
+}
+
+enum status
+maildrop_row(struct maildrop *d, struct calls *calls, struct text token, uint32_t number,
+    struct store_row *row, struct failure *f)
+{
+	struct maildrop_ahead *ahead = &d->ahead;
+	uint32_t uid = maildrop_uid(d, number);
+	struct store_fetch_request req = {
+		.token = token, .mailbox = d->mailbox, .items = ROW_ITEMS
+	};
+	struct store_fetch_reply r;
+	bool in_turn = ahead->next == number;
+	enum status st;
+
+	ahead->next = number + 1;
+	if (in_turn && take_ahead(d, uid, row))
+		return STATUS_OK;
+	arena_reset(&ahead->arena);
+	ahead->rows = unpack_of(TEXT_EMPTY);
+	runs_add(&req.uids, uid, uid);
+	for (uint32_t i = 1; in_turn && i < AHEAD && number + i <= d->count; i++)
+		runs_add(&req.uids, maildrop_uid(d, number + i), maildrop_uid(d, number + i));
+	st = store_fetch(calls, &req, &ahead->arena, &r, f);
+	runs_done(&req.uids);
+	if (st != STATUS_OK)
+		return st;
+	ahead->rows = unpack_of(r.rows);
+	if (take_ahead(d, uid, row))
+		return STATUS_OK;
+	return unpack_ok(&ahead->rows) ? STATUS_NOT_FOUND : STATUS_CORRUPT;
+}
+
 /* The UIDs of these message numbers, less those of the others. */
 static void
 uids_of(struct maildrop *d, const struct runs *numbers, const struct runs *but, struct runs *out)
@@ -165,6 +213,7 @@ maildrop_done(struct maildrop *d, struct calls *calls, struct text token)
 	runs_done(&d->uids);
 	runs_done(&d->deleted);
 	runs_done(&d->read);
+	arena_done(&d->ahead.arena);
 	mem_free(d->sizes);
 	*d = (struct maildrop){ 0 };
 }

@@ -7,8 +7,18 @@
 #ifndef POP3_MAILDROP_H
 #define POP3_MAILDROP_H
 
+#include "base/arena.h"
+#include "base/pack.h"
 #include "base/runs.h"
 #include "store/calls.h"
+
+/* Rows that were read ahead: who downloads a message and then the next will want
+ * those behind it as well. They take a reply of the store, some 128 KiB. */
+struct maildrop_ahead {
+	struct arena arena;
+	struct unpack rows; /* that are left */
+	uint32_t next;	    /* the message behind the one that was asked for last */
+};
 
 struct maildrop {
 	uint32_t mailbox, uidvalidity;
@@ -18,6 +28,7 @@ struct maildrop {
 	uint64_t octets;     /* of those that are not deleted */
 	struct runs deleted; /* message numbers */
 	struct runs read;    /* message numbers that were sent */
+	struct maildrop_ahead ahead;
 	bool locked;
 	uint64_t holder; /* for the store: this session */
 	uint64_t epoch;	 /* of the link over which it was taken */
@@ -37,6 +48,10 @@ enum status maildrop_commit(struct maildrop *d, struct calls *calls, struct text
 /* Gives the maildrop back and frees all. */
 void maildrop_done(struct maildrop *d, struct calls *calls, struct text token);
 
+/* The row of a message with its first piece, good until the next call. NOT_FOUND:
+ * it was expunged by another session. */
+enum status maildrop_row(struct maildrop *d, struct calls *calls, struct text token,
+    uint32_t number, struct store_row *row, struct failure *f) MUST_CHECK;
 /* Whether there is a message of this number that is not deleted. */
 bool maildrop_has(struct maildrop *d, uint32_t number);
 uint32_t maildrop_uid(struct maildrop *d, uint32_t number);

@@ -367,6 +367,71 @@ the_end_is_a_line_of_its_own(void **state)
 	}
 }
 
+static struct pop3 *
+of(struct talk *t)
+{
+	return (struct pop3 *)(void *)t->s;
+}
+
+/* RETR of this message gives the text of that one. */
+static void
+gives(struct talk *t, int number, int which)
+{
+	char say[32], end[64];
+
+	(void)snprintf(say, sizeof(say), "RETR %d\r\n", number);
+	(void)snprintf(end, sizeof(end), "\r\nSubject: turn %d\r\n\r\nhere\r\n.\r\n", which);
+	if (!text_ends(text_of(talk_say(t, say)), text_of(end)))
+		fail_msg("%s is not the text %d", say, which);
+}
+
+/* What is read ahead is what would have been asked for, in whatever order the
+ * client goes on, also when another session expunged some of it. */
+static void
+messages_in_turn(void **state)
+{
+	const int order[] = { 1, 2, 3, 4, 4, 3, 4, 6, 7, 9, 10, 11, 8 };
+	struct store_expunge_reply gone;
+	struct arena a = ARENA_INIT;
+	struct runs uids = RUNS_INIT;
+	struct talk t;
+	uint32_t first, mailbox;
+	char mail[64];
+
+	for (int i = 1; i <= 12; i++) {
+		(void)snprintf(mail, sizeof(mail), "Subject: turn %d\r\n\r\nhere\r\n", i);
+		house_deliver(&house, text_of(mail));
+	}
+	sign_in(&t);
+	first = of(&t)->drop.count - 12;
+	mailbox = of(&t)->drop.mailbox;
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		gives(&t, (int)first + order[i], order[i]);
+	gives(&t, (int)first + 1, 1);
+	gives(&t, (int)first + 2, 2);
+	for (uint32_t n = 4; n <= 12; n += 8) {
+		uint32_t uid = maildrop_uid(&of(&t)->drop, first + n);
+
+		runs_add(&uids, uid, uid);
+	}
+	assert_ok(store_expunge(house.calls,
+	    &(struct store_expunge_request){
+		.token = of(&t)->token, .op = 1, .mailbox = mailbox, .uids = uids, .force = 1 },
+	    &a, &gone, NULL));
+	gives(&t, (int)first + 3, 3);
+	gives(&t, (int)first + 5, 5);
+	for (int i = 6; i <= 11; i++)
+		gives(&t, (int)first + i, i);
+	(void)snprintf(mail, sizeof(mail), "RETR %u\r\n", first + 12);
+	says(&t, mail, "-ERR That message was deleted by another session\r\n");
+	(void)snprintf(mail, sizeof(mail), "RETR %u\r\n", first + 4);
+	says(&t, mail, "-ERR That message was deleted by another session\r\n");
+	gives(&t, (int)first + 5, 5);
+	runs_done(&uids);
+	arena_done(&a);
+	talk_end(&t);
+}
+
 int
 main(void)
 {
@@ -384,6 +449,7 @@ main(void)
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(endless_lines),
 		cmocka_unit_test(the_end_is_a_line_of_its_own),
+		cmocka_unit_test(messages_in_turn),
 	};
 
 	return cmocka_run_group_tests(tests, open_house, close_house);
