@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: ISC
-"""mbsync keeps a Maildir and a mailbox the same, whatever changed on which
-side meanwhile."""
-
-import email
-import os
-import time
+"""mbsync keeps Maildirs and mailboxes the same, whatever changed on which side
+meanwhile."""
 
 import pytest
 
 import imapwire
 from clients import contents, letter, needs, new_mailbox, reader, run
+from maildirs import Far, History, Maildirs
 
 
-class Sync:
-    """A Maildir that mbsync keeps the same as a mailbox."""
+class Sync(Maildirs):
+    """The Maildirs that mbsync keeps the same as mailboxes."""
 
-    def __init__(self, house, folder, mailbox, security):
-        self.mailbox = mailbox
-        self.folder = folder
+    def __init__(self, house, folder, mailboxes, security):
+        super().__init__(folder / "mail")
         self.rc = folder / "mbsyncrc"
-        os.makedirs(folder / "mail", exist_ok=True)
+        self.mail.mkdir()
         secure = f"SSLType {security}" + ("" if security == "None" else f"\nCertificateFile {house.ca}")
         port = house.port("imaps" if security == "IMAPS" else "imap")
         self.rc.write_text(f"""
@@ -32,14 +28,14 @@ AuthMechs *
 {secure}
 
 MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
+Path {self.mail}/
+Inbox {self.mail}/INBOX
 SubFolders Verbatim
 
 Channel both
 Far :far:
 Near :near:
-Patterns {mailbox}
+Patterns {" ".join(mailboxes)}
 Create Both
 Expunge Both
 SyncState *
@@ -47,27 +43,6 @@ SyncState *
 
     def __call__(self):
         return run("mbsync", "-c", str(self.rc), "-V", "both").stdout
-
-    def files(self):
-        """{subject: path} of the local side."""
-        found = {}
-        for kind in ("new", "cur"):
-            for path in (self.folder / "mail" / self.mailbox / kind).iterdir():
-                subject = email.message_from_bytes(path.read_bytes())["Subject"]
-                assert subject not in found, f"{subject} is there twice"
-                found[subject] = path
-        return found
-
-    def flags(self):
-        return {s: set(p.name.partition(":2,")[2]) for s, p in self.files().items()}
-
-    def flag(self, subject, letters):
-        path = self.files()[subject]
-        path.rename(path.parent.parent / "cur" / (path.name.partition(":")[0] + ":2," + letters))
-
-    def add(self, subject):
-        path = self.folder / "mail" / self.mailbox / "new" / f"{time.time_ns()}.1.here"
-        path.write_bytes(letter(subject))
 
 
 def change(house, mailbox, commands):
@@ -82,9 +57,9 @@ def change(house, mailbox, commands):
 def test_mbsync_keeps_both_sides_the_same(house, tmp_path, security):
     subjects = [f"sync-{n}" for n in range(1, 10)]
     mailbox = new_mailbox(house, "Sync", subjects)
-    sync = Sync(house, tmp_path, mailbox, security)
+    sync = Sync(house, tmp_path, [mailbox], security)
     sync()
-    assert set(sync.files()) == set(subjects)
+    assert set(sync.files(mailbox)) == set(subjects)
 
     # What changes on one side only, and on both at once.
     change(house, mailbox, [
@@ -93,16 +68,16 @@ def test_mbsync_keeps_both_sides_the_same(house, tmp_path, security):
         ("sync-7", "STORE # +FLAGS (\\Seen)"), ("sync-8", "STORE # +FLAGS (\\Deleted)")])
     with imapwire.Wire(house).sign_in(house.alice) as wire:
         wire.ok(f'APPEND "{mailbox}" (\\Draft)', letter("from-there"))
-    sync.flag("sync-3", "RS")
-    sync.files()["sync-4"].unlink()
-    sync.flag("sync-5", "S")
-    sync.files()["sync-6"].unlink()   # gone on both sides
-    sync.files()["sync-7"].unlink()   # read there, deleted here
-    sync.flag("sync-8", "F")          # deleted there, flagged here
-    sync.add("from-here")
+    sync.flag(mailbox, "sync-3", "RS")
+    sync.delete(mailbox, "sync-4")
+    sync.flag(mailbox, "sync-5", "S")
+    sync.delete(mailbox, "sync-6")   # gone on both sides
+    sync.delete(mailbox, "sync-7")   # read there, deleted here
+    sync.flag(mailbox, "sync-8", "F")          # deleted there, flagged here
+    sync.add(mailbox, "from-here")
     sync()
 
-    here, there = sync.flags(), contents(house, mailbox)
+    here, there = sync.flags(mailbox), contents(house, mailbox)
     assert set(here) == set(there)
     assert there["sync-1"] == {"\\Seen"} and here["sync-1"] == {"S"}
     assert there["sync-3"] == {"\\Seen", "\\Answered"} and here["sync-3"] == {"R", "S"}
@@ -112,14 +87,27 @@ def test_mbsync_keeps_both_sides_the_same(house, tmp_path, security):
     assert not {"sync-2", "sync-4", "sync-6"} & set(there)
 
     sync()
-    assert (sync.flags(), contents(house, mailbox)) == (here, there)
+    assert (sync.flags(mailbox), contents(house, mailbox)) == (here, there)
+
+
+@needs("mbsync")
+@pytest.mark.parametrize("seed", range(2))
+def test_mbsync_both_sides_change_at_random(house, tmp_path, seed):
+    names = [new_mailbox(house, "Chance", []) for _ in range(2)]
+    sync = Sync(house, tmp_path, names, "None")
+    history = History(seed, sync, Far(house), names)
+    for changes in (0, 18, 18, 18):
+        questions = history.round(changes, 10)
+        sync()
+        sync()  # what moved from one mailbox to the other may need to be seen twice
+        history.check(house, questions)
 
 
 @needs("mbsync")
 def test_mbsync_finds_its_way_after_a_mailbox_was_made_anew(house, tmp_path):
     """Another UIDVALIDITY: mbsync must notice, and not mistake new messages for old ones."""
     mailbox = new_mailbox(house, "Anew", ["old-1", "old-2"])
-    sync = Sync(house, tmp_path, mailbox, "None")
+    sync = Sync(house, tmp_path, [mailbox], "None")
     sync()
     with imapwire.Wire(house).sign_in(house.alice) as wire:
         wire.ok(f'DELETE "{mailbox}"')
@@ -127,4 +115,4 @@ def test_mbsync_finds_its_way_after_a_mailbox_was_made_anew(house, tmp_path):
         wire.ok(f'APPEND "{mailbox}"', letter("new-1"))
     done = run("mbsync", "-c", str(sync.rc), "both", check=False)
     assert done.returncode != 0 and "UIDVALIDITY" in done.stdout, done.stdout
-    assert set(sync.files()) == {"old-1", "old-2"} and set(contents(house, mailbox)) == {"new-1"}
+    assert set(sync.files(mailbox)) == {"old-1", "old-2"} and set(contents(house, mailbox)) == {"new-1"}

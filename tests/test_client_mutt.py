@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """mutt and neomutt in a terminal: what they show, and what they leave."""
 
+import os
 import shutil
 
 import pytest
@@ -37,7 +38,7 @@ set from="{house.alice}" realname="Alice"
 @needs("tmux")
 @pytest.mark.parametrize("program", ["mutt", "neomutt"])
 def test_mutt_opens_reads_flags_and_deletes(house, tmp_path, terminal, program):
-    if shutil.which(program) is None:
+    if shutil.which(program) is None and not os.environ.get("MAILSTEAD_CI"):
         pytest.skip(f"{program} is not installed")
     mailbox = new_mailbox(house, "Mutt", ["first-letter", "second-letter", "third-letter"])
     screen = terminal(f"{program} -n -F {muttrc(house, tmp_path, mailbox)}")
@@ -60,3 +61,52 @@ def test_mutt_opens_reads_flags_and_deletes(house, tmp_path, terminal, program):
     found = contents(house, mailbox)
     assert set(found) == {"first-letter", "third-letter", "fourth-letter"}
     assert found["first-letter"] == {"\\Seen", "\\Flagged"} and "\\Seen" not in found["third-letter"]
+
+
+@needs("tmux")
+@pytest.mark.parametrize("program", ["mutt", "neomutt"])
+def test_mutt_saves_copies_and_takes_back(house, tmp_path, terminal, program):
+    if shutil.which(program) is None and not os.environ.get("MAILSTEAD_CI"):
+        pytest.skip(f"{program} is not installed")
+    mailbox = new_mailbox(house, "Muttering", [f"letter-{n}" for n in range(1, 7)])
+    target = new_mailbox(house, "Drawer", ["drawer-0"])
+    screen = terminal(f"{program} -n -F {muttrc(house, tmp_path, mailbox)}")
+    screen.await_screen("letter-6")
+    for number in (1, 3):  # tagged and saved: a move
+        screen.keys(str(number), "Enter")
+        screen.keys("t")
+        screen.await_screen(rf"\* +letter-{number}")
+    screen.keys("\\;", "s")
+    screen.await_screen("(?i)save tagged")
+    screen.keys("C-u")
+    screen.keys("-l", f"={target}")
+    screen.keys("Enter")
+    screen.await_screen(r"D\S* +letter-3")
+    screen.keys("5", "Enter")
+    screen.keys("C")
+    screen.await_screen("(?i)copy to mailbox")
+    screen.keys("C-u")
+    screen.keys("-l", f"={target}")
+    screen.keys("Enter")
+    screen.await_screen("(?i)copying message|copied|letter-5")
+    screen.keys("2", "Enter")
+    screen.keys("d")
+    screen.await_screen(r"D\S* +letter-2")
+    screen.keys("2", "Enter")
+    screen.keys("u")
+    screen.await_screen(r"D\S* +letter-2", gone=True)
+    screen.keys("4", "Enter")
+    screen.keys("N")  # and new again
+    screen.keys("$")
+    screen.await_screen(r"letter-1", gone=True)
+    screen.keys("/")
+    screen.await_screen("(?i)search for")
+    screen.keys("-l", "~s letter-6")
+    screen.keys("Enter")
+    screen.keys("F")
+    screen.await_screen(r"! +letter-6|!\S* +letter-6")
+    screen.keys("q")
+    screen.await_screen("letter-6", gone=True)
+    there = {s: f - {"\\Seen"} for s, f in contents(house, mailbox).items()}
+    assert there == {"letter-2": set(), "letter-4": set(), "letter-5": set(), "letter-6": {"\\Flagged"}}
+    assert set(contents(house, target)) == {"drawer-0", "letter-1", "letter-3", "letter-5"}

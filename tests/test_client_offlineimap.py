@@ -2,21 +2,18 @@
 """offlineimap keeps a tree of Maildirs and an account's mailboxes the same:
 new mail, flags, deletions and new mailboxes from both sides, and both at once."""
 
-import email
-import os
-import time
-
 import pytest
 
 import imapwire
-from clients import contents, letter, needs, reader, run, unique
+from clients import letter, needs, new_mailbox, reader, run, unique
+from maildirs import Far, History, Maildirs, same
 
 
-class OfflineImap:
+class OfflineImap(Maildirs):
     """The Maildirs below a folder, and the run that makes both sides the same."""
 
     def __init__(self, house, folder, prefix, tls):
-        self.house, self.prefix, self.mail = house, prefix, folder / "mail"
+        super().__init__(folder / "mail")
         self.rc = folder / "offlineimaprc"
         secure = f"ssl = yes\nsslcacertfile = {house.ca}" if tls else "ssl = no\nstarttls = no"
         self.rc.write_text(f"""
@@ -49,38 +46,6 @@ folderfilter = lambda name: name.startswith({prefix!r})
     def __call__(self):
         done = run("offlineimap", "-o", "-c", str(self.rc), check=False)
         assert done.returncode == 0 and "ERROR" not in done.stdout, done.stdout[-6000:]
-
-    def files(self, name):
-        found = {}
-        for kind in ("new", "cur"):
-            for path in (self.mail / name / kind).iterdir():
-                subject = email.message_from_bytes(path.read_bytes())["Subject"]
-                assert subject not in found, f"{subject} is there twice"
-                found[subject] = path
-        return found
-
-    def here(self, name):
-        return {s: set(p.name.partition(":2,")[2]) for s, p in self.files(name).items()}
-
-    def flag(self, name, subject, letters):
-        path = self.files(name)[subject]
-        path.rename(path.parent.parent / "cur" / (path.name.partition(":2,")[0] + ":2," + letters))
-
-    def add(self, name, subject, flags=""):
-        folder = self.mail / name
-        for kind in ("new", "cur", "tmp"):
-            os.makedirs(folder / kind, exist_ok=True)
-        (folder / "cur" / f"{time.time_ns()}.1.here:2,{flags}").write_bytes(letter(subject).replace(b"\r\n", b"\n"))
-
-
-LETTERS = {"\\Seen": "S", "\\Flagged": "F", "\\Answered": "R", "\\Draft": "D", "\\Deleted": "T"}
-
-
-def same(sync, house, name):
-    """Both sides have the same messages with the same flags; those."""
-    there = {s: {LETTERS[f] for f in flags if f in LETTERS} for s, flags in contents(house, name).items()}
-    assert sync.here(name) == there
-    return there
 
 
 def change(house, mailbox, commands):
@@ -115,10 +80,10 @@ def test_offlineimap_keeps_both_sides_the_same(house, tmp_path, tls):
         wire.ok(f'CREATE "{prefix}-there"')
         wire.ok(f'APPEND "{prefix}-there"', letter("new-there"))
     sync.flag(one, "off-3", "RS")
-    sync.files(one)["off-4"].unlink()
+    sync.delete(one, "off-4")
     sync.flag(one, "off-5", "S")       # answered there, read here
-    sync.files(one)["off-6"].unlink()  # gone on both sides
-    sync.files(one)["off-7"].unlink()  # read there, deleted here
+    sync.delete(one, "off-6")  # gone on both sides
+    sync.delete(one, "off-7")  # read there, deleted here
     sync.flag(one, "off-8", "F")       # deleted there, flagged here
     sync.add(one, "from-here", "S")
     sync.add(f"{prefix}-here", "new-here")
@@ -134,3 +99,18 @@ def test_offlineimap_keeps_both_sides_the_same(house, tmp_path, tls):
 
     sync()  # nothing comes back, and nothing twice
     assert same(sync, house, one) == there
+
+
+@needs("offlineimap")
+@pytest.mark.parametrize("seed", range(1))
+def test_offlineimap_both_sides_change_at_random(house, tmp_path, seed):
+    prefix = unique("Chance")
+    names = [new_mailbox(house, prefix, []) for _ in range(2)]
+    sync = OfflineImap(house, tmp_path, prefix, False)
+    sync()
+    history = History(seed, sync, Far(house), names)
+    for changes in (0, 18, 18):
+        questions = history.round(changes, 10)
+        sync()
+        sync()
+        history.check(house, questions)
