@@ -12,7 +12,7 @@
 
 /* Octets of rows after which a reply ends: the next one is read while this one is
  * written, so they are not long. */
-#define FETCH_PAGE (128u << 10)
+#define FETCH_PAGE (256u << 10)
 #define WALK_FROM 8u   /* so many summaries of a block are walked, fewer are got, */
 #define WALK_SPARSE 4u /* unless so many others stand between two */
 
