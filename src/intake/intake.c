@@ -239,28 +239,108 @@ make_room(struct worker *w, uint32_t count)
 	w->room = count;
 }
 
-/* One after the other, as if each had come alone. */
+/* Messages from .. until of several, whose octets begin with text; each as if
+ * it had come alone. */
+struct stretch {
+	struct intake *in;
+	const struct piece_of_mail *m;
+	uint64_t *summary_sizes, *content_sizes; /* of all */
+	uint32_t from, until;
+	struct text text;
+	struct buffer summaries, contents; /* what another thread made */
+};
+
+static void
+summarise_stretch(struct worker *w, const struct stretch *s)
+{
+	struct text rest = s->text;
+
+	for (uint32_t i = s->from; i < s->until; i++) {
+		struct piece_of_mail one = { .op = s->m->op + i };
+		size_t summaries = w->summary.len, contents = w->content.len;
+
+		one.message = text_part(rest, 0, (size_t)s->m->sizes.at[i]);
+		rest = text_part(rest, one.message.len, rest.len);
+		summarise(s->in, w, &one);
+		arena_reset(&w->arena);
+		s->summary_sizes[i] = w->summary.len - summaries;
+		s->content_sizes[i] = w->content.len - contents;
+	}
+}
+
+static void *
+stretch_main(void *arg)
+{
+	struct stretch *s = arg;
+	struct worker *w = worker_take();
+
+	summarise_stretch(w, s);
+	s->summaries = w->summary;
+	s->contents = w->content;
+	w->summary = w->content = (struct buffer)BUFFER_INIT;
+	return NULL;
+}
+
+/* Where half of the octets are over. */
+static uint32_t
+middle(const struct piece_of_mail *m, size_t *octets)
+{
+	uint32_t i = 0;
+
+	for (*octets = 0; *octets < m->message.len / 2; i++)
+		*octets += (size_t)m->sizes.at[i];
+	return i;
+}
+
+/* Many octets are worked on by two threads: nobody goes on before all are done. */
+#define HALVES_FROM (256u << 10)
+
+static void
+summarise_halves(struct intake *in, struct worker *w, const struct piece_of_mail *m)
+{
+	struct stretch first = { .in = in,
+		.m = m,
+		.summary_sizes = w->summary_sizes,
+		.content_sizes = w->content_sizes,
+		.until = m->sizes.count,
+		.text = m->message };
+	struct stretch second = first;
+	pthread_t thread;
+	size_t octets;
+
+	if (m->message.len >= HALVES_FROM) {
+		first.until = second.from = middle(m, &octets);
+		second.text = text_part(m->message, octets, m->message.len);
+		if (thread_start("intake-half", 0, stretch_main, &second, &thread) != STATUS_OK)
+			first.until = m->sizes.count;
+	}
+	summarise_stretch(w, &first);
+	if (first.until == m->sizes.count)
+		return;
+	(void)pthread_join(thread, NULL);
+	buffer_add_text(&w->summary, buffer_text(&second.summaries));
+	buffer_add_text(&w->content, buffer_text(&second.contents));
+	buffer_done(&second.summaries);
+	buffer_done(&second.contents);
+}
+
 static enum status
 summarise_several(
     struct intake *in, struct worker *w, const struct piece_of_mail *m, struct failure *f)
 {
-	struct text rest = m->message;
+	size_t left = m->message.len;
 
-	make_room(w, m->sizes.count);
 	for (uint32_t i = 0; i < m->sizes.count; i++) {
-		struct piece_of_mail one = { .op = m->op + i };
-		size_t summaries = w->summary.len, contents = w->content.len;
-
-		if (m->sizes.at[i] > rest.len)
+		if (m->sizes.at[i] > left)
 			return fail(f, STATUS_INVALID, "The messages are not whole",
 			    "message %u of %u is cut off", i, m->sizes.count);
-		one.message = text_part(rest, 0, (size_t)m->sizes.at[i]);
-		rest = text_part(rest, one.message.len, rest.len);
-		summarise(in, w, &one);
-		arena_reset(&w->arena);
-		w->summary_sizes[i] = w->summary.len - summaries;
-		w->content_sizes[i] = w->content.len - contents;
+		left -= (size_t)m->sizes.at[i];
 	}
+	if (left > 0)
+		return fail(
+		    f, STATUS_INVALID, "The messages are not whole", "%zu octets more", left);
+	make_room(w, m->sizes.count);
+	summarise_halves(in, w, m);
 	return STATUS_OK;
 }
 

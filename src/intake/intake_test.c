@@ -469,6 +469,47 @@ several_are_as_each(void **state)
 	rig_close(&r);
 }
 
+/* Many octets are worked on by two threads, with nothing lost between them. */
+static void
+many_are_as_each(void **state)
+{
+	enum { COUNT = 50 };
+	struct rig r = { .store_says = STATUS_OK };
+	const struct store_append_all_request *g = &r.given.append_all;
+	struct buffer octets = BUFFER_INIT;
+	uint64_t zero[COUNT] = { 0 }, sizes[COUNT];
+	struct intake_append_all_request q = { .token = TEXT("token"),
+		.flags = { zero, COUNT },
+		.keyword_counts = { zero, COUNT },
+		.dates = { zero, COUNT },
+		.sizes = { sizes, COUNT } };
+	struct intake_append_all_reply reply;
+	struct failure f;
+	size_t at = 0, from = 0;
+
+	rig_open(&r, -1, ROLE_ACCESS);
+	for (size_t i = 0; i < COUNT; i++) {
+		size_t before = octets.len;
+
+		buffer_addf(&octets, "Subject: %zu\r\n\r\n", i);
+		for (size_t k = 0; k < 20 * i; k++)
+			buffer_addf(&octets, "line %zu of message %zu\r\n", k, i);
+		sizes[i] = octets.len - before;
+	}
+	assert_true(octets.len > 400000);
+	q.messages = PAYLOAD_OF(buffer_text(&octets));
+	assert_ok(intake_append_all(r.client, &q, &r.arena, &reply, &f));
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_content(text_part(g->contents.bytes, at, at + g->content_sizes.at[i]),
+		    TEXT_EMPTY, text_part(buffer_text(&octets), from, from + sizes[i]));
+		at += g->content_sizes.at[i];
+		from += sizes[i];
+	}
+	assert_int_equal(at, g->contents.bytes.len);
+	buffer_done(&octets);
+	rig_close(&r);
+}
+
 /* ---- a parser that fails ---- */
 
 static bool
@@ -637,6 +678,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(large_messages_take_turns),
 		cmocka_unit_test(append_carries_the_token),
 		cmocka_unit_test(several_are_as_each),
+		cmocka_unit_test(many_are_as_each),
 		cmocka_unit_test(a_summary_has_a_limit),
 		cmocka_unit_test(what_ended_two_lives_is_kept_unread),
 		cmocka_unit_test(who_was_only_near_is_read),
