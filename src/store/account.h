@@ -238,4 +238,18 @@ struct change {
 /* The next event of a row; false at its end (look at u->bad). */
 bool change_next(struct unpack *u, struct change *out);
 
+/* What happened to a mailbox: UIDs that came, went, and whose flags changed.
+ * One may be in several of them: none comes again after it went. */
+struct change_sets {
+	struct runs added, vanished, flagged;
+};
+void change_sets_done(struct change_sets *c);
+/* Adds the events of a mailbox after modseq `since` up to `until`. *whole: no
+ * row was missing; the log may have been trimmed meanwhile. */
+enum status change_read(struct account *a, uint32_t mailbox, uint64_t since, uint64_t until,
+    struct change_sets *out, bool *whole) MUST_CHECK;
+/* What came and went again is taken out of all; what changed and came or went,
+ * out of flagged. */
+void change_settle(struct change_sets *c);
+
 #endif

@@ -151,8 +151,17 @@ int mailbox_order(struct text a, struct text b);
  * messages (SELECT, not EXAMINE): recent_from is the first UID that was not
  * yet claimed by a session. keywords: the account's names; a message's keyword
  * numbers are positions in it; the list only grows. modseq: the account's;
- * highest: that of the mailbox's own last change, never 0 (RFC 7162 3.1.2.1). */
-#define store_open_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, name) F(S, U64, claim)
+ * highest: that of the mailbox's own last change, never 0 (RFC 7162 3.1.2.1).
+ *
+ * A process that knows the UIDs of this mailbox as of a modseq may say so: have,
+ * the mailbox, and since. If it is the mailbox and the log says what happened
+ * after that modseq, differs is 1, and added and vanished stand in place of
+ * uids. */
+#define store_open_REQUEST(F, S) \
+	F(S, TEXT, token)        \
+	F(S, TEXT, name)         \
+	F(S, U64, claim)         \
+	F(S, U64, have) F(S, U64, since)
 #define store_open_REPLY(F, S)  \
 	F(S, U64, mailbox)      \
 	F(S, U64, uidvalidity)  \
@@ -160,6 +169,9 @@ int mailbox_order(struct text a, struct text b);
 	F(S, U64, modseq)       \
 	F(S, U64, highest)      \
 	F(S, RUNS, uids)        \
+	F(S, U64, differs)      \
+	F(S, RUNS, added)       \
+	F(S, RUNS, vanished)    \
 	F(S, U64, first_unseen) \
 	F(S, U64, unseen) F(S, U64, recent_from) F(S, U64, use) F(S, TEXTS, keywords)
 

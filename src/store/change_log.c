@@ -8,6 +8,7 @@
  */
 #include "runtime/settings.h"
 #include "store/core.h"
+#include "store/scan.h"
 
 #define TRIM_PER_OP 4u
 #define RUNS_MAX 2000000u
@@ -79,4 +80,80 @@ change_next(struct unpack *u, struct change *out)
 	}
 	*out = c;
 	return true;
+}
+
+/* ---- reading ---- */
+
+void
+change_sets_done(struct change_sets *c)
+{
+	runs_done(&c->added);
+	runs_done(&c->vanished);
+	runs_done(&c->flagged);
+}
+
+/* What a reader of the log wants, and of which mailbox. */
+struct log_reader {
+	struct change_sets *sets;
+	uint32_t mailbox;
+	uint64_t next; /* the modseq whose row comes next */
+};
+
+static void
+take_change(struct log_reader *l, const struct change *c)
+{
+	if (c->mailbox != l->mailbox)
+		return;
+	if (c->kind == CHANGE_ADDED)
+		runs_add_all(&l->sets->added, &c->uids);
+	if (c->kind == CHANGE_VANISHED)
+		runs_add_all(&l->sets->vanished, &c->uids);
+	if (c->kind == CHANGE_FLAGS)
+		runs_add_all(&l->sets->flagged, &c->uids);
+}
+
+static enum status
+read_change(void *arg, struct text key, struct text value)
+{
+	struct log_reader *l = arg;
+	struct unpack u = unpack_of(value);
+	struct change c;
+
+	if (key.len != 9)
+		return STATUS_CORRUPT;
+	if (key_number(key, 1, 8) != l->next)
+		return STATUS_NOT_FOUND; /* ends the walk: rows are missing */
+	l->next++;
+	while (change_next(&u, &c)) {
+		take_change(l, &c);
+		runs_done(&c.uids);
+	}
+	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+enum status
+change_read(struct account *a, uint32_t mailbox, uint64_t since, uint64_t until,
+    struct change_sets *out, bool *whole)
+{
+	struct key from = key_u64(KEY_CHANGE, since + 1), end = key_u64(KEY_CHANGE, until + 1);
+	struct log_reader l = { out, mailbox, since + 1 };
+	enum status s = scan_rows(
+	    a->owner.store, a->owner.entity, key_text(&from), key_text(&end), read_change, &l);
+
+	*whole = l.next == until + 1;
+	return s;
+}
+
+void
+change_settle(struct change_sets *c)
+{
+	struct runs both = RUNS_INIT;
+
+	runs_both(&both, &c->added, &c->vanished);
+	runs_remove_all(&c->added, &both);
+	runs_remove_all(&c->vanished, &both);
+	runs_remove_all(&c->flagged, &both);
+	runs_remove_all(&c->flagged, &c->vanished);
+	runs_remove_all(&c->flagged, &c->added);
+	runs_done(&both);
 }

@@ -6,7 +6,6 @@
  * next answer repeats.
  */
 #include "store/core.h"
-#include "store/scan.h"
 #include "store/serve.h"
 
 #define ROWS_MAX (1u << 20)
@@ -32,77 +31,6 @@ forget(struct changes_op *c)
 	uidset_done(&c->all);
 }
 
-/* ---- the log ---- */
-
-static void
-take_change(struct changes_op *c, uint32_t mailbox, const struct change *ch)
-{
-	if (ch->mailbox != mailbox)
-		return;
-	if (ch->kind == CHANGE_ADDED)
-		runs_add_all(&c->reply.added, &ch->uids);
-	if (ch->kind == CHANGE_VANISHED)
-		runs_add_all(&c->reply.vanished, &ch->uids);
-	if (ch->kind == CHANGE_FLAGS)
-		runs_add_all(&c->flagged, &ch->uids);
-}
-
-/* What a reader of the log wants, and of which mailbox. */
-struct log_reader {
-	struct changes_op *c;
-	uint32_t mailbox;
-	uint64_t next; /* the modseq whose row comes next */
-};
-
-static enum status
-read_change(void *arg, struct text key, struct text value)
-{
-	struct log_reader *l = arg;
-	struct unpack u = unpack_of(value);
-	struct change ch;
-
-	if (key.len != 9)
-		return STATUS_CORRUPT;
-	if (key_number(key, 1, 8) != l->next)
-		return STATUS_NOT_FOUND; /* ends the walk: rows are missing */
-	l->next++;
-	while (change_next(&u, &ch)) {
-		take_change(l->c, l->mailbox, &ch);
-		runs_done(&ch.uids);
-	}
-	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
-}
-
-/* *whole: no row was missing. The log may have been trimmed since it was seen
- * that it reaches back far enough. */
-static enum status
-read_log(struct account *a, struct changes_op *c, uint32_t mailbox, uint64_t since, bool *whole)
-{
-	struct key from = key_u64(KEY_CHANGE, since + 1);
-	struct key until = key_u64(KEY_CHANGE, c->reply.modseq + 1);
-	struct log_reader l = { c, mailbox, since + 1 };
-	enum status s = scan_rows(
-	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), read_change, &l);
-
-	*whole = l.next == c->reply.modseq + 1;
-	return s;
-}
-
-/* What came and went again is not told; what changed and went, only as gone. */
-static void
-settle(struct changes_op *c)
-{
-	struct runs both = RUNS_INIT;
-
-	runs_both(&both, &c->reply.added, &c->reply.vanished);
-	runs_remove_all(&c->reply.added, &both);
-	runs_remove_all(&c->reply.vanished, &both);
-	runs_remove_all(&c->flagged, &both);
-	runs_remove_all(&c->flagged, &c->reply.vanished);
-	runs_remove_all(&c->flagged, &c->reply.added);
-	runs_done(&both);
-}
-
 /* For who comes back: an UID that came and went may be one that it knows. */
 static void
 settle_resync(struct changes_op *c)
@@ -111,6 +39,24 @@ settle_resync(struct changes_op *c)
 	runs_add_all(&c->reply.changed, &c->reply.added);
 	runs_remove_all(&c->reply.changed, &c->reply.vanished);
 	runs_done(&c->reply.added);
+}
+
+static enum status
+read_log(
+    struct account *a, struct changes_op *c, const struct store_changes_request *r, bool *whole)
+{
+	struct change_sets sets = { .added = RUNS_INIT };
+	enum status s =
+	    change_read(a, (uint32_t)r->mailbox, r->since, c->reply.modseq, &sets, whole);
+
+	if (!r->resync)
+		change_settle(&sets);
+	c->reply.added = sets.added;
+	c->reply.vanished = sets.vanished;
+	c->flagged = sets.flagged;
+	if (r->resync)
+		settle_resync(c);
+	return s;
 }
 
 static enum status
@@ -219,14 +165,9 @@ changes_read(struct account *a, struct op *op)
 	s = locked_look(a, c, false, &quiet);
 	if (s != STATUS_OK || quiet || c->reply.full)
 		return s;
-	s = read_log(a, c, mailbox, r->since, &whole);
-	if (r->resync) {
-		settle_resync(c);
-	} else {
-		settle(c);
-		if (s == STATUS_OK && whole)
-			s = add_rows(a, c, mailbox);
-	}
+	s = read_log(a, c, r, &whole);
+	if (!r->resync && s == STATUS_OK && whole)
+		s = add_rows(a, c, mailbox);
 	if (s != STATUS_OK || (whole && c->rows.len <= ROWS_MAX))
 		return s;
 	forget(c); /* not all is known, or too much to tell one by one */

@@ -158,60 +158,35 @@ know_row(void *arg, struct text key, struct text value)
 	return s == STATUS_OK && unpack_end(&u) ? STATUS_OK : STATUS_CORRUPT;
 }
 
-struct log_reader {
-	uint32_t mailbox;
-	uint64_t next; /* the modseq whose row comes next */
-	struct index *x;
-};
-
+/* Blocks of these may have any messages now. */
 static void
-take_change(struct index *x, const struct change *c)
+suspect(struct index *x, const struct runs *uids)
 {
-	if (c->kind == CHANGE_ADDED)
-		add_uids(x, &c->uids);
-	else if (c->kind == CHANGE_VANISHED)
-		remove_uids(x, &c->uids);
-	else
-		mark_stale(x, &c->uids);
-	for (uint32_t i = 0; i < c->uids.count; i++) {
-		uint32_t first = hot_block(c->uids.at[i].first) + 1;
-		uint32_t last = hot_block(c->uids.at[i].last) + 1;
+	for (uint32_t i = 0; i < uids->count; i++) {
+		uint32_t first = hot_block(uids->at[i].first) + 1;
+		uint32_t last = hot_block(uids->at[i].last) + 1;
 
 		uidset_add(&x->unseen, first, last);
 		uidset_add(&x->deleted, first, last);
 	}
-}
-
-static enum status
-know_change(void *arg, struct text key, struct text value)
-{
-	struct log_reader *l = arg;
-	struct unpack u = unpack_of(value);
-	struct change c;
-
-	if (key.len != 9 || key_number(key, 1, 8) != l->next++)
-		return STATUS_CORRUPT;
-	while (change_next(&u, &c)) {
-		if (c.mailbox == l->mailbox && c.kind != CHANGE_MAILBOX)
-			take_change(l->x, &c);
-		runs_done(&c.uids);
-	}
-	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
+	mark_stale(x, uids);
 }
 
 static enum status
 know_log(struct account *a, const struct mailbox *m, struct index *out)
 {
-	struct key from = key_u64(KEY_CHANGE, m->indexed + 1);
-	struct key until = key_u64(KEY_CHANGE, m->highest_modseq + 1);
-	struct log_reader l = { m->id, m->indexed + 1, out };
-	enum status s;
+	struct change_sets sets = { .added = RUNS_INIT };
+	bool whole = true;
+	enum status s = STATUS_OK;
 
-	if (m->highest_modseq <= m->indexed)
-		return STATUS_OK;
-	s = scan_rows(
-	    a->owner.store, a->owner.entity, key_text(&from), key_text(&until), know_change, &l);
-	return s == STATUS_OK && l.next != m->highest_modseq + 1 ? STATUS_CORRUPT : s;
+	if (m->highest_modseq > m->indexed)
+		s = change_read(a, m->id, m->indexed, m->highest_modseq, &sets, &whole);
+	suspect(out, &sets.added);
+	suspect(out, &sets.flagged);
+	add_uids(out, &sets.added);
+	remove_uids(out, &sets.vanished);
+	change_sets_done(&sets);
+	return s == STATUS_OK && !whole ? STATUS_CORRUPT : s;
 }
 
 enum status

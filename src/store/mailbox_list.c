@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a client is told about mailboxes: the list (RFC 9051 6.3.9), one by
- * name (6.3.11 STATUS), and the opening of one (6.3.2 SELECT). All from the
- * published state; only the first opening of a mailbox reads its index or, where
- * it has none, its hot rows.
+ * What a client is told about mailboxes: the list (RFC 9051 6.3.9), and one by
+ * name (6.3.11 STATUS). All from the published state.
  */
 #include "store/core.h"
 #include "store/serve.h"
@@ -139,15 +137,6 @@ serve_store_mailboxes(struct call_in *in, const void *request, void *context)
 
 /* ---- one ---- */
 
-/* Opens and single rows know the mailbox by name. Under the lock. */
-static struct kept_mailbox *
-find_name(struct account *a, struct text name)
-{
-	struct kept_mailbox *k = map_get(&a->by_name, name);
-
-	return k == NULL || !k->m.exists ? NULL : k;
-}
-
 static uint64_t
 room_of(const struct account *a)
 {
@@ -171,7 +160,7 @@ single_read(struct account *a, struct op *op)
 	if (s != STATUS_OK)
 		return s;
 	pthread_mutex_lock(&a->owner.lock);
-	k = find_name(a, name);
+	k = serve_named(a, name);
 	if (k != NULL) {
 		row_of(k, &m);
 		m.children = has_children(a, account_position(a, name) + 1, name);
@@ -204,134 +193,4 @@ serve_store_mailbox(struct call_in *in, const void *request, void *context)
 	l->o.read = single_read;
 	l->o.answer = single_answer;
 	serve_read(context, in, request, &l->o, r->token);
-}
-
-/* ---- opening ---- */
-
-struct open_op {
-	struct account_op o; /* first */
-	struct store_open_reply reply;
-	struct uidset uids; /* what becomes reply.uids */
-};
-
-static void
-copy_keywords(struct account *a, struct arena *arena, struct texts *out)
-{
-	out->count = a->head.keywords;
-	out->at = ARENA_ARRAY(arena, struct text, out->count);
-	for (uint32_t i = 0; i < out->count; i++)
-		out->at[i] = arena_copy(arena, a->keyword[i]);
-}
-
-static enum status
-open_locked(struct account *a, struct op *op, struct text name)
-{
-	const struct store_open_request *r = op->request;
-	struct store_open_reply *reply = &((struct open_op *)(void *)op)->reply;
-	struct kept_mailbox *k = find_name(a, name);
-
-	if (k == NULL)
-		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
-	if (!k->uids_known || (k->m.unseen > 0 && !k->m.unseen_exact))
-		return STATUS_AGAIN;
-	reply->mailbox = k->m.id;
-	reply->uidvalidity = k->m.uidvalidity;
-	reply->uidnext = k->m.uidnext;
-	reply->modseq = a->head.modseq;
-	reply->highest = k->m.highest_modseq;
-	uidset_share(&((struct open_op *)(void *)op)->uids, &k->index.uids);
-	reply->first_unseen = k->m.unseen > 0 ? k->m.first_unseen : 0;
-	reply->unseen = k->m.unseen;
-	reply->recent_from = k->m.recent_from;
-	reply->use = k->m.use;
-	copy_keywords(a, op->arena, &reply->keywords);
-	if (r->claim)
-		account_claim(k);
-	return STATUS_OK;
-}
-
-static enum status
-open_read(struct account *a, struct op *op)
-{
-	const struct store_open_request *r = op->request;
-	struct open_op *o = (struct open_op *)(void *)op;
-	struct text name;
-	enum status s = mailbox_name(op, r->name, op->arena, &name);
-
-	if (s != STATUS_OK)
-		return s;
-	pthread_mutex_lock(&a->owner.lock);
-	s = open_locked(a, op, name);
-	pthread_mutex_unlock(&a->owner.lock);
-	uidset_to_runs(&o->uids, &o->reply.uids);
-	uidset_done(&o->uids);
-	return s;
-}
-
-static enum status
-know_by_name(struct account_txn *t, struct op *op, struct text name, struct kept_mailbox **out)
-{
-	struct kept_mailbox *k;
-	enum status s = mailbox_name(op, name, op->arena, &name);
-
-	if (s != STATUS_OK)
-		return s;
-	k = find_name(t->a, name);
-	if (k != NULL)
-		s = index_know(t->a, k);
-	*out = k;
-	return s;
-}
-
-/* Walks blocks from the lower bound on to the first unseen message. */
-static enum status
-find_unseen(struct account *a, struct kept_mailbox *k)
-{
-	uint32_t uid = 0;
-	enum status s = index_unseen(a, k, k->m.first_unseen, &uid);
-
-	if (s != STATUS_OK)
-		return s == STATUS_NOT_FOUND ? STATUS_CORRUPT : s;
-	pthread_mutex_lock(&a->owner.lock);
-	k->m.first_unseen = uid;
-	k->m.unseen_exact = true;
-	pthread_mutex_unlock(&a->owner.lock);
-	return STATUS_OK;
-}
-
-/* Before the transaction has touched anything that would be read here: the
- * operations of one batch before this one are not published, and what they
- * change is not told to this reader. */
-static enum status
-open_prepare(struct account_txn *t, struct op *op)
-{
-	struct kept_mailbox *k;
-	enum status s =
-	    know_by_name(t, op, ((const struct store_open_request *)op->request)->name, &k);
-
-	if (s == STATUS_OK && k != NULL && k->m.unseen > 0 && !k->m.unseen_exact)
-		s = find_unseen(t->a, k);
-	return s;
-}
-
-static void
-open_answer(struct op *op)
-{
-	struct store_open_reply *reply = &((struct open_op *)(void *)op)->reply;
-	struct runs uids = reply->uids;
-
-	call_reply(op->in, reply);
-	runs_done(&uids);
-}
-
-void
-serve_store_open(struct call_in *in, const void *request, void *context)
-{
-	const struct store_open_request *r = request;
-	struct open_op *o = ARENA_NEW(call_arena(in), struct open_op);
-
-	o->o.read = open_read;
-	o->o.prepare = open_prepare;
-	o->o.answer = open_answer;
-	serve_read(context, in, request, &o->o, r->token);
 }

@@ -214,6 +214,14 @@ serve_mailbox(struct account *a, uint64_t id)
 	return k == NULL || !k->m.exists ? NULL : k;
 }
 
+struct kept_mailbox *
+serve_named(struct account *a, struct text name)
+{
+	struct kept_mailbox *k = map_get(&a->by_name, name);
+
+	return k == NULL || !k->m.exists ? NULL : k;
+}
+
 void
 serve_done(struct op *op)
 {

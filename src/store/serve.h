@@ -56,6 +56,8 @@ enum status serve_token(struct store *s, struct text bytes, unsigned scope, stru
 /* The published mailbox of that number; NULL if it does not exist. Under the
  * lock. */
 struct kept_mailbox *serve_mailbox(struct account *a, uint64_t id);
+/* The same, by name. */
+struct kept_mailbox *serve_named(struct account *a, struct text name);
 /* Replies with a reply that has no fields. */
 void serve_done(struct op *op);
 
