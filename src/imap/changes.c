@@ -125,7 +125,7 @@ tell_all_newer(struct news *n, uint64_t since)
 	struct store_fetch_reply r;
 	enum status st = STATUS_OK;
 
-	runs_copy(&req.uids, &n->im->view->uids);
+	uidset_to_runs(&n->im->view->uids, &req.uids);
 	do {
 		st = store_fetch(n->im->server->calls, &req, n->arena, &r, NULL);
 		if (st != STATUS_OK)

@@ -95,12 +95,15 @@ parse(struct command *c, struct text *name, struct text *wire, struct select_par
 }
 
 static enum status
-open_view(struct command *c, struct text name, bool read_only, struct failure *f)
+open_view(struct command *c, struct text name, bool read_only, const struct known_uids *known,
+    struct failure *f)
 {
 	struct imap *im = c->im;
-	const struct store_open_request req = {
-		.token = im->token, .name = name, .claim = !read_only
-	};
+	const struct store_open_request req = { .token = im->token,
+		.name = name,
+		.claim = !read_only,
+		.have = known->mailbox,
+		.since = known->modseq };
 	struct store_open_reply r = { 0 };
 	enum status st = store_open(im->server->calls, &req, &c->arena, &r, f);
 
@@ -108,7 +111,9 @@ open_view(struct command *c, struct text name, bool read_only, struct failure *f
 		return st;
 	keywords_learn(im->keywords, 0, r.keywords);
 	im->view = MEM_NEW(struct view);
-	view_init(im->view, &r, read_only);
+	view_init(im->view, &r, read_only, &known->uids);
+	view_share(
+	    im->view, uid_cache_enter(&im->server->uids, im->account, name, im->view->mailbox));
 	if ((im->enabled & ENABLED_REV2) != 0)
 		view_forget_recent(im->view);
 	im->state = IMAP_SELECTED;
@@ -121,16 +126,19 @@ open_mailbox(struct command *c, bool read_only)
 {
 	struct imap *im = c->im;
 	struct select_params *p = ARENA_NEW(&c->arena, struct select_params);
+	struct known_uids known;
 	struct failure f = { 0 };
 	struct text name, wire;
 	enum status st;
 
 	if (!parse(c, &name, &wire, p))
 		return IMAP_DONE;
+	uid_cache_find(&im->server->uids, im->account, name, &known);
 	leave(c);
 	if (p->condstore)
 		imap_enable(c, ENABLED_CONDSTORE);
-	st = open_view(c, name, read_only, &f);
+	st = open_view(c, name, read_only, &known, &f);
+	uidset_done(&known.uids);
 	if (st == STATUS_OK)
 		st = tell_listed(c, name, wire, &f);
 	if (st == STATUS_OK && p->qresync && p->uidvalidity == im->view->uidvalidity)

@@ -41,12 +41,14 @@ anything(struct since *s, const struct view *v, const struct runs *asked)
 static void
 by_view(struct since *s, const struct view *v)
 {
-	struct runs there = RUNS_INIT;
+	struct runs there = RUNS_INIT, known = RUNS_INIT;
 
-	runs_both(&there, &s->changed, &v->uids);
+	uidset_both(&there, &v->uids, &s->changed);
 	runs_done(&s->changed);
 	s->changed = there;
-	runs_remove_all(&s->vanished, &v->uids);
+	uidset_both(&known, &v->uids, &s->vanished);
+	runs_remove_all(&s->vanished, &known);
+	runs_done(&known);
 }
 
 enum status

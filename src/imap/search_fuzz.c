@@ -17,9 +17,11 @@ static void
 ask_sets(struct test_message *t, const struct search_key *key, enum answer known)
 {
 	struct search_sets sets = { 0 };
-	struct runs both = RUNS_INIT;
+	struct runs both = RUNS_INIT, all = RUNS_INIT;
 
-	imap_search_sets(&t->view, NULL, key, &t->view.uids, &sets);
+	uidset_to_runs(&t->view.uids, &all);
+	imap_search_sets(&t->view, NULL, key, &all, &sets);
+	runs_done(&all);
 	runs_both(&both, &sets.yes, &sets.maybe);
 	CHECK(runs_empty(&both));
 	CHECK(!runs_has(&sets.yes, 7) || known == ANSWER_YES);
@@ -61,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	test_message_make(&t, text_of(mail), TEXT("Return-Path: <>\r\n"));
 	keyword_cache_init(&t.server.keywords);
 	t.im.keywords = keywords_get(&t.server.keywords, 1);
-	runs_add(&t.view.uids, 5, 9);
+	uidset_add(&t.view.uids, 5, 9);
 	runs_add(&t.view.recent, 7, 7);
 	runs_add(&t.view.saved, 6, 7);
 	if (imap_search_return(&c, &present, &returns) &&

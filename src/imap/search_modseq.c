@@ -10,8 +10,12 @@ static enum status
 ask(struct command *c, struct search_key *key, struct failure *why)
 {
 	struct since s = { .modseq = key->number > 0 ? key->number - 1 : 0 };
-	enum status st = imap_since(c, &c->im->view->uids, &s, why);
+	struct runs all = RUNS_INIT;
+	enum status st;
 
+	runs_add(&all, 1, UINT32_MAX);
+	st = imap_since(c, &all, &s, why);
+	runs_done(&all);
 	if (st == STATUS_OK) {
 		runs_copy(&key->uids, &s.changed);
 		key->known = s.exact;

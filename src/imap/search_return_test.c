@@ -55,7 +55,7 @@ examples_of_rfc_4731(void **state)
 
 	/* RFC 4731 3.2: by number, all UIDs are numbers here */
 	set_up(&w, "A282", false);
-	runs_add(&w.view.uids, 1, 1000);
+	uidset_add(&w.view.uids, 1, 1000);
 	runs_add(&w.found, 2, 2);
 	runs_add(&w.found, 10, 11);
 	assert_string_equal(
@@ -66,7 +66,7 @@ examples_of_rfc_4731(void **state)
 	    "* ESEARCH (TAG \"A283\") MIN 2 MAX 11 ALL 2,10:11\r\n");
 	tear_down(&w);
 	set_up(&w, "A285", true);
-	runs_add(&w.view.uids, 1, 50000);
+	uidset_add(&w.view.uids, 1, 50000);
 	runs_add(&w.found, 7, 7);
 	runs_add(&w.found, 3000, 3800);
 	assert_string_equal(
@@ -101,9 +101,9 @@ numbers_join(void **state)
 	struct written w;
 
 	set_up(&w, "a", false);
-	runs_add(&w.view.uids, 5, 6);
-	runs_add(&w.view.uids, 100, 104);
-	runs_add(&w.view.uids, 900, 900);
+	uidset_add(&w.view.uids, 5, 6);
+	uidset_add(&w.view.uids, 100, 104);
+	uidset_add(&w.view.uids, 900, 900);
 	runs_add(&w.found, 6, 6);
 	runs_add(&w.found, 100, 101);
 	runs_add(&w.found, 103, 103);

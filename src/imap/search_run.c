@@ -183,9 +183,12 @@ find(struct search *s, unsigned returns, struct runs *found, struct failure *why
 {
 	struct view *v = s->c->im->view;
 	struct search_sets sets = { 0 };
+	struct runs all = RUNS_INIT;
 	enum status st = STATUS_OK;
 
-	imap_search_sets(v, NULL, s->key, &v->uids, &sets);
+	uidset_to_runs(&v->uids, &all);
+	imap_search_sets(v, NULL, s->key, &all, &sets);
+	runs_done(&all);
 	if ((returns & (RETURN_MIN | RETURN_MAX)) == 0 ||
 	    (returns & (RETURN_ALL | RETURN_COUNT)) != 0) {
 		runs_add_all(found, &sets.yes);

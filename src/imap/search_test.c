@@ -41,7 +41,7 @@ make(void **state)
 	keywords_learn(t.im.keywords, 0, (struct texts){ (struct text[]){ TEXT("$Work") }, 1 });
 	runs_add(&r.uids, 3, 3);
 	runs_add(&r.uids, 7, 9);
-	view_init(&t.view, &r, false); /* the message is number 2, UID 7, and recent */
+	view_init(&t.view, &r, false, NULL); /* the message is number 2, UID 7, and recent */
 	runs_done(&r.uids);
 	t.row.flags = FLAG_ANSWERED | FLAG_FLAGGED;
 	t.row.keywords[0] = 0;

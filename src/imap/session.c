@@ -400,6 +400,7 @@ imap_server_new(struct calls *calls, struct text hostname)
 	server->calls = calls;
 	server->hostname = mem_string(hostname);
 	keyword_cache_init(&server->keywords);
+	uid_cache_init(&server->uids);
 	auth_offer_init(&server->offer);
 	server->limits = limits_new(100000);
 	server->watch = imap_watch_new();
@@ -412,6 +413,7 @@ imap_server_free(struct imap_server *server)
 	imap_watch_free(server->watch);
 	limits_free(server->limits);
 	auth_offer_done(&server->offer);
+	uid_cache_done(&server->uids);
 	keyword_cache_done(&server->keywords);
 	mem_free(server->hostname);
 	mem_free(server);

@@ -50,6 +50,7 @@ struct imap_server {
 	struct calls *calls;
 	char *hostname;
 	struct keyword_cache keywords;
+	struct uid_cache uids;
 	struct auth_offer offer;
 	struct limits *limits;
 	struct imap_watch *watch;

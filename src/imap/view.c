@@ -12,19 +12,20 @@ static void
 claim_recent(struct view *v, uint64_t from)
 {
 	struct runs claimed = RUNS_INIT, known = RUNS_INIT;
-	uint32_t last = runs_last(&v->uids);
+	uint32_t last = uidset_last(&v->uids);
 
 	if (from == 0 || from > last || v->no_recent)
 		return;
 	runs_add(&claimed, (uint32_t)from, last);
-	runs_both(&known, &claimed, &v->uids);
+	uidset_both(&known, &v->uids, &claimed);
 	runs_add_all(&v->recent, &known);
 	runs_done(&known);
 	runs_done(&claimed);
 }
 
 void
-view_init(struct view *v, const struct store_open_reply *r, bool read_only)
+view_init(
+    struct view *v, const struct store_open_reply *r, bool read_only, const struct uidset *known)
 {
 	*v = (struct view){
 		.mailbox = (uint32_t)r->mailbox,
@@ -36,9 +37,15 @@ view_init(struct view *v, const struct store_open_reply *r, bool read_only)
 		.settled = r->highest,
 		.counted = r->highest,
 	};
-	runs_copy(&v->uids, &r->uids);
+	if (r->differs) {
+		uidset_share(&v->uids, known);
+		uidset_remove_all(&v->uids, &r->vanished);
+		uidset_add_all(&v->uids, &r->added);
+	} else {
+		uidset_from_runs(&v->uids, &r->uids);
+	}
 	claim_recent(v, r->recent_from);
-	v->last_told = runs_last(&v->uids);
+	v->last_told = uidset_last(&v->uids);
 	v->recent_told = runs_total(&v->recent);
 	v->keywords_told = r->keywords.count;
 }
@@ -46,7 +53,9 @@ view_init(struct view *v, const struct store_open_reply *r, bool read_only)
 void
 view_done(struct view *v)
 {
-	runs_done(&v->uids);
+	if (v->entry != NULL)
+		uid_cache_leave(v->entry);
+	uidset_done(&v->uids);
 	runs_done(&v->gone);
 	runs_done(&v->recent);
 	runs_done(&v->saved);
@@ -57,7 +66,7 @@ view_lose(struct view *v, const struct runs *uids)
 {
 	struct runs known = RUNS_INIT;
 
-	runs_both(&known, uids, &v->uids);
+	uidset_both(&known, &v->uids, uids);
 	runs_add_all(&v->gone, &known);
 	runs_done(&known);
 }
@@ -66,13 +75,13 @@ view_lose(struct view *v, const struct runs *uids)
 static void
 gain(struct view *v, const struct runs *uids)
 {
-	uint32_t last = runs_last(&v->uids);
+	uint32_t last = uidset_last(&v->uids);
 
 	for (uint32_t i = 0; i < uids->count; i++) {
 		const struct run *r = &uids->at[i];
 
 		if (r->last > last)
-			runs_add(&v->uids, r->first > last ? r->first : last + 1, r->last);
+			uidset_add(&v->uids, r->first > last ? r->first : last + 1, r->last);
 	}
 }
 
@@ -82,7 +91,7 @@ view_learn(struct view *v, const struct store_changes_reply *r)
 	if (r->full) {
 		struct runs missing = RUNS_INIT;
 
-		runs_copy(&missing, &v->uids);
+		uidset_to_runs(&v->uids, &missing);
 		runs_remove_all(&missing, &r->uids);
 		view_lose(v, &missing);
 		runs_done(&missing);
@@ -111,49 +120,33 @@ view_own_change(struct view *v, uint64_t modseq)
 uint32_t
 view_seq(struct view *v, uint32_t uid)
 {
-	return runs_rank(&v->uids, uid);
+	return uidset_rank(&v->uids, uid);
 }
 
 uint32_t
 view_exists(struct view *v)
 {
-	return runs_total(&v->uids);
-}
-
-/* The run that holds position pos (1-based, within the total). */
-static uint32_t
-run_at(const struct runs *r, uint32_t pos)
-{
-	uint32_t low = 0, high = r->count - 1;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low + 1) / 2;
-
-		if (r->at[mid].before < pos)
-			low = mid;
-		else
-			high = mid - 1;
-	}
-	return low;
+	return uidset_total(&v->uids);
 }
 
 void
 view_uids_at(struct view *v, const struct runs *seqs, struct runs *out)
 {
-	uint32_t total = runs_total(&v->uids);
+	uint32_t total = view_exists(v);
 
 	runs_clear(out);
 	for (uint32_t i = 0; i < seqs->count; i++) {
 		uint32_t pos = seqs->at[i].first;
 		uint32_t last = seqs->at[i].last < total ? seqs->at[i].last : total;
 
-		for (uint32_t k = pos <= last ? run_at(&v->uids, pos) : 0; pos <= last; k++) {
-			const struct run *r = &v->uids.at[k];
-			uint32_t first = r->first + (pos - r->before - 1);
-			uint32_t left = last - pos, there = r->last - first;
+		while (pos <= last) {
+			uint32_t first = uidset_at(&v->uids, pos);
+			uint32_t there = uidset_run(&v->uids, first, &first) - 1;
 
-			runs_add(out, first, first + (left < there ? left : there));
-			pos = r->before + (r->last - r->first + 1) + 1;
+			runs_add(out, first, first + (last - pos < there ? last - pos : there));
+			if (last - pos <= there)
+				break;
+			pos += there + 1;
 		}
 	}
 }
@@ -162,7 +155,7 @@ bool
 view_resolve(struct view *v, const struct sequence_set *set, bool uid, struct runs *out)
 {
 	struct runs numbers = RUNS_INIT;
-	uint32_t total = runs_total(&v->uids);
+	uint32_t total = view_exists(v);
 	bool ok = true;
 
 	runs_clear(out);
@@ -170,9 +163,9 @@ view_resolve(struct view *v, const struct sequence_set *set, bool uid, struct ru
 		runs_copy(out, &v->saved);
 		return true;
 	}
-	imap_sequence_numbers(set, uid ? runs_last(&v->uids) : total, &numbers);
+	imap_sequence_numbers(set, uid ? uidset_last(&v->uids) : total, &numbers);
 	if (uid) {
-		runs_both(out, &numbers, &v->uids);
+		uidset_both(out, &v->uids, &numbers);
 	} else if (runs_empty(&numbers) || runs_last(&numbers) > total) {
 		ok = false;
 	} else {
@@ -227,7 +220,7 @@ tell_expunges(struct view *v, enum view_expunges how, struct buffer *out)
 	v->expunged = true;
 	runs_remove_all(&v->recent, &v->gone);
 	runs_remove_all(&v->saved, &v->gone);
-	runs_remove_all(&v->uids, &v->gone);
+	uidset_remove_all(&v->uids, &v->gone);
 	runs_done(&v->gone);
 }
 
@@ -244,7 +237,7 @@ drop_unheard(struct view *v)
 	runs_remove_all(&v->gone, &unheard);
 	runs_remove_all(&v->recent, &unheard);
 	runs_remove_all(&v->saved, &unheard);
-	runs_remove_all(&v->uids, &unheard);
+	uidset_remove_all(&v->uids, &unheard);
 	runs_done(&unheard);
 	runs_done(&tail);
 }
@@ -258,8 +251,8 @@ view_tell(struct view *v, enum view_expunges expunges, struct buffer *out)
 		drop_unheard(v);
 		tell_expunges(v, expunges, out);
 	}
-	if (runs_last(&v->uids) > v->last_told) {
-		v->last_told = runs_last(&v->uids);
+	if (uidset_last(&v->uids) > v->last_told) {
+		v->last_told = uidset_last(&v->uids);
 		buffer_addf(out, "* %u EXISTS\r\n", view_exists(v));
 	}
 	recent = runs_total(&v->recent);
@@ -269,11 +262,30 @@ view_tell(struct view *v, enum view_expunges expunges, struct buffer *out)
 	}
 }
 
+/* Where nothing is held back, the UIDs are those of the mailbox. */
+static void
+meet(struct view *v)
+{
+	if (v->entry == NULL || v->met == v->highest)
+		return;
+	uid_cache_meet(v->entry, v->highest, v->modseq, &v->uids);
+	v->met = v->highest;
+}
+
+void
+view_share(struct view *v, struct uid_entry *e)
+{
+	v->entry = e;
+	meet(v);
+}
+
 void
 view_settle(struct view *v)
 {
-	if (runs_empty(&v->gone))
-		v->settled = v->highest;
+	if (!runs_empty(&v->gone))
+		return;
+	v->settled = v->highest;
+	meet(v);
 }
 
 void

@@ -17,6 +17,7 @@
 #include "base/runs.h"
 #include "codec/base64.h"
 #include "imap/grammar.h"
+#include "imap/uid_cache.h"
 #include "store/calls.h"
 
 /* Where the reading of a base64 part stood when its last window began, so that
@@ -34,9 +35,11 @@ struct view {
 	uint32_t uidvalidity;
 	uint32_t uidnext;
 	bool read_only;
-	uint64_t modseq;  /* all changes of the account up to this one are in uids and gone */
-	uint64_t highest; /* the last of these in this mailbox */
-	struct runs uids;
+	uint64_t modseq;    /* all changes of the account up to this one are in uids and gone */
+	uint64_t highest;   /* the last of these in this mailbox */
+	struct uidset uids; /* shared with other sessions where it is the same */
+	struct uid_entry *entry; /* by which it is shared; NULL: not so */
+	uint64_t met;		 /* value of highest when it last was */
 	struct runs gone;
 	struct runs recent;
 	struct runs saved;  /* "$": UIDs that SEARCH saved, less those told as gone (RFC 5182) */
@@ -52,8 +55,12 @@ struct view {
 	struct binary_mark binary;
 };
 
-/* What store_open answered; runs are copied. */
-void view_init(struct view *v, const struct store_open_reply *r, bool read_only);
+/* What store_open answered; runs are copied. known: the UIDs that the answer
+ * differs from, if it does. */
+void view_init(
+    struct view *v, const struct store_open_reply *r, bool read_only, const struct uidset *known);
+/* From here on the UIDs are shared; the view leaves the entry when it is done. */
+void view_share(struct view *v, struct uid_entry *e);
 void view_done(struct view *v);
 
 /* Takes in what store_changes answered. */

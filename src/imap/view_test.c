@@ -28,7 +28,7 @@ opened(struct view *v, struct client *c, uint32_t first, uint32_t last, uint32_t
 
 	if (last >= first)
 		runs_add(&r.uids, first, last);
-	view_init(v, &r, false);
+	view_init(v, &r, false, NULL);
 	runs_done(&r.uids);
 	c->count = 0;
 	for (uint32_t u = first; u <= last; u++)
@@ -49,7 +49,7 @@ obey(struct client *c, struct view *v, unsigned number, const char *verb)
 		assert_true(number >= c->count && number <= MODEL_MAX);
 		/* It asks for the UIDs of what is new. */
 		for (; c->count < number; c->count++)
-			c->uids[c->count] = runs_at(&v->uids, c->count + 1);
+			c->uids[c->count] = uidset_at(&v->uids, c->count + 1);
 	} else {
 		assert_string_equal(verb, "RECENT");
 		c->recent = number;
@@ -81,7 +81,7 @@ agree(struct view *v, struct client *c)
 {
 	assert_int_equal(view_exists(v), c->count);
 	for (uint32_t i = 0; i < c->count; i++) {
-		assert_int_equal(runs_at(&v->uids, i + 1), c->uids[i]);
+		assert_int_equal(uidset_at(&v->uids, i + 1), c->uids[i]);
 		assert_int_equal(view_seq(v, c->uids[i]), i + 1);
 	}
 	assert_int_equal(runs_total(&v->recent), c->recent);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The UIDs of mailboxes that are selected, once a process: sessions that know
+ * a mailbox as of the same change hold the same set (base/uidset.h), so 200
+ * sessions on one mailbox do not hold 200 copies. A session that lags behind,
+ * or holds expunges back, shares all but the parts that changed since.
+ *
+ * It also knows what a SELECT need not ask for: the UIDs as of a modseq.
+ */
+#ifndef IMAP_UID_CACHE_H
+#define IMAP_UID_CACHE_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "base/text.h"
+#include "base/uidset.h"
+
+struct uid_cache {
+	pthread_mutex_t lock;
+	struct map by_name; /* account and name -> struct uid_entry */
+};
+
+struct uid_entry;
+
+/* A mailbox's UIDs as of a modseq of the account. */
+struct known_uids {
+	uint32_t mailbox; /* 0: nothing is known */
+	uint64_t modseq;
+	struct uidset uids;
+};
+
+void uid_cache_init(struct uid_cache *cache);
+/* All have left. */
+void uid_cache_done(struct uid_cache *cache);
+/* What is known of the mailbox of this name; out->uids is the caller's. */
+void uid_cache_find(
+    struct uid_cache *cache, uint64_t account, struct text name, struct known_uids *out);
+/* A session selects the mailbox that has this name now. */
+struct uid_entry *uid_cache_enter(
+    struct uid_cache *cache, uint64_t account, struct text name, uint32_t mailbox);
+void uid_cache_leave(struct uid_entry *e);
+/* The session's UIDs are those that the mailbox has as of its change `highest`,
+ * and up to the account's modseq: the newest set is kept, and who has the same
+ * gets the one that is kept. */
+void uid_cache_meet(struct uid_entry *e, uint64_t highest, uint64_t modseq, struct uidset *uids);
+
+#endif
