@@ -93,8 +93,11 @@ struct search_rows {
 	struct arena batch;
 };
 void imap_search_rows_done(struct search_rows *rows);
-/* Adds those of the domain that match to yes; false: it is no such key. */
-bool imap_search_ask_rows(struct search_rows *rows, const struct search_key *key,
+/* What the store is asked for a key, or for NOT and a key; false: it is none
+ * that the store answers. */
+bool imap_search_question(const struct search_key *key, struct store_question *q);
+/* Adds those of the domain to yes of which all the questions are true. */
+void imap_search_ask_rows(struct search_rows *rows, const struct store_question *q, uint32_t count,
     const struct runs *domain, struct runs *yes);
 
 /* out is emptied first, and freed by _done. The key was prepared. rows NULL:

@@ -177,6 +177,27 @@ extended(void **state)
 	talk_end(&t);
 }
 
+/* More keys than the store is asked about at once. */
+static void
+many_keys(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct talk t;
+
+	sign_in(&t);
+	fill(&t, "Keys");
+	for (int n = 30; n <= 70; n += 2) {
+		buffer_add_string(&b, "a SEARCH");
+		for (int i = 0; i < n; i++)
+			buffer_add_string(&b, i % 2 == 0 ? " UNSEEN" : " NOT DELETED");
+		buffer_add_string(&b, " NOT FLAGGED\r\n");
+		SAYS(&t, buffer_string(&b), "* SEARCH 1 2 4\r\na OK SEARCH done\r\n");
+		buffer_clear(&b);
+	}
+	talk_end(&t);
+	buffer_done(&b);
+}
+
 /* RFC 9051 6.4.4: no SEARCH response any more. */
 static void
 revision_2_answers_by_esearch(void **state)
@@ -305,6 +326,7 @@ main(void)
 		cmocka_unit_test(numbers_join),
 		cmocka_unit_test(bad_options),
 		cmocka_unit_test(extended),
+		cmocka_unit_test(many_keys),
 		cmocka_unit_test(revision_2_answers_by_esearch),
 		cmocka_unit_test(saved_for_other_commands),
 		cmocka_unit_test(what_is_saved),

@@ -7,41 +7,35 @@
 #include "imap/search.h"
 
 #define DAY_SECONDS 86400
+#define RUNS_AT_ONCE 4000u /* of a request */
 
-/* What the store is asked for a key: is it so, or (negate) is it not. */
-struct row_question {
-	enum match_what what;
-	int64_t low, high;
-	bool negate;
-};
-
-static struct row_question
+static struct store_question
 about_flag(uint32_t flag, bool negate)
 {
-	return (struct row_question){ MATCH_FLAG, flag, 0, negate };
+	return (struct store_question){ MATCH_FLAG, flag, 0, negate };
 }
 
 /* Seconds from the beginning of one day to the end of another, in UTC, as
  * INTERNALDATE is shown. */
-static struct row_question
+static struct store_question
 about_days(int64_t first, int64_t last)
 {
 	const int64_t end = INT64_MAX / DAY_SECONDS - 1;
 
-	return (struct row_question){ MATCH_DATE, first <= -end ? INT64_MIN : first * DAY_SECONDS,
+	return (struct store_question){ MATCH_DATE, first <= -end ? INT64_MIN : first * DAY_SECONDS,
 		last >= end ? INT64_MAX : last * DAY_SECONDS + DAY_SECONDS - 1, false };
 }
 
-static struct row_question
+static struct store_question
 about_size(uint64_t low, uint64_t high)
 {
-	return (struct row_question){ MATCH_SIZE, low < INT64_MAX ? (int64_t)low : INT64_MAX,
+	return (struct store_question){ MATCH_SIZE, low < INT64_MAX ? (int64_t)low : INT64_MAX,
 		high < INT64_MAX ? (int64_t)high : INT64_MAX, false };
 }
 
-/* False: it is no key of this kind, or none that the store need be asked. */
+/* False: it is no key of this kind. */
 static bool
-question(const struct search_key *key, struct row_question *q)
+question(const struct search_key *key, struct store_question *q)
 {
 	switch (key->id) {
 	case KEY_ANSWERED:
@@ -67,7 +61,7 @@ question(const struct search_key *key, struct row_question *q)
 		return true;
 	case KEY_KEYWORD:
 	case KEY_UNKEYWORD:
-		*q = (struct row_question){ MATCH_KEYWORD, key->keyword, 0,
+		*q = (struct store_question){ MATCH_KEYWORD, key->keyword, 0,
 			key->id == KEY_UNKEYWORD };
 		return true;
 	case KEY_BEFORE:
@@ -85,8 +79,8 @@ question(const struct search_key *key, struct row_question *q)
 		return true;
 	case KEY_SMALLER:
 		*q = about_size(0, key->number > 0 ? key->number - 1 : 0);
-		q->negate = key->number == 0; /* nothing is: no size is 0 to INT64_MAX */
-		q->high = key->number == 0 ? INT64_MAX : q->high;
+		if (key->number == 0) /* nothing is */
+			*q = about_size(1, 0);
 		return true;
 	default:
 		return false;
@@ -94,36 +88,63 @@ question(const struct search_key *key, struct row_question *q)
 }
 
 bool
-imap_search_ask_rows(struct search_rows *rows, const struct search_key *key,
-    const struct runs *domain, struct runs *yes)
+imap_search_question(const struct search_key *key, struct store_question *q)
 {
-	struct imap *im = rows->c->im;
-	struct store_match_request req = { .token = im->token, .mailbox = im->view->mailbox };
-	struct store_match_reply r = { 0 };
-	struct row_question q;
-
-	if (!question(key, &q))
+	if (key->id != KEY_NOT)
+		return question(key, q);
+	if (key->first->id == KEY_NEW || !imap_search_question(key->first, q))
 		return false;
-	req.what = q.what;
-	req.low = q.low;
-	req.high = q.high;
-	req.negate = q.negate;
-	runs_copy(&req.uids, domain);
-	while (rows->st == STATUS_OK && !runs_empty(&req.uids)) {
-		rows->st = store_match(im->server->calls, &req, &rows->batch, &r, rows->why);
+	q->negate = !q->negate;
+	return true;
+}
+
+/* One request's share of a domain: at most so many runs. */
+static void
+take_part(const struct runs *domain, uint32_t *from, struct runs *part)
+{
+	runs_clear(part);
+	for (uint32_t end = *from + RUNS_AT_ONCE; *from < domain->count && *from < end; (*from)++)
+		runs_add(part, domain->at[*from].first, domain->at[*from].last);
+}
+
+static void
+ask_part(struct search_rows *rows, struct store_match_request *req, struct runs *yes)
+{
+	struct calls *calls = rows->c->im->server->calls;
+	struct store_match_reply r = { 0 };
+
+	do {
+		rows->st = store_match(calls, req, &rows->batch, &r, rows->why);
 		if (rows->st != STATUS_OK)
 			break;
 		imap_saw_modseq(rows->c, r.modseq);
 		runs_add_all(yes, &r.yes);
 		runs_add_all(&rows->absent, &r.absent);
-		if (r.resume == 0)
-			break;
-		runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
+		if (r.resume > 1)
+			runs_remove(&req->uids, 1, (uint32_t)r.resume - 1);
 		arena_reset(&rows->batch);
-	}
+	} while (r.resume != 0);
 	arena_reset(&rows->batch);
+}
+
+void
+imap_search_ask_rows(struct search_rows *rows, const struct store_question *q, uint32_t count,
+    const struct runs *domain, struct runs *yes)
+{
+	struct imap *im = rows->c->im;
+	struct store_match_request req = { .token = im->token, .mailbox = im->view->mailbox };
+	struct buffer questions = BUFFER_INIT;
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		store_question_pack(&questions, &q[i]);
+	req.questions = buffer_text(&questions);
+	while (rows->st == STATUS_OK && from < domain->count) {
+		take_part(domain, &from, &req.uids);
+		ask_part(rows, &req, yes);
+	}
+	buffer_done(&questions);
 	runs_done(&req.uids);
-	return true;
 }
 
 void

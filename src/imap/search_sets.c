@@ -28,8 +28,37 @@ static void
 look(struct search_rows *rows, const struct search_key *key, const struct runs *domain,
     struct search_sets *out)
 {
-	if (rows == NULL || !imap_search_ask_rows(rows, key, domain, &out->yes))
+	struct store_question q;
+
+	if (rows != NULL && imap_search_question(key, &q))
+		imap_search_ask_rows(rows, &q, 1, domain, &out->yes);
+	else
 		runs_copy(&out->maybe, domain);
+}
+
+/* Whether a key is one of those that are asked together. */
+static bool
+is_asked_together(const struct search_key *key, struct store_question *q)
+{
+	return key->id != KEY_NEW && imap_search_question(key, q);
+}
+
+/* All keys of an AND that the store answers, in one question. What is true of
+ * none of them goes out of left. */
+static void
+ask_together(struct search_rows *rows, const struct search_key *key, struct runs *left)
+{
+	struct store_question q[STORE_QUESTIONS_MAX];
+	struct runs yes = RUNS_INIT;
+	uint32_t count = 0;
+
+	for (; key != NULL && count < STORE_QUESTIONS_MAX; key = key->next)
+		count += is_asked_together(key, &q[count]);
+	if (count == 0)
+		return;
+	imap_search_ask_rows(rows, q, count, left, &yes);
+	runs_copy(left, &yes);
+	runs_done(&yes);
 }
 
 /* What is left after each key: yes to all of them, or not sure of some. */
@@ -39,10 +68,18 @@ ask_and(struct view *v, struct search_rows *rows, const struct search_key *key,
 {
 	struct search_sets one = { 0 };
 	struct runs left = RUNS_INIT, yes = RUNS_INIT;
+	struct store_question q;
+	uint32_t asked = 0;
 
 	runs_copy(&left, domain);
-	runs_copy(&out->yes, domain);
+	if (rows != NULL)
+		ask_together(rows, key, &left);
+	runs_copy(&out->yes, &left);
 	for (; key != NULL && !runs_empty(&left); key = key->next) {
+		if (rows != NULL && asked < STORE_QUESTIONS_MAX && is_asked_together(key, &q)) {
+			asked++;
+			continue;
+		}
 		imap_search_sets(v, rows, key, &left, &one);
 		runs_both(&yes, &out->yes, &one.yes);
 		runs_copy(&out->yes, &yes);
@@ -82,7 +119,13 @@ ask_not(struct view *v, struct search_rows *rows, const struct search_key *key,
     const struct runs *domain, struct search_sets *out)
 {
 	struct search_sets one = { 0 };
+	struct store_question q;
 
+	if (rows != NULL && is_asked_together(key, &q)) {
+		q.negate = !q.negate;
+		imap_search_ask_rows(rows, &q, 1, domain, &out->yes);
+		return;
+	}
 	imap_search_sets(v, rows, key, domain, &one);
 	without(&out->yes, domain, &one.yes);
 	runs_remove_all(&out->yes, &one.maybe);

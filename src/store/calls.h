@@ -240,20 +240,28 @@ void store_row_unpack(struct unpack *u, unsigned items, struct store_row *out);
 #define store_fetch_REPLY(F, S) \
 	F(S, TEXT, rows) F(S, U64, resume) F(S, U64, modseq) F(S, U64, keyword_total)
 
-/* Which of those UIDs are so (negate: are not): low and high say what is meant.
- * absent: those that are not there. Go on with the UIDs from resume on, 0 at
- * the end. */
+/* What is asked of messages: that something is so (negate: is not). */
 enum match_what {
 	MATCH_FLAG,    /* any of the enum message_flag in low */
 	MATCH_KEYWORD, /* the one at position low */
 	MATCH_DATE,    /* seconds since 1970, low to high */
 	MATCH_SIZE,    /* octets with the prefix, low to high */
 };
+struct store_question {
+	enum match_what what;
+	int64_t low, high;
+	bool negate;
+};
+#define STORE_QUESTIONS_MAX 32
+void store_question_pack(struct buffer *out, const struct store_question *q);
+/* Bad packing leaves u->bad set. */
+void store_question_unpack(struct unpack *u, struct store_question *out);
+
+/* Of which of those UIDs all questions, packed, are true. absent: those that
+ * are not there. Go on with the UIDs from resume on, 0 at the end. INVALID:
+ * these are no questions. */
 #define store_match_REQUEST(F, S) \
-	F(S, TEXT, token)         \
-	F(S, U64, mailbox)        \
-	F(S, RUNS, uids)          \
-	F(S, U64, what) F(S, I64, low) F(S, I64, high) F(S, U64, negate)
+	F(S, TEXT, token) F(S, U64, mailbox) F(S, RUNS, uids) F(S, TEXT, questions)
 #define store_match_REPLY(F, S) \
 	F(S, RUNS, yes) F(S, RUNS, absent) F(S, U64, resume) F(S, U64, modseq)
 

@@ -17,6 +17,8 @@ struct match_op {
 	struct runs yes, there;
 	struct runs absent;
 	uint32_t resume;
+	struct store_question question[STORE_QUESTIONS_MAX];
+	uint32_t questions;
 	struct arena scratch; /* of one block */
 };
 
@@ -30,25 +32,45 @@ has_keyword(const struct hot_entry *e, int64_t position)
 }
 
 static bool
-within(int64_t n, const struct store_match_request *r)
+within(int64_t n, const struct store_question *q)
 {
-	return n >= r->low && n <= r->high;
+	return n >= q->low && n <= q->high;
 }
 
 static bool
-is_so(const struct store_match_request *r, const struct hot_entry *e)
+is_so(const struct store_question *q, const struct hot_entry *e)
 {
-	switch ((enum match_what)r->what) {
+	switch (q->what) {
 	case MATCH_FLAG:
-		return (e->flags & r->low) != 0;
+		return (e->flags & q->low) != 0;
 	case MATCH_KEYWORD:
-		return has_keyword(e, r->low);
+		return has_keyword(e, q->low);
 	case MATCH_DATE:
-		return within(e->date, r);
+		return within(e->date, q);
 	case MATCH_SIZE:
-		return e->size <= INT64_MAX && within((int64_t)e->size, r);
+		return e->size <= INT64_MAX && within((int64_t)e->size, q);
 	}
 	return false;
+}
+
+static bool
+are_all(const struct match_op *m, const struct hot_entry *e)
+{
+	for (uint32_t i = 0; i < m->questions; i++)
+		if (is_so(&m->question[i], e) == m->question[i].negate)
+			return false;
+	return true;
+}
+
+static bool
+unpack_questions(struct text packed, struct match_op *m)
+{
+	struct unpack u = unpack_of(packed);
+
+	m->questions = 0;
+	while (unpack_ok(&u) && !unpack_end(&u) && m->questions < STORE_QUESTIONS_MAX)
+		store_question_unpack(&u, &m->question[m->questions++]);
+	return unpack_ok(&u) && unpack_end(&u);
 }
 
 static enum status
@@ -72,7 +94,7 @@ match_block(void *arg, uint32_t block, struct text value)
 		if (!runs_has(&r->uids, uid))
 			continue;
 		runs_add(&m->there, uid, uid);
-		if (is_so(r, &h.at[i]) == (r->negate == 0))
+		if (are_all(m, &h.at[i]))
 			runs_add(&m->yes, uid, uid);
 	}
 	arena_reset(&m->scratch);
@@ -106,6 +128,8 @@ match_read(struct account *a, struct op *op)
 	pthread_mutex_unlock(&a->owner.lock);
 	if (k == NULL)
 		return op_refuse(op, STATUS_NOT_FOUND, "This mailbox was deleted.", "no mailbox");
+	if (!unpack_questions(r->questions, m))
+		return op_refuse(op, STATUS_INVALID, "The server cannot do that.", "no questions");
 	m->mailbox = (uint32_t)r->mailbox;
 	m->resume = 0;
 	runs_clear(&m->yes);

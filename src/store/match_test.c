@@ -67,18 +67,31 @@ printed(const struct runs *r)
 }
 
 static void
-match(struct box *b, uint32_t last, enum match_what what, int64_t low, int64_t high, bool negate,
+match_all(struct box *b, uint32_t last, const struct store_question *q, size_t count,
     const char *want, const char *absent)
 {
 	struct runs uids = world_uids(1, last);
+	struct buffer questions = BUFFER_INIT;
 	struct store_match_reply reply;
 
+	for (size_t i = 0; i < count; i++)
+		store_question_pack(&questions, &q[i]);
 	assert_ok(ASK(b->w, access, store_match, &reply, .token = b->token, .mailbox = b->inbox,
-	    .uids = uids, .what = what, .low = low, .high = high, .negate = negate));
+	    .uids = uids, .questions = buffer_text(&questions)));
+	buffer_done(&questions);
 	runs_done(&uids);
 	assert_int_equal(reply.resume, 0);
 	assert_string_equal(printed(&reply.yes), want);
 	assert_string_equal(printed(&reply.absent), absent);
+}
+
+static void
+match(struct box *b, uint32_t last, enum match_what what, int64_t low, int64_t high, bool negate,
+    const char *want, const char *absent)
+{
+	const struct store_question q = { what, low, high, negate };
+
+	match_all(b, last, &q, 1, want, absent);
 }
 
 static void
@@ -117,6 +130,29 @@ by_date_and_size(void **state)
 	match(b, 5, MATCH_SIZE, (int64_t)row.size + 1, INT64_MAX, false, "", "");
 }
 
+/* All must be true; nothing asked is true of all that are there. */
+static void
+several_questions(void **state)
+{
+	static const struct store_question q[] = { { MATCH_FLAG, FLAG_SEEN, 0, false },
+		{ MATCH_FLAG, FLAG_DELETED, 0, true }, { MATCH_KEYWORD, 0, 0, false } };
+	struct box *b = *state;
+	struct runs uids = world_uids(1, 5);
+	struct store_match_reply reply;
+
+	set_flags(b, 2, 4, FLAG_SEEN, "Label");
+	set_flags(b, 3, 3, FLAG_DELETED, "");
+	set_flags(b, 5, 5, FLAG_SEEN, "");
+	match_all(b, 5, q, 0, "1:5", "");
+	match_all(b, 5, q, 1, "2:5", "");
+	match_all(b, 6, q, 2, "2,4:5", "6");
+	match_all(b, 5, q, 3, "2,4", "");
+	assert_int_equal(ASK(b->w, access, store_match, &reply, .token = b->token,
+			     .mailbox = b->inbox, .uids = uids, .questions = TEXT("\xff")),
+	    STATUS_INVALID);
+	runs_done(&uids);
+}
+
 /* What is not there is neither so nor otherwise. */
 static void
 absent_messages(void **state)
@@ -140,8 +176,11 @@ many_runs(void **state)
 	struct store_copy_reply copied;
 	struct store_match_reply reply;
 	struct runs all = RUNS_INIT, yes = RUNS_INIT, left = world_uids(1, 5u << 11);
+	const struct store_question q = { MATCH_FLAG, FLAG_SEEN, 0, false };
+	struct buffer question = BUFFER_INIT;
 	unsigned replies = 0;
 
+	store_question_pack(&question, &q);
 	set_flags(b, 2, 2, FLAG_SEEN, "");
 	set_flags(b, 4, 4, FLAG_SEEN, "");
 	for (uint32_t n = 5; n < 5u << 11; n *= 2) {
@@ -152,7 +191,7 @@ many_runs(void **state)
 	}
 	do {
 		assert_ok(ASK(b->w, access, store_match, &reply, .token = b->token,
-		    .mailbox = b->inbox, .uids = left, .what = MATCH_FLAG, .low = FLAG_SEEN));
+		    .mailbox = b->inbox, .uids = left, .questions = buffer_text(&question)));
 		assert_true(runs_empty(&reply.absent));
 		runs_add_all(&yes, &reply.yes);
 		if (reply.resume != 0)
@@ -163,6 +202,7 @@ many_runs(void **state)
 	assert_int_equal(runs_total(&yes), 2u << 11);
 	for (uint32_t i = 0; i < yes.count; i++)
 		assert_int_equal(yes.at[i].first, i / 2 * 5 + (i % 2 == 0 ? 2 : 4));
+	buffer_done(&question);
 	runs_done(&yes);
 	runs_done(&left);
 }
@@ -173,6 +213,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(by_flags_and_keywords, setup, teardown),
 		cmocka_unit_test_setup_teardown(by_date_and_size, setup, teardown),
+		cmocka_unit_test_setup_teardown(several_questions, setup, teardown),
 		cmocka_unit_test_setup_teardown(absent_messages, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_runs, setup, teardown),
 	};

@@ -151,3 +151,24 @@ store_row_unpack(struct unpack *u, unsigned items, struct store_row *out)
 	if (items & (FETCH_PIECE0 | FETCH_HEADER))
 		out->piece0 = unpack_text(u);
 }
+
+void
+store_question_pack(struct buffer *out, const struct store_question *q)
+{
+	pack_u8(out, (uint8_t)(q->what << 1 | (q->negate ? 1 : 0)));
+	pack_signed(out, q->low);
+	pack_signed(out, q->high);
+}
+
+void
+store_question_unpack(struct unpack *u, struct store_question *out)
+{
+	uint8_t head = unpack_u8(u);
+
+	if (head >> 1 > MATCH_SIZE)
+		u->bad = true;
+	out->what = (enum match_what)(head >> 1);
+	out->negate = (head & 1) != 0;
+	out->low = unpack_signed(u);
+	out->high = unpack_signed(u);
+}
