@@ -13,7 +13,7 @@ says_octets(struct talk *t, struct text octets, const char *want)
 		fail_msg("got:\n%s\nwant in it:\n%s", got, want);
 }
 
-/* RFC 3516 4.4, RFC 9051 6.3.12: the octets of a literal8 stay as they are. */
+/* RFC 3516 4.4, RFC 9051 6.3.12, RFC 7888 6: the octets of a literal8 stay as they are. */
 static void
 a_literal8_keeps_its_octets(void **state)
 {
@@ -72,7 +72,7 @@ sends(struct talk *t, const char *words, const char *const *mail)
 	return got;
 }
 
-/* RFC 3502 6.3.11: the example, with APPENDUID of a set (RFC 4315 3). */
+/* RFC 3501 6.3.11; RFC 3502 6.3.11: the example, with APPENDUID of a set (RFC 4315 3). */
 static void
 two_messages_with_prompts(void **state)
 {
@@ -151,7 +151,7 @@ several_are_one_commit(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3502 6.3.11: all of them or none. */
+/* RFC 3502 6.3.11, RFC 3502 7: all of them or none; RFC 7888 4. */
 static void
 all_or_none(void **state)
 {

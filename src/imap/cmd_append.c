@@ -209,7 +209,7 @@ may_join(void *arg, const struct command *c)
 	bool joins = !c->uid && append_args(&args, &a, &parsed) &&
 		     text_equal(parsed.mailbox, b->wire) && octets > 0 && octets <= max &&
 		     octets <= APPEND_GATHER_MAX && b->spool.len + octets <= APPEND_GATHER_MAX &&
-		     b->spool.len + octets <= b->room;
+		     b->spool.len + octets <= max && b->spool.len + octets <= b->room;
 
 	arena_done(&a);
 	return joins;

@@ -63,6 +63,25 @@ add_attribute(struct command *c, const char *word, bool *more)
 	*more = true;
 }
 
+/* A name below it would be too long or too deep. */
+static bool
+has_no_room_below(struct text name)
+{
+	size_t levels = 1;
+
+	for (size_t i = 0; i < name.len; i++)
+		levels += name.ptr[i] == IMAP_SEPARATOR;
+	return levels >= MAILBOX_DEPTH_MAX || name.len + 2 > MAILBOX_NAME_MAX;
+}
+
+static const char *
+children_of(const struct store_mailbox *m)
+{
+	if (m->children)
+		return "\\HasChildren";
+	return has_no_room_below(m->name) ? "\\Noinferiors" : "\\HasNoChildren";
+}
+
 void
 imap_write_listed(struct command *c, const struct store_mailbox *m, unsigned options, bool modern)
 {
@@ -73,7 +92,7 @@ imap_write_listed(struct command *c, const struct store_mailbox *m, unsigned opt
 		add_attribute(c, modern ? "\\NonExistent" : "\\Noselect", &more);
 	if ((options & LIST_SUBSCRIBED) != 0 && m->subscribed)
 		add_attribute(c, "\\Subscribed", &more);
-	add_attribute(c, m->children ? "\\HasChildren" : "\\HasNoChildren", &more);
+	add_attribute(c, children_of(m), &more);
 	if (m->exists && m->use < USE_COUNT)
 		add_attribute(c, uses[m->use], &more);
 	buffer_add_string(&c->out, ") \"/\" ");

@@ -51,7 +51,7 @@ the_root_is_told(void **state)
 	talk_end(&t);
 }
 
-/* RFC 5258 5, examples 1 to 3: fruit and vegetables. */
+/* RFC 5258 5, RFC 9051 6.3.9.7, examples 1 to 3: fruit and vegetables. */
 static void
 fruit(struct talk *t)
 {
@@ -70,6 +70,9 @@ fruit(struct talk *t)
 	ok(t, "SUBSCRIBE Vegetable/Broccoli");
 }
 
+/* RFC 5258 3.1, RFC 5258 3.2, RFC 5258 3.3, RFC 5258 4; RFC 9051 6.3.9.1, RFC 9051
+ * 6.3.9.2, RFC 9051 6.3.9.3; RFC 3348 3; RFC 3501
+ * 7.2.2 */
 static void
 everything_and_what_is_subscribed(void **state)
 {
@@ -110,7 +113,8 @@ everything_and_what_is_subscribed(void **state)
 	talk_end(&t);
 }
 
-/* RFC 5258 5, example 7: Foo, Foo/Bar, Foo/Baz and Moo. */
+/* RFC 5258 5, example 7: Foo, Foo/Bar, Foo/Baz and Moo. RFC 5258 3.5, RFC 9051
+ * 6.3.9.5 */
 static void
 childinfo_is_not_children(void **state)
 {
@@ -206,6 +210,7 @@ several_patterns(void **state)
 	talk_end(&t);
 }
 
+/* RFC 5258 6, RFC 5819 4, RFC 6154 6 */
 static void
 wrong_lists(void **state)
 {
@@ -242,7 +247,7 @@ wrong_lists(void **state)
 	talk_end(&t);
 }
 
-/* RFC 6154 2 and 5.2. */
+/* RFC 6154 2 and RFC 6154 5.2 */
 static void
 special_use(void **state)
 {
@@ -271,10 +276,29 @@ special_use(void **state)
 	talk_end(&t);
 }
 
+/* RFC 3501 7.2.2, RFC 3348 3: \Noinferiors where there is no room for a name below. */
+static void
+no_inferiors(void **state)
+{
+	struct buffer create = BUFFER_INIT;
+	struct talk t;
+
+	begin_empty(&t);
+	buffer_add_string(&create, "t CREATE a");
+	for (int i = 1; i < MAILBOX_DEPTH_MAX; i++)
+		buffer_add_string(&create, "/a");
+	buffer_add_string(&create, "\r\n");
+	HAS(&t, buffer_string(&create), "t OK ");
+	HAS(&t, "a1 LIST \"\" a*\r\n", "* LIST (\\Noinferiors) \"/\" a/a");
+	HAS(&t, "a2 LIST \"\" a/a\r\n", "* LIST (\\HasChildren) \"/\" a/a\r\n");
+	buffer_done(&create);
+	talk_end(&t);
+}
+
 /* ---- LIST-STATUS ---- */
 
-/* RFC 5819 2: STATUS behind the LIST of each mailbox that can be selected and
- * was, not where only something below it was. */
+/* RFC 5819 2, with the examples of RFC 5819 3: STATUS behind the LIST of each mailbox that can be
+ * selected and was, not where only something below it was. */
 static void
 list_with_status(void **state)
 {
@@ -306,7 +330,7 @@ list_with_status(void **state)
 
 /* ---- LSUB ---- */
 
-/* RFC 3501 6.3.9 */
+/* RFC 3501 6.3.9 and RFC 3501 7.2.3 */
 static void
 lsub(void **state)
 {
@@ -330,7 +354,7 @@ lsub(void **state)
 
 /* ---- STATUS ---- */
 
-/* RFC 3501 6.3.10, RFC 9051 6.3.11, RFC 8438 3. */
+/* RFC 3501 6.3.10 and RFC 3501 7.2.4, RFC 9051 6.3.11 and RFC 9051 7.3.3, RFC 8438 2 */
 static void
 status(void **state)
 {
@@ -352,7 +376,7 @@ status(void **state)
 	talk_end(&t);
 }
 
-/* RFC 7162 3.1: asking for HIGHESTMODSEQ enables CONDSTORE. */
+/* RFC 7162 3.1, RFC 7162 3.1.7: asking for HIGHESTMODSEQ enables CONDSTORE. */
 static void
 status_of_modseq(void **state)
 {
@@ -382,6 +406,7 @@ main(void)
 		CASE(several_patterns),
 		CASE(wrong_lists),
 		CASE(special_use),
+		CASE(no_inferiors),
 		CASE(list_with_status),
 		CASE(lsub),
 		CASE(status),

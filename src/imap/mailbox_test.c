@@ -18,7 +18,7 @@ sign_in_modern(struct talk *t)
 
 /* ---- names ---- */
 
-/* What one client makes, another sees in its own spelling. */
+/* RFC 9051 A: what one client makes, another sees in its own spelling. */
 static void
 names_of_old_and_new_clients(void **state)
 {
@@ -26,7 +26,7 @@ names_of_old_and_new_clients(void **state)
 
 	sign_in(&old);
 	sign_in_modern(&new);
-	/* RFC 3501 5.1.3 */
+	/* RFC 3501 5.1.3, RFC 9051 A.1 */
 	SAYS(&old, "a1 CREATE \"~peter/mail/&U,BTFw-/&ZeVnLIqe-\"\r\n", "a1 OK CREATE done\r\n");
 	SAYS(&new, "b1 LIST \"\" ~peter/mail/*\r\n",
 	    "* LIST (\\HasChildren) \"/\" \"~peter/mail/" TAIPEI "\"\r\n"
@@ -59,7 +59,7 @@ names_of_old_and_new_clients(void **state)
 }
 
 /* RFC 9051 5.1, RFC 5198 3: one name, however it is composed; the client is
- * told by OLDNAME (RFC 9051 6.3.9.7). */
+ * told by OLDNAME (RFC 9051 6.3.9.6). */
 static void
 names_are_normalized(void **state)
 {
@@ -124,7 +124,8 @@ strange_names(void **state)
 
 /* ---- commands ---- */
 
-/* RFC 3501 6.3.3 and 6.3.4 */
+/* RFC 3501 6.3.3 and RFC 3501 6.3.4, RFC 9051 6.3.4 and RFC 9051 6.3.5; levels, RFC
+ * 9051 5.1.1 */
 static void
 create_and_delete(void **state)
 {
@@ -151,7 +152,7 @@ create_and_delete(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.3: a name that is used again has another UIDVALIDITY. */
+/* RFC 3501 2.3.1.1, RFC 3501 6.3.3: a name that is used again has another UIDVALIDITY. */
 static void
 a_new_mailbox_of_an_old_name(void **state)
 {
@@ -170,7 +171,7 @@ a_new_mailbox_of_an_old_name(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.5 */
+/* RFC 3501 6.3.5, RFC 9051 6.3.6 */
 static void
 renames(void **state)
 {
@@ -203,7 +204,8 @@ renames(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.6: a name may be subscribed to that is not there. */
+/* RFC 3501 6.3.6 and RFC 3501 6.3.7, RFC 9051 6.3.7 and RFC 9051 6.3.8: a name may be
+ * subscribed to that is not there. */
 static void
 subscriptions(void **state)
 {
@@ -222,7 +224,7 @@ subscriptions(void **state)
 	talk_end(&t);
 }
 
-/* RFC 6154 3 and 5.4 */
+/* RFC 6154 3, RFC 6154 4 and the examples of RFC 6154 5 */
 static void
 create_with_a_use(void **state)
 {
@@ -242,7 +244,7 @@ create_with_a_use(void **state)
 	talk_end(&t);
 }
 
-/* RFC 2342 5 */
+/* RFC 2342 5 and RFC 2342 6, RFC 9051 6.3.10 and RFC 9051 7.3.2 */
 static void
 one_namespace(void **state)
 {

@@ -255,7 +255,7 @@ imap_utf8(const struct imap *im)
 	return (im->enabled & ENABLED_REV2) != 0;
 }
 /* For IMAP4rev2: the mailbox has another name than the client wrote, in an
- * untagged LIST (RFC 9051 6.3.9.7). */
+ * untagged LIST (RFC 9051 6.3.9.6). */
 void imap_tell_name(struct command *c, struct text name, struct text wire);
 /* " ("OLDNAME" ("wire"))", where that is another name in such a session. */
 bool imap_write_oldname(struct command *c, struct text name, struct text wire);
