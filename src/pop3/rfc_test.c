@@ -38,7 +38,8 @@ empty_the_maildrop(void)
 	talk_end(&t);
 }
 
-/* RFC 1939 10: the example session, with our words. */
+/* RFC 1939 10: the example session, with our words; STAT, LIST, RETR and DELE are
+ * those of RFC 1939 5. */
 static void
 an_example_session(void **state)
 {
@@ -253,7 +254,11 @@ signing_in_takes_a_time(void **state)
 }
 
 /* RFC 2449 5: what can be used before signing in is announced in both states,
- * with the same arguments; but not STLS (RFC 2595 4). */
+ * with the same arguments; but not STLS (RFC 2595 4). TOP (RFC 2449 6.1), USER
+ * (RFC 2449 6.2), SASL (RFC 2449 6.3, RFC 5034 3), RESP-CODES (RFC 2449 6.4),
+ * no LOGIN-DELAY, as there is none (RFC 2449 6.5), EXPIRE (RFC 2449 6.7), UIDL
+ * (RFC 2449 6.8), IMPLEMENTATION (RFC 2449 6.9), AUTH-RESP-CODE (RFC 3206 6),
+ * LANG (RFC 6856 3.1). */
 static void
 capabilities(void **state)
 {
@@ -277,6 +282,117 @@ capabilities(void **state)
 	talk_end(&t);
 }
 
+/* RFC 1939 6: what is marked goes, and nothing else: not what came meanwhile,
+ * and it is no error that another session was faster. */
+static void
+update(void **state)
+{
+	struct store_expunge_reply gone;
+	struct arena a = ARENA_INIT;
+	struct runs uids = RUNS_INIT;
+	struct talk t;
+	struct pop3 *p;
+
+	empty_the_maildrop();
+	for (int i = 0; i < 3; i++)
+		house_deliver(&house, TEXT("Subject: kept\r\n\r\n"));
+	sign_in(&t);
+	says(&t, "DELE 1\r\nDELE 2\r\n",
+	    "+OK Message 1 will be deleted\r\n+OK Message 2 will be deleted\r\n");
+	house_deliver(&house, TEXT("Subject: new\r\n\r\n"));
+	p = (struct pop3 *)(void *)t.s;
+	runs_add(&uids, maildrop_uid(&p->drop, 2), maildrop_uid(&p->drop, 2));
+	assert_ok(store_expunge(house.calls,
+	    &(struct store_expunge_request){
+		.token = p->token, .op = 1, .mailbox = p->drop.mailbox, .uids = uids, .force = 1 },
+	    &a, &gone, NULL));
+	says(&t, "QUIT\r\n", "+OK Goodbye\r\n");
+	talk_end(&t);
+	sign_in(&t);
+	assert_non_null(strstr(talk_say(&t, "TOP 1 0\r\n"), "\r\nSubject: kept\r\n"));
+	assert_non_null(strstr(talk_say(&t, "TOP 2 0\r\n"), "\r\nSubject: new\r\n"));
+	says(&t, "TOP 3 0\r\n", "-ERR There is no such message\r\n");
+	/* RFC 1939 8: what was only read stays as long as its owner likes. */
+	(void)talk_say(&t, "RETR 1\r\nQUIT\r\n");
+	talk_end(&t);
+	sign_in(&t);
+	assert_true(text_starts(text_of(talk_say(&t, "STAT\r\n")), TEXT("+OK 2 ")));
+	talk_end(&t);
+	runs_done(&uids);
+	arena_done(&a);
+}
+
+/* RFC 1939 11: a size is that of the message with CRLF at each line's end, and
+ * without the dots that were stuffed. */
+static void
+sizes(void **state)
+{
+	struct text got, first;
+	struct talk t;
+	unsigned size, stuffed = 0;
+	char want[40];
+
+	empty_the_maildrop();
+	house_deliver(&house, TEXT("Subject: s\r\n\r\n.\r\n..\r\n.x\r\nx.\r\n"));
+	sign_in(&t);
+	assert_int_equal(sscanf(talk_say(&t, "LIST 1\r\n"), "+OK 1 %u", &size), 1);
+	(void)snprintf(want, sizeof(want), "+OK 1 %u\r\n", size);
+	says(&t, "STAT\r\n", want);
+	got = text_of(talk_say(&t, "RETR 1\r\n"));
+	(void)text_split(&got, '\n', &first);
+	for (size_t at = 0; (at = text_find(got, TEXT("\n.."), at)) < got.len; at++)
+		stuffed++;
+	assert_int_equal(stuffed, 3);
+	assert_int_equal(got.len, size + stuffed + strlen(".\r\n"));
+	talk_end(&t);
+}
+
+/* RFC 2449 4: commands of 255 octets are taken, answers have at most 512. */
+static void
+lengths(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct talk t;
+
+	(void)begin(&t, &plain);
+	buffer_add_string(&b, "USER ");
+	while (b.len < 253)
+		buffer_add_byte(&b, 'u');
+	buffer_add_string(&b, "\r\n");
+	says(&t, buffer_string(&b), "+OK And the password\r\n");
+	assert_in_range(strlen(talk_say(&t, "PASS x\r\n")), 1, 512);
+	buffer_clear(&b);
+	while (b.len < 500)
+		buffer_add_byte(&b, 'X');
+	buffer_add_string(&b, "\r\n");
+	assert_in_range(strlen(talk_say(&t, buffer_string(&b))), 1, 512);
+	buffer_done(&b);
+	talk_end(&t);
+}
+
+/* RFC 3206 4: SYS/TEMP may be better soon, SYS/PERM needs a person; RFC 3206 5:
+ * AUTH is a matter of the client's credentials (RFC 2449 8: in brackets, first
+ * in an -ERR). */
+static void
+response_codes(void **state)
+{
+	struct failure f = { 0 };
+	struct command c = { 0 };
+	struct talk t;
+
+	(void)begin(&t, &plain);
+	says(&t, "USER alice@demo.test\r\nPASS wrong\r\n",
+	    "+OK And the password\r\n-ERR [AUTH] Wrong name or password\r\n");
+	c.p = (struct pop3 *)(void *)t.s;
+	buffer_clear(&t.out);
+	(void)pop3_failed(&c, STATUS_UNAVAILABLE, &f);
+	(void)pop3_failed(&c, STATUS_CORRUPT, &f);
+	(void)stream_flush(&t.s->stream);
+	assert_string_equal(buffer_string(&t.out), "-ERR [SYS/TEMP] Try again later\r\n-ERR "
+						   "[SYS/PERM] Please tell your administrator\r\n");
+	talk_end(&t);
+}
+
 /* RFC 2449 6.6: many commands in one piece, each answered in its order. */
 static void
 pipelining(void **state)
@@ -292,6 +408,31 @@ pipelining(void **state)
 		 "+OK Nothing will be deleted\r\n")));
 	says(&t, "OP\r\nDELE 1\r\nQUIT\r\n",
 	    "+OK Here\r\n+OK Message 1 will be deleted\r\n+OK Goodbye\r\n");
+	talk_end(&t);
+}
+
+/* RFC 5034 4: a client's response may be far longer than a command. */
+static void
+long_responses(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct talk t;
+
+	(void)begin(&t, &plain);
+	says(&t, "AUTH PLAIN\r\n", "+ \r\n");
+	while (b.len < 12288)
+		buffer_add_string(&b, "AAAA");
+	buffer_add_string(&b, "\r\n");
+	says(&t, buffer_string(&b), "-ERR Wrong\r\n");
+	says(&t, "AUTH PLAIN\r\n", "+ \r\n");
+	buffer_clear(&b);
+	while (b.len < 20000)
+		buffer_add_string(&b, "AAAA");
+	buffer_add_string(&b, "\r\n");
+	says(&t, buffer_string(&b), "-ERR Line too long\r\n");
+	/* The exchange is over with it. */
+	says(&t, "AGFsaWNlQGRlbW8udGVzdABkZW1v\r\n", "-ERR No such command\r\n");
+	buffer_done(&b);
 	talk_end(&t);
 }
 
@@ -320,7 +461,8 @@ sasl(void **state)
 	"Content-Type: text/plain; charset=utf-8\r\n\r\n.\xc3\xa4\r\n"
 
 /* RFC 6856 4: a session that did not ask for UTF8 gets an ASCII header, and
- * the size that is said is that of what is sent. */
+ * the size that is said is that of what is sent; so nothing is refused by the
+ * code UTF8 (RFC 6856 5). */
 static void
 international_messages(void **state)
 {
@@ -413,7 +555,12 @@ main(void)
 		cmocka_unit_test(silence),
 		cmocka_unit_test(signing_in_takes_a_time),
 		cmocka_unit_test(capabilities),
+		cmocka_unit_test(update),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(lengths),
+		cmocka_unit_test(response_codes),
 		cmocka_unit_test(pipelining),
+		cmocka_unit_test(long_responses),
 		cmocka_unit_test(sasl),
 		cmocka_unit_test(international_messages),
 		cmocka_unit_test(utf8_and_tls),

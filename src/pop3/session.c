@@ -65,8 +65,10 @@ pop3_err(struct command *c, const char *fmt, ...)
 enum pop3_next
 pop3_failed(struct command *c, enum status st, const struct failure *f)
 {
-	const char *words = f->client[0] != '\0' ? f->client : "Try again later";
 	bool for_good = st == STATUS_CORRUPT || st == STATUS_INVALID || st == STATUS_DENIED;
+	const char *words = f->client[0] != '\0' ? f->client
+			    : for_good		 ? "Please tell your administrator"
+						 : "Try again later";
 
 	return pop3_err(c, "[SYS/%s] %s", for_good ? "PERM" : "TEMP", words);
 }

@@ -29,6 +29,7 @@ before_signing_in(void **state)
 	talk_end(&t);
 }
 
+/* RFC 2595 2.3: none is taken where it could be read on the way. */
 static void
 no_password_in_clear(void **state)
 {
@@ -162,6 +163,7 @@ unique_ids_stay(void **state)
 	talk_end(&t);
 }
 
+/* RFC 2449 8.1.2 */
 static void
 one_session_at_a_time(void **state)
 {
