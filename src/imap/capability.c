@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the server says that it can do (RFC 3501 6.1.1): one table. A row is
+ * What the server says that it can do (RFC 3501 6.1.1, RFC 9051 6.1.1): one table. A row is
  * shown where its condition holds, and only what works has a row.
  */
 #include "imap/session.h"
@@ -42,10 +42,10 @@ static const struct {
 	const char *name;
 	bool (*shown)(const struct imap *im);
 } capabilities[] = {
-	{ "IMAP4rev1", always }, { "LITERAL+", always }, /* RFC 7888 */
-	{ "SASL-IR", before },				 /* RFC 4959 */
-	{ "ID", always },				 /* RFC 2971 */
-	{ "ENABLE", always },				 /* RFC 5161 */
+	{ "IMAP4rev1", always }, { "IMAP4rev2", always }, { "LITERAL+", always }, /* RFC 7888 */
+	{ "SASL-IR", before },							  /* RFC 4959 */
+	{ "ID", always },							  /* RFC 2971 */
+	{ "ENABLE", always },							  /* RFC 5161 */
 	{ "STARTTLS", can_start_tls }, { "LOGINDISABLED", login_disabled },
 	{ "IDLE", after },		 /* RFC 2177 */
 	{ "NAMESPACE", after },		 /* RFC 2342 */

@@ -155,9 +155,23 @@ imap_write_mailbox_flags(struct imap *im, struct arena *a, bool permanent, struc
 		buffer_add_string(out, ")\r\n");
 	else if (im->view->read_only)
 		buffer_add_string(out, ")] Read-only\r\n");
+	else if (names.count >= KEYWORDS_PER_ACCOUNT)
+		buffer_add_string(out, ")] No more keywords can be made\r\n");
 	else
 		buffer_add_string(out, " \\*)] Any keyword can be made\r\n");
 	im->view->keywords_told = names.count;
+}
+
+/* Names that are new; and when they were the last ones, that there can be no
+ * more (RFC 9051 7.1 PERMANENTFLAGS). */
+static void
+tell_keywords(struct imap *im, struct arena *a, struct buffer *out)
+{
+	if (keywords_count(im->keywords) <= im->view->keywords_told)
+		return;
+	imap_write_mailbox_flags(im, a, false, out);
+	if (im->view->keywords_told >= KEYWORDS_PER_ACCOUNT && !im->view->read_only)
+		imap_write_mailbox_flags(im, a, true, out);
 }
 
 /* Names beyond those that the session knows, without anything else. */
@@ -192,8 +206,7 @@ imap_take_keywords(struct command *c, uint64_t total, uint64_t modseq, struct te
 	struct imap *im = c->im;
 
 	imap_need_keywords(im, &c->arena, total, modseq);
-	if (keywords_count(im->keywords) > im->view->keywords_told)
-		imap_write_mailbox_flags(im, &c->arena, false, &c->out);
+	tell_keywords(im, &c->arena, &c->out);
 	if (names->count < keywords_count(im->keywords))
 		*names = keywords_names(im->keywords, &c->arena);
 }
@@ -226,8 +239,7 @@ ask(struct news *n, bool expunges, uint64_t reach)
 		n->limit = v->modseq;
 	keywords_learn(im->keywords, known, r.keywords);
 	imap_tell_view(im, expunges, n->out);
-	if (keywords_count(im->keywords) > v->keywords_told)
-		imap_write_mailbox_flags(im, n->arena, false, n->out);
+	tell_keywords(im, n->arena, n->out);
 	n->names = keywords_names(im->keywords, n->arena);
 	if (r.full)
 		st = tell_all_newer(n, req.since);

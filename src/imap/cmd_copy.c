@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * COPY (RFC 3501 6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315 3). One
- * call does the whole set in one commit, so either all is done or nothing.
+ * call does the whole set in one commit. A COPY by number does all that it
+ * names or nothing (RFC 2180 4.4, RFC 9051 6.4.7); UIDs that are not there are
+ * passed over (RFC 9051 6.4.9), and so is what a MOVE finds gone already.
  */
 #include "imap/session.h"
 #include "imap/write.h"
@@ -41,9 +43,11 @@ static enum outcome
 copy(struct command *c, bool move)
 {
 	struct imap *im = c->im;
-	struct store_copy_request req = {
-		.token = im->token, .op = imap_op(), .mailbox = im->view->mailbox, .move = move
-	};
+	struct store_copy_request req = { .token = im->token,
+		.op = imap_op(),
+		.mailbox = im->view->mailbox,
+		.move = move,
+		.whole = !move && !c->uid };
 	struct store_copy_reply r = { 0 };
 	struct failure f = { 0 };
 	enum status st;
@@ -57,10 +61,14 @@ copy(struct command *c, bool move)
 	st = store_copy(im->server->calls, &req, &c->arena, &r, &f);
 	if (st == STATUS_NOT_FOUND)
 		return imap_no(c, "TRYCREATE", "There is no such mailbox");
+	if (st == STATUS_CONFLICT && req.whole)
+		return imap_no(c, "EXPUNGEISSUED", "Some of these messages are gone");
 	if (st != STATUS_OK)
 		return imap_failed(c, st, &f);
-	if (runs_empty(&r.from))
+	if (runs_empty(&r.from) && !c->uid)
 		return imap_no(c, "EXPUNGEISSUED", "These messages are gone");
+	if (runs_empty(&r.from))
+		return imap_ok(c, "No such messages, nothing done");
 	copyuid(c, &r);
 	return move ? moved(c, &r) : imap_ok(c, NULL);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * IMAP4rev1 (RFC 3501) for role access: a session class, and the server that
- * its sessions share. The service that runs the sessions has the server as its
- * context.
+ * IMAP4rev1 and IMAP4rev2 (RFC 3501, RFC 9051) for role access: a session class, and the server
+ * that its sessions share. The service that runs the sessions has the server as its context.
  *
  * What the role provides: the calls; service_publish(service, account) for
  * each account that store_feed pushes; and imap_server_relinked() followed by

@@ -163,6 +163,77 @@ copy_move_expunge(void **state)
 	box_close(&b);
 }
 
+/* RFC 9051 7.1 PERMANENTFLAGS: "\*" goes with the last keyword that can be made.
+ * In an account of its own, since keywords stay. */
+static void
+the_last_keyword(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct talk t;
+	const char *got = "";
+
+	house_add_account(&house, "words@demo.test");
+	(void)begin(&t, &plain);
+	HAS(&t, "l LOGIN words@demo.test demo\r\n", "l OK");
+	append_to(&t, "INBOX", "", MAIL_A);
+	HAS(&t, "s SELECT INBOX\r\n", "\\*)] Any keyword can be made\r\n");
+	for (unsigned made = 0; made < KEYWORDS_PER_ACCOUNT;) {
+		buffer_clear(&b);
+		buffer_add_string(&b, "x STORE 1 FLAGS.SILENT (");
+		for (unsigned i = 0; i < 50; i++)
+			buffer_addf(&b, "%sk%u", i > 0 ? " " : "", made++);
+		buffer_add_string(&b, ")\r\n");
+		assert_null(strstr(got, "PERMANENTFLAGS"));
+		got = talk_say(&t, buffer_string(&b));
+		assert_non_null(strstr(got, "x OK"));
+	}
+	assert_non_null(strstr(got, " k9999)] No more keywords can be made\r\nx OK"));
+	HAS(&t, "y STORE 1 FLAGS.SILENT (another)\r\n", "y NO [LIMIT]");
+	HAS(&t, "z SELECT INBOX\r\n", " k9999)] No more keywords can be made\r\n");
+	buffer_done(&b);
+	talk_end(&t);
+}
+
+/* The sample connection of RFC 9051 8, with our words behind the OKs. */
+static void
+the_dialogue_of_the_rfc(void **state)
+{
+	static const char mail[] =
+	    "Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\r\n"
+	    "From: Terry Gray <gray@cac.washington.edu>\r\n"
+	    "Subject: IMAP4rev2 WG mtg summary and minutes\r\n"
+	    "To: imap@cac.washington.edu\r\n"
+	    "cc: minutes@CNRI.Reston.VA.US, John Klensin <KLENSIN@MIT.EDU>\r\n"
+	    "Message-Id: <B27397-0100000@cac.washington.edu>\r\n"
+	    "MIME-Version: 1.0\r\n"
+	    "Content-Type: TEXT/PLAIN; CHARSET=US-ASCII\r\n\r\nx\r\n";
+	struct talk t;
+
+	house_add_account(&house, "terry@demo.test");
+	assert_non_null(strstr(begin(&t, &plain), "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 "));
+	HAS(&t, "A001 LOGIN terry@demo.test demo\r\n", "A001 OK");
+	SAYS(&t, "babc ENABLE IMAP4rev2\r\n", "* ENABLED IMAP4rev2\r\nbabc OK ENABLE done\r\n");
+	append_to(&t, "INBOX", "(\\Seen) \"17-Jul-1996 02:44:25 -0700\" ", mail);
+	HAS(&t, "a002 select inbox\r\n", "* 1 EXISTS\r\n");
+	SAYS(&t, "a003 fetch 1 full\r\n",
+	    "* 1 FETCH (FLAGS (\\Seen) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822.SIZE 345 "
+	    "ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" "
+	    "\"IMAP4rev2 WG mtg summary and minutes\" "
+	    "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
+	    "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
+	    "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "
+	    "((NIL NIL \"imap\" \"cac.washington.edu\")) "
+	    "((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")"
+	    "(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL "
+	    "\"<B27397-0100000@cac.washington.edu>\") "
+	    "BODY (\"text\" \"plain\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 3 1))\r\n"
+	    "a003 OK FETCH done\r\n");
+	SAYS(&t, "a005 store 1 +flags \\deleted\r\n",
+	    "* 1 FETCH (UID 1 FLAGS (\\Deleted \\Seen))\r\na005 OK STORE done\r\n");
+	SAYS(&t, "a006 logout\r\n", "* BYE Goodbye\r\na006 OK LOGOUT done\r\n");
+	talk_end(&t);
+}
+
 int
 main(void)
 {
@@ -172,6 +243,8 @@ main(void)
 		cmocka_unit_test(nothing_is_recent),
 		cmocka_unit_test(news_has_the_uid),
 		cmocka_unit_test(copy_move_expunge),
+		cmocka_unit_test(the_last_keyword),
+		cmocka_unit_test(the_dialogue_of_the_rfc),
 	};
 
 	return cmocka_run_group_tests(tests, open_house, close_house);

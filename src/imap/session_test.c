@@ -10,11 +10,11 @@ greeting_and_capabilities(void **state)
 {
 	struct talk t;
 
-	assert_string_equal(begin(&t, &plain),
-	    "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=X-TALK AUTH=PLAIN] "
-	    "mail.demo.test ready\r\n");
+	assert_string_equal(begin(&t, &plain), "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ "
+					       "SASL-IR ID ENABLE AUTH=X-TALK AUTH=PLAIN] "
+					       "mail.demo.test ready\r\n");
 	SAYS(&t, "a1 CAPABILITY\r\n",
-	    "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=X-TALK AUTH=PLAIN\r\n"
+	    "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE AUTH=X-TALK AUTH=PLAIN\r\n"
 	    "a1 OK CAPABILITY done\r\n");
 	SAYS(&t, "a2 ID (\"name\" \"x\" \"version\" NIL)\r\n",
 	    "* ID (\"name\" \"Mailstead\")\r\na2 OK ID done\r\n");
@@ -30,9 +30,9 @@ no_password_in_clear(void **state)
 	static const struct listener strict = { .name = "imap", .tls = TLS_STARTTLS };
 	struct talk t;
 
-	assert_string_equal(begin(&t, &strict),
-	    "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS LOGINDISABLED "
-	    "AUTH=X-TALK] mail.demo.test ready\r\n");
+	assert_string_equal(begin(&t, &strict), "* OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ "
+						"SASL-IR ID ENABLE STARTTLS LOGINDISABLED "
+						"AUTH=X-TALK] mail.demo.test ready\r\n");
 	SAYS(&t, "a1 LOGIN alice@demo.test demo\r\n",
 	    "a1 NO [PRIVACYREQUIRED] Passwords are taken only over TLS\r\n");
 	SAYS(&t, "a2 STARTTLS\r\n", "a2 OK Begin TLS now\r\n");
@@ -57,7 +57,7 @@ login(void **state)
 	SAYS(&t, "a3 LOGIN {15}\r\n", "+ Go on\r\n");
 	SAYS(&t, "alice@demo.test {4}\r\n", "+ Go on\r\n");
 	HAS(&t, "demo\r\n",
-	    "a3 OK [CAPABILITY IMAP4rev1 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN "
+	    "a3 OK [CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ ID ENABLE IDLE NAMESPACE CHILDREN "
 	    "UNSELECT UIDPLUS MULTIAPPEND MOVE "
 	    "BINARY "
 	    "ESEARCH SEARCHRES "

@@ -290,11 +290,13 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 	F(S, U64, modseq) F(S, U64, newest) F(S, U64, keyword_total) F(S, U64, resume)
 
 /* Into another (or the same) mailbox, new UIDs in order of the old ones. from:
- * the UIDs that were there; the new ones are first .. first + count - 1.
- * NOT_FOUND: no mailbox `to`; INVALID: the one they are in is gone. */
+ * the UIDs that were there; the new ones are first .. first + count - 1. whole:
+ * all of them or none, CONFLICT where one is not there. NOT_FOUND: no mailbox
+ * `to`; INVALID: the one they are in is gone. */
 #define store_copy_REQUEST(F, S) \
 	F(S, TEXT, token)        \
-	F(S, U64, op) F(S, U64, mailbox) F(S, RUNS, uids) F(S, TEXT, to) F(S, U64, move)
+	F(S, U64, op)            \
+	F(S, U64, mailbox) F(S, RUNS, uids) F(S, TEXT, to) F(S, U64, move) F(S, U64, whole)
 #define store_copy_REPLY(F, S) \
 	F(S, U64, uidvalidity) F(S, RUNS, from) F(S, U64, first) F(S, U64, modseq)
 

@@ -187,6 +187,23 @@ remember(
 	buffer_done(&result);
 }
 
+/* CONFLICT where not all are there that must be. */
+static enum status
+check_whole(struct account_txn *t, struct op *op, const struct store_copy_request *r)
+{
+	struct runs there = RUNS_INIT, asked = r->uids;
+	enum status s;
+
+	if (!r->whole)
+		return STATUS_OK;
+	s = account_uids_of(t, (uint32_t)r->mailbox, &r->uids, &there);
+	if (s == STATUS_OK && runs_total(&there) < runs_total(&asked))
+		s = op_refuse(
+		    op, STATUS_CONFLICT, "Some of these messages are gone.", "messages are gone");
+	runs_done(&there);
+	return s;
+}
+
 static enum status
 copy_run(struct account_txn *t, struct op *op)
 {
@@ -207,6 +224,9 @@ copy_run(struct account_txn *t, struct op *op)
 	dst = account_find(t, to);
 	if (dst == NULL || !dst->exists)
 		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
+	s = check_whole(t, op, r);
+	if (s != STATUS_OK)
+		return s;
 	edit = account_edit(t, dst->id);
 	s = messages_copy(
 	    t, op, account_edit(t, src->id), edit, &r->uids, r->move != 0, &from, &first);

@@ -23,6 +23,16 @@ def must_be_gone_perhaps(command, slots, why):
     command.client.round.checks.append(check)
 
 
+def some_must_be_gone_perhaps(command):
+    """Nothing was done, since one of these was gone at some moment of the round."""
+    box, unasked = command.box, [s.uid for s in command.slots]
+
+    def check():
+        if None not in unasked and not any(GONE in command.client.round.may_be(box, uid) for uid in unasked):
+            raise Difference(f"{command.client.name}: all of {box.name} are there in {command.text[:120]!r}")
+    command.client.round.checks.append(check)
+
+
 class OnMailbox(Command):
     """A command of the selected mailbox on slots of its view."""
 
@@ -397,7 +407,9 @@ class Copy(OnMailbox):
         must_be_gone_perhaps(self, [s for s in self.slots if s.uid not in told], "not copied")
 
     def refused(self, status):
-        if status.code[:1] == [b"EXPUNGEISSUED"]:
+        if status.code[:1] == [b"EXPUNGEISSUED"] and not self.uid and not self.move:
+            some_must_be_gone_perhaps(self)  # all or nothing (RFC 2180 4.4, RFC 9051 6.4.7)
+        elif status.code[:1] == [b"EXPUNGEISSUED"]:
             must_be_gone_perhaps(self, self.slots, "not copied")
         elif status.code[:1] == [b"TRYCREATE"] and self.to.deleted or not self.possible:
             return

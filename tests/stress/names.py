@@ -2,7 +2,7 @@
 """Commands of mailboxes by name: SELECT and EXAMINE with QRESYNC, IDLE, STATUS,
 LIST, CREATE, DELETE, RENAME (RFC 9051 6.3, RFC 7162 3.2.5, RFC 2177)."""
 
-from stress.client import PLAIN, QRESYNC, Command, items_of
+from stress.client import PLAIN, QRESYNC, REV2, Command, items_of
 from stress.truth import GONE
 from stress.view import Slot, vanished_uids
 from stress.wire import Difference, set_of
@@ -27,7 +27,7 @@ class Select(Command):
             self.name = "QRESYNC"
         super().__init__(client, text.encode())
         self.box, self.read_only, self.view = box, read_only, None
-        self.codes, self.unseen = {}, None
+        self.codes, self.unseen, self.listed = {}, None, None
         self.vanished, self.fetched, self.count = set(), [], None
 
     def _matches(self, hint):
@@ -54,6 +54,9 @@ class Select(Command):
     def untagged(self, values):
         self._switch()
         word = values[1].upper() if len(values) > 1 and isinstance(values[1], bytes) else None
+        if values[0].upper() == b"LIST" and self.client.kind == REV2:
+            self.listed = values[3]
+            return True
         if self.memory is None:
             if word == b"EXISTS":
                 self.count = int(values[0])
@@ -91,6 +94,8 @@ class Select(Command):
             raise Difference(f"SELECT ended by {status}")
         if self.client.kind == PLAIN and self.view.recent is None:
             raise Difference("SELECT without RECENT (RFC 3501 6.3.1)")
+        if self.client.kind == REV2 and (self.listed != self.box.name.encode() or b"UNSEEN" in self.codes):
+            raise Difference(f"SELECT named {self.listed}, said {sorted(self.codes)} (RFC 9051 6.3.2)")
         self._check_uids()
         if self.memory is not None:
             self._resync()
@@ -227,6 +232,10 @@ class Naming(Command):
     """CREATE, DELETE, RENAME, alone in their rounds; `then` changes the truth."""
 
     name = "CREATE"
+
+    def untagged(self, values):
+        """The new name, with the old one (RFC 9051 6.3.9.7)."""
+        return values[0].upper() == b"LIST" and self.client.kind == REV2
 
     def __init__(self, client, text, then):
         super().__init__(client, text.encode())
