@@ -5,7 +5,7 @@
  */
 #include "imap/sync_testing.h"
 
-/* RFC 7162 3.1.2.1, the first example, and 3.1.8, the eighteenth. */
+/* RFC 7162 3.1.2.1, 3.1.8, examples 1 and 18. */
 static void
 select_tells_the_highest(void **state)
 {
@@ -318,7 +318,7 @@ changes_of_others(void **state)
 	box_close(&b);
 }
 
-/* RFC 7162 3.1.5 and 3.1.6, examples 15 and 16, and 3.1.10, example 19. */
+/* RFC 7162 3.1.5, 3.1.6, 3.1.10, examples 15, 16 and 19. */
 static void
 search_modseq(void **state)
 {

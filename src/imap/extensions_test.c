@@ -107,7 +107,7 @@ id(void **state)
 	talk_end(&t);
 }
 
-/* RFC 5161 3.1, 3.2: what was switched on is told, the unknown is not; nothing
+/* RFC 5161 3.1, 3.2, RFC 9051 7.2.1: what was switched on is told, the unknown is not; nothing
  * twice is no error. RFC 5161 4: one name at least. */
 static void
 enable(void **state)
@@ -157,8 +157,8 @@ idle(void **state)
 
 /* ---- NAMESPACE, CHILDREN ---- */
 
-/* RFC 2342 5, example 1: one namespace, the user's own. RFC 2342 6, RFC 9051
- * 6.3.10, 7.3.2. */
+/* RFC 2342 5, example 1: one namespace, the user's own. RFC 2342 6;
+ * RFC 9051 5.1.2, 6.3.10, 7.3.2. */
 static void
 namespaces(void **state)
 {
@@ -171,7 +171,7 @@ namespaces(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3348 3, 4: a mailbox has children or has none, and it is always known. */
+/* RFC 3348 3: a mailbox has children or has none, and it is always known. */
 static void
 children(void **state)
 {
@@ -222,7 +222,7 @@ uid_expunge(void **state)
 	talk_end(&t);
 }
 
-/* RFC 6851 3.1: COPYUID comes before the EXPUNGEs; RFC 6851 3.2, 3.3. */
+/* RFC 6851 3.1 to 3.3, RFC 6851 3.2, 4.3: COPYUID comes before the EXPUNGEs. */
 static void
 move(void **state)
 {
@@ -256,7 +256,7 @@ move(void **state)
 
 /* ---- SASL-IR ---- */
 
-/* RFC 4959 3, 4: the first response behind the mechanism; "=" is an empty one,
+/* RFC 4959 3, RFC 4959 4: the first response behind the mechanism; "=" is an empty one,
  * and a mechanism that speaks second takes none. */
 static void
 initial_response(void **state)
@@ -267,6 +267,74 @@ initial_response(void **state)
 	HAS(&t, "C1 CAPABILITY\r\n", " SASL-IR ");
 	HAS(&t, "C2 AUTHENTICATE PLAIN =\r\n", "C2 NO");
 	HAS(&t, "C3 AUTHENTICATE PLAIN AGFsaWNlQGRlbW8udGVzdABkZW1v\r\n", "C3 OK ");
+	talk_end(&t);
+}
+
+/* ---- what is announced, and lines of clients that resynchronise ---- */
+
+/* The extensions that are whole, each by its own name: RFC 3516 4.1, RFC 7162
+ * 3.1.1, 3.2.2. */
+static void
+announced(void **state)
+{
+	static const char *const names[] = { "LITERAL+", "ID", "ENABLE", "IDLE", "NAMESPACE",
+		"CHILDREN", "UNSELECT", "UIDPLUS", "MOVE", "BINARY", "ESEARCH", "SEARCHRES",
+		"LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "CONDSTORE", "QRESYNC",
+		"SPECIAL-USE" };
+	struct talk t;
+
+	sign_in(&t);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct buffer word = BUFFER_INIT;
+		const char *got = talk_say(&t, "a CAPABILITY\r\n");
+		const char *found;
+
+		buffer_addf(&word, " %s", names[i]);
+		found = strstr(got, buffer_string(&word));
+		assert_non_null(found);
+		assert_true(strchr(" \r", found[word.len]) != NULL);
+		buffer_done(&word);
+	}
+	talk_end(&t);
+}
+
+/* RFC 7162 4: a line of 8192 octets at least, for sets of many ranges. */
+static void
+long_lines(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct talk t;
+
+	begin_with(&t, "Long", 2);
+	buffer_add_string(&b, "a UID FETCH 1");
+	while (b.len < 30000)
+		buffer_addf(&b, ",%zu", 10 + 2 * b.len);
+	buffer_add_string(&b, ",2 UID\r\n");
+	SAYS(&t, buffer_string(&b),
+	    "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\na OK UID FETCH done\r\n");
+	buffer_done(&b);
+	talk_end(&t);
+}
+
+/* RFC 6851 4.4: with QRESYNC a MOVE says VANISHED, and the mailbox's highest
+ * mod-sequence goes up; so does that of the target. */
+static void
+move_and_qresync(void **state)
+{
+	struct talk t;
+	const char *got;
+
+	begin_with(&t, "Quick", 3);
+	ok(&t, "CREATE Target");
+	ok(&t, "UNSELECT");
+	ok(&t, "ENABLE QRESYNC");
+	ok(&t, "SELECT Quick");
+	got = talk_say(&t, "a UID MOVE 2:3 Target\r\n");
+	assert_non_null(strstr(got, " 2:3 1:2] "));
+	assert_non_null(strstr(got, "* VANISHED 2:3\r\n"));
+	assert_null(strstr(got, " EXPUNGE\r\n"));
+	assert_non_null(strstr(got, "[HIGHESTMODSEQ "));
+	HAS(&t, "b SEARCH RETURN (COUNT) ALL\r\n", "COUNT 1\r\n");
 	talk_end(&t);
 }
 
@@ -306,6 +374,9 @@ main(void)
 		cmocka_unit_test(uid_expunge),
 		cmocka_unit_test(move),
 		cmocka_unit_test(initial_response),
+		cmocka_unit_test(announced),
+		cmocka_unit_test(long_lines),
+		cmocka_unit_test(move_and_qresync),
 		cmocka_unit_test(status_size),
 	};
 

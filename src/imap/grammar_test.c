@@ -157,6 +157,7 @@ set_is(const char *set, uint32_t star, const char *want)
 	runs_done(&numbers);
 }
 
+/* RFC 9051 4.1.1 */
 static void
 sequence_sets(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* How long a client may be silent, and how long it may take to sign in
- * (RFC 9051 5.4), by a clock that the test moves. */
+ * (RFC 3501 5.4, RFC 9051 5.4), by a clock that the test moves. */
 #include "base/clock.h"
 #include "imap/session_testing.h"
 

@@ -55,7 +55,7 @@ selecting(void **state)
 	HAS(&t, "A143 SELECT Drafts\r\n", "* OK [CLOSED] ");
 	HAS(&t, "A144 SELECT Drafts\r\n",
 	    "* LIST (\\Subscribed \\HasNoChildren \\Drafts) \"/\" Drafts\r\n");
-	/* RFC 9051 8: the name as the client wrote it. */
+	/* RFC 9051 6.3.9.6, RFC 9051 8: the name as the client wrote it. */
 	HAS(&t, "A145 SELECT inbox\r\n", "\"/\" INBOX (\"OLDNAME\" (inbox))\r\n");
 	HAS(&t, "A146 SELECT INBOX\r\n", "\"/\" INBOX\r\nA146 OK");
 	/* A name in another form of UTF-8 than that in which it is kept. */

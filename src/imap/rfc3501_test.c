@@ -45,8 +45,8 @@ begin_with(struct talk *t, const char *mailbox, int messages)
 
 /* ---- 2: overview ---- */
 
-/* RFC 3501 2.2.1: a tag is any string of the client's; a line that is no
- * command is BAD, and the next one is heard. RFC 3501 2.2.2, 7.1.3: with its
+/* RFC 3501 2.2.1, RFC 9051 2.2.1: a tag is any string of the client's; a line that is no
+ * command is BAD, and the next one is heard. RFC 3501 2.2.2, 7.1.3, RFC 9051 2.2.2: with its
  * tag where it has one, with "*" where not. */
 static void
 tags(void **state)
@@ -79,13 +79,13 @@ uids(void **state)
 	HAS(&t, "a1 STATUS Uids (UIDNEXT)\r\n", "(UIDNEXT 4)");
 	append_to(&t, "Uids", "", MAIL_A);
 	SAYS(&t, "a2 UID FETCH 3:* UID\r\n", "* 3 FETCH (UID 4)\r\na2 OK UID FETCH done\r\n");
-	/* RFC 3501 2.3.1.2: numbers follow each other without gaps. */
+	/* RFC 3501 2.3.1.2, RFC 9051 2.3.1.2: numbers follow each other without gaps. */
 	SAYS(&t, "a3 FETCH 1:* UID\r\n",
 	    "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 4)\r\na3 OK FETCH done\r\n");
 	talk_end(&t);
 }
 
-/* RFC 3501 2.3.3, 2.3.4: the date that APPEND gave, and the octets of the
+/* RFC 3501 2.3.3, 2.3.4, RFC 9051 2.3.3, 2.3.4: the date that APPEND gave, and the octets of the
  * message as it is sent. */
 static void
 dates_and_sizes(void **state)
@@ -102,7 +102,7 @@ dates_and_sizes(void **state)
 	    "a1 OK FETCH done\r\n",
 	    strlen(MRC));
 	SAYS(&t, "a1 FETCH 1 (INTERNALDATE RFC822.SIZE)\r\n", want);
-	/* RFC 3501 2.3.5, 2.3.6: RFC 3501 7.4.2 has these two in its example. */
+	/* RFC 3501 2.3.5, 2.3.6, RFC 9051 2.3.5, 2.3.6: those of RFC 3501 7.4.2. */
 	SAYS(&t, "a2 FETCH 1 (ENVELOPE BODY)\r\n",
 	    "* 1 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" "
 	    "\"IMAP4rev1 WG mtg summary and minutes\" "
@@ -120,7 +120,7 @@ dates_and_sizes(void **state)
 
 /* ---- 3: states ---- */
 
-/* RFC 3501 3: a command in the wrong state is BAD, whatever it is. */
+/* RFC 3501 3, RFC 9051 3: a command in the wrong state is BAD, whatever it is. */
 static void
 states(void **state)
 {
@@ -162,8 +162,8 @@ states(void **state)
 
 /* ---- 4: data ---- */
 
-/* RFC 3501 4.1, 4.3, 4.5: a name as an atom, a quoted string or a literal is
- * the same name; NIL is one too, since an astring has no NIL. */
+/* RFC 3501 4.1, 4.3, 4.5, RFC 9051 4.1, 4.3, 4.5: a name as an atom, a quoted string or a literal
+ * is the same name; NIL is one too, since an astring has no NIL. */
 static void
 strings(void **state)
 {
@@ -183,7 +183,7 @@ strings(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 4.2: numbers have 32 bits; those of octets 63 (RFC 9051 4.2, D). */
+/* RFC 3501 4.2: numbers have 32 bits; those of octets 63 (RFC 9051 4.2). */
 static void
 numbers(void **state)
 {
@@ -200,7 +200,7 @@ numbers(void **state)
 
 /* ---- 5: operation ---- */
 
-/* RFC 3501 5.2: whoever has it selected is told of what came; RFC 3501 5.3:
+/* RFC 3501 5.2, 5.3, RFC 9051 5.2, 5.3: whoever has it selected is told of what came; RFC 3501 5.3:
  * but nothing is sent before a command asks. RFC 3501 7.3.1. */
 static void
 updates(void **state)
@@ -236,7 +236,7 @@ pipelined(void **state)
 
 /* ---- 6.1 and 6.2 ---- */
 
-/* RFC 3501 6.1.1, 7.2.1: CAPABILITY begins with no more than it has, once as
+/* RFC 3501 6.1.1, 7.2.1, RFC 9051 6.1.1, 7.2.2: CAPABILITY begins with no more than it has, once as
  * an answer and once in the greeting and in the OK of LOGIN (RFC 3501 7.1). */
 static void
 capability(void **state)
@@ -250,7 +250,8 @@ capability(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.1.2, 6.1.3, 7.1.5: NOOP always succeeds; LOGOUT says BYE first. */
+/* RFC 3501 6.1.2, 6.1.3, 7.1.5, RFC 9051 6.1.2, 6.1.3, 7.1.5: NOOP always succeeds; LOGOUT says BYE
+ * first. */
 static void
 noop_and_logout(void **state)
 {
@@ -263,8 +264,8 @@ noop_and_logout(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.2.1, 11.2: STARTTLS, behind which what was told before is told
- * again; and no password before. */
+/* RFC 3501 6.2.1, 6.2.3, 11.2, RFC 9051 6.2.1, 6.2.3, 11.2, RFC 2595 2.3, RFC 2595 3: STARTTLS,
+ * behind which what was told before is told again; and no password before. */
 static void
 starttls(void **state)
 {
@@ -278,7 +279,7 @@ starttls(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.2.2: challenges and responses in base64; "*" gives up. */
+/* RFC 3501 6.2.2, RFC 9051 6.2.2: challenges and responses in base64; "*" gives up. */
 static void
 authenticate(void **state)
 {
@@ -316,7 +317,7 @@ examine(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.3, 6.3.4: the RFC's owatagusiam and foo. */
+/* RFC 3501 6.3.3, 6.3.4, RFC 9051 6.3.5: the RFC's owatagusiam and foo. */
 static void
 create_and_delete(void **state)
 {
@@ -358,7 +359,7 @@ rename_inbox(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.6, 6.3.7, 6.3.9, 7.2.3: a subscription outlives its mailbox. */
+/* RFC 3501 6.3.6, 6.3.7, 6.3.9, 7.2.3, RFC 9051 6.3.8: a subscription outlives its mailbox. */
 static void
 subscriptions(void **state)
 {
@@ -375,7 +376,7 @@ subscriptions(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.8, 7.2.2: reference and pattern, by the RFC's own pairs. */
+/* RFC 3501 6.3.8, 7.2.2, RFC 9051 5.1.1: reference and pattern, by the RFC's own pairs. */
 static void
 list(void **state)
 {
@@ -394,7 +395,7 @@ list(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.10, 7.2.4: STATUS selects nothing and takes no \Recent. */
+/* RFC 3501 6.3.10, 7.2.4, RFC 9051 7.3.3: STATUS selects nothing and takes no \Recent. */
 static void
 status(void **state)
 {
@@ -410,7 +411,7 @@ status(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.3.11, 7.5: the RFC's message, of 310 octets there. */
+/* RFC 3501 6.3.11, 7.5, RFC 9051 7.6: the RFC's message, of 310 octets there. */
 static void
 append(void **state)
 {
@@ -465,7 +466,7 @@ expunge(void **state)
 	talk_end(&t);
 }
 
-/* RFC 3501 6.4.6: the RFC's STORE 2:4 +FLAGS (\Deleted). RFC 3501 7.2.6 and
+/* RFC 3501 6.4.6, RFC 9051 7.3.5: the RFC's STORE 2:4 +FLAGS (\Deleted). RFC 3501 7.2.6 and
  * RFC 3501 2.3.2: what may be set is told, keywords that are new as well. */
 static void
 store(void **state)

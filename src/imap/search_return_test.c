@@ -214,7 +214,7 @@ revision_2_answers_by_esearch(void **state)
 	talk_end(&t);
 }
 
-/* RFC 5182 2.2, examples 1 to 4 */
+/* RFC 5182 2.2, examples 1 to 4; RFC 9051 6.4.4.4 */
 static void
 saved_for_other_commands(void **state)
 {
@@ -288,7 +288,7 @@ when_it_is_emptied(void **state)
 	HAS(&t, "a5 SEARCH $\r\n", "* SEARCH 2 3\r\n");
 	HAS(&t, "a6 SEARCH RETURN (SAVE) CHARSET x-none ALL\r\n", "a6 NO [BADCHARSET (");
 	HAS(&t, "a7 SEARCH $\r\n", "* SEARCH\r\n");
-	/* RFC 5182 2.3: a client need not wait. */
+	/* RFC 5182 2.3, RFC 9051 6.4.4.2: a client need not wait. */
 	SAYS(&t, "b1 SEARCH RETURN (SAVE) 4:*\r\nb2 SEARCH $\r\n",
 	    "b1 OK SEARCH done\r\n* SEARCH 4 5\r\nb2 OK SEARCH done\r\n");
 	HAS(&t, "b3 SELECT Emptied\r\n", "b3 OK");
@@ -296,7 +296,7 @@ when_it_is_emptied(void **state)
 	talk_end(&t);
 }
 
-/* More ranges than the setting allows: RFC 5182 2.1 NOTSAVED. */
+/* More ranges than the setting allows: RFC 5182 2.1, 2.5, RFC 9051 6.4.4.3 NOTSAVED. */
 static void
 too_much_to_save(void **state)
 {

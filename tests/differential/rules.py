@@ -135,6 +135,8 @@ SEARCHING = [
 APPENDING = [
     Rule("APPEND with a date that the grammar has not", BOTH, "BAD", "OK; a wrong date is kept as another",
          "RFC 9051 9 (date-time): two places for the day, and real dates", step=r'^append: A: APPEND odd "'),
+    Rule("MULTIAPPEND whose second message is not complete", DOVECOT, "one BAD", "BAD, and an untagged one with the next command",
+         "RFC 3502 6.3.11", step=r"^multiappend: A: STATUS", path=r"^untagged\.BAD$"),
     Rule("APPEND of no octets", BOTH, "NO [CANNOT]", "NO without a code", "RFC 5530 3: optional",
          step=r"^append: A: APPEND odd <<empty>>$", path=r"^code\.CANNOT$"),
     Rule("what is no mail: header lines without a name, NUL octets", CYRUS, "taken as it is", "NO",
