@@ -4,6 +4,7 @@
 #ifndef IMAP_TESTING_RANDOM_FETCH_H
 #define IMAP_TESTING_RANDOM_FETCH_H
 
+#include "imap/testing_naive_structure.h"
 #include "imap/testing_random.h"
 
 #define RANDOM_ITEMS 4
@@ -17,6 +18,9 @@ enum random_kind {
 	RANDOM_RFC822,
 	RANDOM_RFC822_HEADER,
 	RANDOM_RFC822_TEXT,
+	RANDOM_ENVELOPE,
+	RANDOM_STRUCTURE, /* BODY */
+	RANDOM_BODYSTRUCTURE,
 	RANDOM_BINARY,
 	RANDOM_BINARY_SIZE,
 	RANDOM_BODY, /* this one and all behind it */
@@ -83,7 +87,8 @@ UNUSED static void
 random_say_item(struct random_talk *r, const struct random_item *i)
 {
 	static const char *const names[] = { "UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE",
-		"RFC822", "RFC822.HEADER", "RFC822.TEXT", "BINARY", "BINARY.SIZE", "BODY" };
+		"RFC822", "RFC822.HEADER", "RFC822.TEXT", "ENVELOPE", "BODY", "BODYSTRUCTURE",
+		"BINARY", "BINARY.SIZE", "BODY" };
 	uint32_t kind = i->kind < RANDOM_BODY ? i->kind : RANDOM_BODY;
 
 	buffer_add_string(&r->say, names[kind]);
@@ -101,11 +106,12 @@ random_item(struct random_fetch *f)
 {
 	struct random_item *i = &f->at[f->count++];
 
-	*i = (struct random_item){ .kind = random_pick(f->r, 20), .text = "" };
+	*i = (struct random_item){ .kind = random_pick(f->r, 24), .text = "" };
 	if (i->kind >= RANDOM_BINARY)
 		random_section(f->r, i);
 	if (i->kind == RANDOM_BINARY_SIZE || i->kind <= RANDOM_SIZE ||
-	    i->kind == RANDOM_RFC822_HEADER)
+	    i->kind == RANDOM_RFC822_HEADER ||
+	    (i->kind >= RANDOM_ENVELOPE && i->kind <= RANDOM_BODYSTRUCTURE))
 		i->peek = true;
 	f->sets_seen |= !i->peek;
 	f->has_flags |= i->kind == RANDOM_FLAGS;
@@ -278,6 +284,16 @@ random_want_item(
 	case RANDOM_RFC822_TEXT:
 		buffer_add_string(&r->want, "RFC822.TEXT ");
 		random_want_octets(r, i, root.body);
+		break;
+	case RANDOM_ENVELOPE:
+		buffer_add_string(&r->want, "ENVELOPE ");
+		naive_envelope(&root, r->rev2, &r->want);
+		break;
+	case RANDOM_STRUCTURE:
+	case RANDOM_BODYSTRUCTURE:
+		buffer_add_string(
+		    &r->want, i->kind == RANDOM_STRUCTURE ? "BODY " : "BODYSTRUCTURE ");
+		naive_structure(&root, i->kind == RANDOM_BODYSTRUCTURE, r->rev2, &r->want);
 		break;
 	default:
 		random_want_section(f, i, m);
