@@ -332,6 +332,103 @@ old_changes_are_forgotten(void **state)
 	    .value = TEXT("")));
 }
 
+static struct store_changes_reply
+resync(struct box *b, uint64_t since, uint64_t reach)
+{
+	struct store_changes_reply r;
+
+	assert_ok(ASK(b->w, access, store_changes, &r, .token = b->token, .mailbox = b->inbox,
+	    .since = since, .resync = 1, .reach = reach));
+	return r;
+}
+
+/* RFC 7162 3.2.5: who comes back may know of a message that came after its
+ * modseq and went again, and has not seen what is new. */
+static void
+who_comes_back_hears_all(void **state)
+{
+	struct box *b = *state;
+	struct parcel p = world_message(b->w, "new", "new", ""), q;
+	uint64_t since = changes(b, 0).modseq;
+	struct store_setting_set_reply none;
+	struct store_expunge_reply gone;
+	struct store_changes_reply r;
+
+	q = world_message(b->w, "gone", "gone", "");
+	assert_ok(world_deliver(b->w, "alice@example.com", &p));
+	assert_ok(world_deliver(b->w, "alice@example.com", &q));
+	set_flags(b, 2, 2, FLAGS_ADD, FLAG_DELETED, "");
+	set_flags(b, 7, 7, FLAGS_ADD, FLAG_DELETED, "");
+	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "");
+	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 1,
+	    .mailbox = b->inbox, .all = 1));
+	r = resync(b, since, 0);
+	assert_false(r.full);
+	assert_int_equal(r.highest, r.modseq);
+	assert_int_equal(r.rows.len, 0);
+	assert_int_equal(runs_total(&r.vanished), 2);
+	assert_true(runs_has(&r.vanished, 2) && runs_has(&r.vanished, 7));
+	assert_int_equal(runs_total(&r.changed), 2);
+	assert_true(runs_has(&r.changed, 3) && runs_has(&r.changed, 6));
+	/* Nothing new is nothing to read. */
+	r = resync(b, r.modseq, r.modseq);
+	assert_true(runs_empty(&r.changed) && runs_empty(&r.vanished) && !r.full);
+	/* A modseq that is still to come is waited for once, not for ever. */
+	r = resync(b, since, r.modseq + 1000);
+	assert_int_equal(runs_total(&r.changed), 2);
+	/* Where the log is too short, that is all that is said. */
+	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.log_keep"),
+	    .value = TEXT("100")));
+	for (int i = 0; i < 150; i++)
+		set_flags(b, 1, 1, i % 2 ? FLAGS_ADD : FLAGS_REMOVE, FLAG_SEEN, "");
+	r = resync(b, since, 0);
+	assert_true(r.full);
+	assert_true(runs_empty(&r.changed) && runs_empty(&r.vanished) && runs_empty(&r.uids));
+	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.log_keep"),
+	    .value = TEXT("")));
+}
+
+/* HIGHESTMODSEQ is the mailbox's own (RFC 7162 3.1.2.1). */
+static void
+the_highest_is_of_the_mailbox(void **state)
+{
+	struct box *b = *state;
+	struct store_open_reply before = world_open_mailbox(b->w, b->token, "INBOX"), after;
+	struct store_create_reply made;
+
+	assert_int_equal(before.highest, before.modseq);
+	assert_ok(ASK(
+	    b->w, access, store_create, &made, .token = b->token, .op = 1, .name = TEXT("Other")));
+	after = world_open_mailbox(b->w, b->token, "INBOX");
+	assert_int_equal(after.highest, before.highest);
+	assert_true(after.modseq > before.modseq);
+	after = world_open_mailbox(b->w, b->token, "Other");
+	assert_int_equal(after.highest, after.modseq); /* empty, and not 0 */
+}
+
+/* RFC 9051 6.4.7: where all are wanted, some are nothing. */
+static void
+copies_of_all_or_nothing(void **state)
+{
+	struct box *b = *state;
+	struct runs some = world_uids(4, 6), all = world_uids(4, 5);
+	struct store_copy_reply r;
+	uint64_t modseq = changes(b, 0).modseq;
+
+	assert_int_equal(ASK(b->w, access, store_copy, &r, .token = b->token, .op = 1,
+			     .mailbox = b->inbox, .uids = some, .to = TEXT("Archive"), .whole = 1),
+	    STATUS_CONFLICT);
+	assert_int_equal(changes(b, 0).modseq, modseq);
+	assert_ok(ASK(b->w, access, store_copy, &r, .token = b->token, .op = 2, .mailbox = b->inbox,
+	    .uids = all, .to = TEXT("Archive"), .whole = 1));
+	assert_int_equal(runs_total(&r.from), 2);
+	assert_ok(ASK(b->w, access, store_copy, &r, .token = b->token, .op = 3, .mailbox = b->inbox,
+	    .uids = some, .to = TEXT("Archive")));
+	assert_int_equal(runs_total(&r.from), 2);
+	runs_done(&some);
+	runs_done(&all);
+}
+
 /* The log is trimmed while somebody reads it: what is gone from it is not left
  * out, all is told anew. */
 static void
@@ -607,6 +704,9 @@ main(void)
 		TEST(garbage_is_collected),
 		TEST(changes_are_told),
 		TEST(old_changes_are_forgotten),
+		TEST(who_comes_back_hears_all),
+		TEST(the_highest_is_of_the_mailbox),
+		TEST(copies_of_all_or_nothing),
 		TEST(a_log_that_begins_too_late_is_not_trusted),
 		TEST(repeated_calls_do_nothing),
 		TEST(threads_join),

@@ -19,6 +19,7 @@
 	X(COPY)    \
 	X(EXPUNGE) \
 	X(WAKE_UP) \
+	X(RESYNC)  \
 	X(COLD)    \
 	X(COLD_STATUS)
 
@@ -177,6 +178,24 @@ wake_up(struct house *h)
 	assert_int_equal(runs_total(&r.added), 1);
 }
 
+/* What a client that comes back asks for (RFC 7162 3.2.5): the log's rows since,
+ * and the blocks of what it names. */
+static void
+resync(struct house *h)
+{
+	struct store_changes_reply r;
+	struct store_fetch_reply rows;
+
+	assert_ok(ASK(h->w, access, store_changes, &r, .token = h->token, .mailbox = h->box.mailbox,
+	    .since = h->modseq, .resync = 1));
+	assert_int_equal(r.full, 0);
+	assert_in_range(runs_total(&r.vanished), 3, 5);
+	assert_in_range(runs_total(&r.changed), 7, 11);
+	assert_ok(ASK(h->w, access, store_fetch, &rows, .token = h->token,
+	    .mailbox = h->box.mailbox, .uids = r.changed, .since = h->modseq));
+	assert_true(rows.rows.len > 0);
+}
+
 static void
 take_step(struct house *h, enum step step, void (*what)(struct house *h))
 {
@@ -214,6 +233,10 @@ run(struct house *h)
 	open_inbox(h);
 	append(h);
 	take_step(h, STEP_WAKE_UP, wake_up);
+	flag(h, h->box.window + 60, h->box.window + 64, FLAG_DELETED);
+	expunge(h);
+	flag(h, h->box.window + 70, h->box.window + 79, FLAG_FLAGGED);
+	take_step(h, STEP_RESYNC, resync);
 	restart(h);
 	take_step(h, STEP_COLD, open_inbox);
 	restart(h);
