@@ -270,6 +270,15 @@ struct work {
 };
 
 static void
+work_begin(struct work *w, uint32_t first, uint32_t last)
+{
+	w->first = first;
+	w->last = last;
+	w->joined = (struct span){ first, last };
+	w->before = w->count = 0;
+}
+
+static void
 push(struct work *w, uint32_t first, uint32_t last)
 {
 	w->at[w->count++] = (struct span){ first, last };
@@ -368,17 +377,16 @@ append(struct uidset *s, uint32_t first, uint32_t last)
 	return true;
 }
 
-void
-uidset_add(struct uidset *s, uint32_t first, uint32_t last)
+/* A function of its own, since room for its spans is cleared by the compiler,
+ * which the way of append() need not pay for. */
+static __attribute__((noinline)) void
+insert(struct uidset *s, uint32_t first, uint32_t last)
 {
-	struct work w = {
-		.first = first, .last = last, .changed = true, .joined = { first, last }
-	};
 	uint32_t count = s->root == NULL ? 0 : s->root->count, i, j;
+	struct work w;
 
-	CHECK(first > 0 && first <= last);
-	if (append(s, first, last))
-		return;
+	work_begin(&w, first, last);
+	w.changed = true;
 	i = count == 0 ? 0 : slot_find(s->root, first - 1);
 	for (j = i; j < count && s->root->at[j].leaf->at[0].first - 1 <= last; j++)
 		continue;
@@ -399,14 +407,24 @@ uidset_add(struct uidset *s, uint32_t first, uint32_t last)
 }
 
 void
+uidset_add(struct uidset *s, uint32_t first, uint32_t last)
+{
+	CHECK(first > 0 && first <= last);
+	if (!append(s, first, last))
+		insert(s, first, last);
+}
+
+void
 uidset_remove(struct uidset *s, uint32_t first, uint32_t last)
 {
-	struct work w = { .first = first, .last = last };
+	struct work w;
 	uint32_t i, j;
 
 	CHECK(first > 0 && first <= last);
 	if (s->root == NULL)
 		return;
+	work_begin(&w, first, last);
+	w.changed = false;
 	i = slot_find(s->root, first);
 	for (j = i; j < s->root->count && s->root->at[j].leaf->at[0].first <= last; j++)
 		continue;
