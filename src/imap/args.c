@@ -33,13 +33,21 @@ imap_arg_mailbox(struct command *c, struct text *name)
 }
 
 bool
-imap_write_oldname(struct command *c, struct text name, struct text wire)
+imap_name_differs(const struct command *c, struct text name, struct text wire)
 {
 	/* A separator at the end is no part of a name. */
 	if (wire.len > 1 && wire.ptr[wire.len - 1] == IMAP_SEPARATOR)
 		wire.len--;
-	if (!imap_utf8(c->im) || text_equal(name, wire))
+	return imap_utf8(c->im) && !text_equal(name, wire);
+}
+
+bool
+imap_write_oldname(struct command *c, struct text name, struct text wire)
+{
+	if (!imap_name_differs(c, name, wire))
 		return false;
+	if (wire.len > 1 && wire.ptr[wire.len - 1] == IMAP_SEPARATOR)
+		wire.len--;
 	buffer_add_string(&c->out, " (\"OLDNAME\" (");
 	imap_write_mailbox(&c->out, wire, true);
 	buffer_add_string(&c->out, "))");
@@ -47,11 +55,11 @@ imap_write_oldname(struct command *c, struct text name, struct text wire)
 }
 
 void
-imap_tell_name(struct command *c, struct text name, struct text wire)
+imap_tell_name(struct command *c, const char *attributes, struct text name, struct text wire)
 {
 	size_t start = c->out.len;
 
-	buffer_add_string(&c->out, "* LIST () \"/\" ");
+	buffer_addf(&c->out, "* LIST (%s) \"/\" ", attributes);
 	imap_write_mailbox(&c->out, name, true);
 	if (imap_write_oldname(c, name, wire))
 		imap_line(c, "%s", "");

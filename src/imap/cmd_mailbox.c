@@ -65,7 +65,7 @@ imap_cmd_create(struct command *c)
 		return imap_no(c, "USEATTR", f.client);
 	if (st != STATUS_OK)
 		return imap_failed(c, st, &f);
-	imap_tell_name(c, req.name, wire);
+	imap_tell_name(c, "", req.name, wire);
 	return imap_ok(c, NULL);
 }
 
@@ -92,10 +92,11 @@ imap_cmd_delete(struct command *c)
 	struct store_remove_request req = { .token = im->token, .op = imap_op() };
 	struct store_remove_reply r;
 	struct failure f = { 0 };
+	struct text wire;
 	bool selected;
 	enum status st;
 
-	if (!imap_arg_mailbox(c, &req.name) || !imap_arg_end(c))
+	if (!imap_arg_mailbox_as(c, &req.name, &wire) || !imap_arg_end(c))
 		return IMAP_DONE;
 	selected = im->view != NULL && number_of(c, req.name) == im->view->mailbox;
 	st = store_remove(im->server->calls, &req, &c->arena, &r, &f);
@@ -103,6 +104,7 @@ imap_cmd_delete(struct command *c)
 		return imap_failed(c, st, &f);
 	if (selected)
 		imap_deselect(im);
+	imap_tell_name(c, "\\NonExistent", req.name, wire);
 	return imap_ok(c, NULL);
 }
 
@@ -112,16 +114,20 @@ imap_cmd_rename(struct command *c)
 	struct store_rename_request req = { .token = c->im->token, .op = imap_op() };
 	struct store_rename_reply r;
 	struct failure f = { 0 };
+	struct text from, to;
 	enum status st;
 
-	if (!imap_arg_mailbox(c, &req.from) || !imap_arg_mailbox(c, &req.to) || !imap_arg_end(c))
+	if (!imap_arg_mailbox_as(c, &req.from, &from) || !imap_arg_mailbox_as(c, &req.to, &to) ||
+	    !imap_arg_end(c))
 		return IMAP_DONE;
 	st = store_rename(c->im->server->calls, &req, &c->arena, &r, &f);
 	/* INBOX, renamed while it is selected, has lost its messages. */
 	c->poll = c->im->view != NULL;
 	if (st != STATUS_OK)
 		return imap_failed(c, st, &f);
-	imap_tell_name(c, req.to, req.from); /* RFC 9051 6.3.6 */
+	/* RFC 9051 6.3.6 */
+	if (imap_name_differs(c, req.from, from) || imap_name_differs(c, req.to, to))
+		imap_tell_name(c, "", req.to, from);
 	return imap_ok(c, NULL);
 }
 

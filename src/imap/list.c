@@ -81,6 +81,8 @@ add_pattern(struct command *c, struct text reference, struct text mailbox, struc
 {
 	enum status st;
 
+	if (mailbox.len == 0) /* RFC 9051 6.3.9: ignored, or the root is asked for */
+		return true;
 	if (out->count == LIST_PATTERNS_MAX) {
 		(void)imap_no(c, "LIMIT", "These are more patterns than the server looks for");
 		return false;

@@ -48,10 +48,13 @@ the_root_is_told(void **state)
 	/* RFC 5258 3: not where the command is an extended one. */
 	SAYS(&t, "A102 LIST () \"\" \"\"\r\n", "A102 OK LIST done\r\n");
 	SAYS(&t, "A103 LIST \"\" \"\" RETURN ()\r\n", "A103 OK LIST done\r\n");
+	/* RFC 9051 6.3.9: there, an empty name is passed over, whatever the reference. */
+	SAYS(&t, "A104 LIST () INBOX \"\"\r\n", "A104 OK LIST done\r\n");
+	SAYS(&t, "A105 LIST INBOX (\"\" \"x\")\r\n", "A105 OK LIST done\r\n");
 	talk_end(&t);
 }
 
-/* RFC 5258 5, RFC 9051 6.3.9.7, examples 1 to 3: fruit and vegetables. */
+/* RFC 5258 5, RFC 9051 6.3.9.8, examples 1 to 3: fruit and vegetables. */
 static void
 fruit(struct talk *t)
 {
@@ -71,7 +74,7 @@ fruit(struct talk *t)
 }
 
 /* RFC 5258 3.1, RFC 5258 3.2, RFC 5258 3.3, RFC 5258 4; RFC 9051 6.3.9.1, RFC 9051
- * 6.3.9.2, RFC 9051 6.3.9.3; RFC 3348 3; RFC 3501
+ * 6.3.9.2, RFC 9051 6.3.9.3, RFC 9051 6.3.9.5; RFC 3348 3; RFC 3501
  * 7.2.2 */
 static void
 everything_and_what_is_subscribed(void **state)
@@ -114,7 +117,7 @@ everything_and_what_is_subscribed(void **state)
 }
 
 /* RFC 5258 5, example 7: Foo, Foo/Bar, Foo/Baz and Moo. RFC 5258 3.5, RFC 9051
- * 6.3.9.5 */
+ * 6.3.9.6 */
 static void
 childinfo_is_not_children(void **state)
 {
@@ -131,6 +134,12 @@ childinfo_is_not_children(void **state)
 	SAYS(&t, "C04 LIST (SUBSCRIBED RECURSIVEMATCH) \"\" \"%\"\r\n",
 	    "* LIST (\\HasChildren) \"/\" Foo (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
 	    "C04 OK LIST done\r\n");
+	/* RFC 9051 6.3.9.8, example 9: CHILDINFO of what does not exist. */
+	ok(&t, "SUBSCRIBE Moo/gone");
+	SAYS(&t, "C10 LIST (SUBSCRIBED RECURSIVEMATCH) \"\" Moo RETURN (CHILDREN)\r\n",
+	    "* LIST (\\HasNoChildren) \"/\" Moo (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"
+	    "C10 OK LIST done\r\n");
+	ok(&t, "UNSUBSCRIBE Moo/gone");
 	/* A name without wildcards, of which only what is below is selected. */
 	SAYS(&t, "C05 LIST (SUBSCRIBED RECURSIVEMATCH) \"\" Foo\r\n",
 	    "* LIST (\\HasChildren) \"/\" Foo (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n"

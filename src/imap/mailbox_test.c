@@ -59,7 +59,7 @@ names_of_old_and_new_clients(void **state)
 }
 
 /* RFC 9051 5.1, RFC 5198 3: one name, however it is composed; the client is
- * told by OLDNAME (RFC 9051 6.3.9.6). */
+ * told by OLDNAME (RFC 9051 6.3.9.7). */
 static void
 names_are_normalized(void **state)
 {
@@ -75,8 +75,15 @@ names_are_normalized(void **state)
 	    "* LIST (\\HasNoChildren) \"/\" \"caf" E_NFC "\"");
 	SAYS(&t, "a5 CREATE inbox/x/\r\n",
 	    "* LIST () \"/\" INBOX/x (\"OLDNAME\" (inbox/x))\r\na5 OK CREATE done\r\n");
-	SAYS(&t, "a6 RENAME \"caf" E_NFC "\" tea\r\n",
-	    "* LIST () \"/\" tea (\"OLDNAME\" (\"caf" E_NFC "\"))\r\na6 OK RENAME done\r\n");
+	SAYS(&t, "a6 RENAME \"caf" E_NFD "\" tea\r\n",
+	    "* LIST () \"/\" tea (\"OLDNAME\" (\"caf" E_NFD "\"))\r\na6 OK RENAME done\r\n");
+	SAYS(&t, "b1 RENAME tea \"th" E_NFD "\"\r\n",
+	    "* LIST () \"/\" \"th" E_NFC "\" (\"OLDNAME\" (tea))\r\nb1 OK RENAME done\r\n");
+	SAYS(&t, "b2 RENAME \"th" E_NFC "\" tea\r\n", "b2 OK RENAME done\r\n");
+	SAYS(&t, "b3 RENAME tea \"th" E_NFC "\"\r\n", "b3 OK RENAME done\r\n");
+	SAYS(&t, "b4 DELETE \"th" E_NFD "\"\r\n",
+	    "* LIST (\\NonExistent) \"/\" \"th" E_NFC "\" (\"OLDNAME\" (\"th" E_NFD "\"))\r\n"
+	    "b4 OK DELETE done\r\n");
 	SAYS(&t, "a7 CREATE plain/\r\n", "a7 OK CREATE done\r\n");
 	talk_end(&t);
 	/* No extended answers for who does not know of them. */

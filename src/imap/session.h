@@ -254,9 +254,10 @@ imap_utf8(const struct imap *im)
 {
 	return (im->enabled & ENABLED_REV2) != 0;
 }
-/* For IMAP4rev2: the mailbox has another name than the client wrote, in an
- * untagged LIST (RFC 9051 6.3.9.6). */
-void imap_tell_name(struct command *c, struct text name, struct text wire);
+/* Whether a client of IMAP4rev2 wrote another name than the mailbox has; and
+ * tells it so, in an untagged LIST with these attributes (RFC 9051 6.3.9.7). */
+bool imap_name_differs(const struct command *c, struct text name, struct text wire);
+void imap_tell_name(struct command *c, const char *attributes, struct text name, struct text wire);
 /* " ("OLDNAME" ("wire"))", where that is another name in such a session. */
 bool imap_write_oldname(struct command *c, struct text name, struct text wire);
 /* SP sequence-set resolved to UIDs of the view; false with the reply made.

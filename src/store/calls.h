@@ -141,7 +141,8 @@ int mailbox_order(struct text a, struct text b);
 /* Children stay. Not INBOX: DENIED. */
 #define store_remove_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, name)
 #define store_remove_REPLY(F, S)
-/* With all children; INBOX: its messages move to the new name (RFC 9051 6.3.6). */
+/* With all children, without their subscriptions; INBOX: its messages move to
+ * the new name (RFC 9051 6.3.6). */
 #define store_rename_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, from) F(S, TEXT, to)
 #define store_rename_REPLY(F, S)
 #define store_subscribe_REQUEST(F, S) F(S, TEXT, token) F(S, U64, op) F(S, TEXT, name) F(S, U64, on)

@@ -186,6 +186,12 @@ keep_subscription(struct account_txn *t, struct text name)
 	e->now.subscribed = true;
 }
 
+static bool
+is_full(const struct account_txn *t)
+{
+	return t->a->mailboxes + t->edits.count >= (uint64_t)setting(SET_STORE_MAILBOXES_MAX);
+}
+
 static enum status
 remove_run(struct account_txn *t, struct op *op)
 {
@@ -248,7 +254,8 @@ family_add(struct family *f, struct arena *a, uint32_t id)
 	f->id[f->count++] = id;
 }
 
-/* The mailbox of that name, if it is there, and all below it. */
+/* The mailbox of that name, if it is there, and all below it. What is only
+ * subscribed to stays. */
 static void
 find_family(struct account_txn *t, struct text name, struct arena *arena, struct family *out)
 {
@@ -258,35 +265,26 @@ find_family(struct account_txn *t, struct text name, struct arena *arena, struct
 	uint64_t id;
 	void *p;
 
-	if (m != NULL)
+	if (m != NULL && m->exists)
 		family_add(out, arena, m->id);
 	for (size_t i = account_position(a, arena_join(arena, name, TEXT("/"))); i < a->mailboxes;
 	     i++) {
 		if (!mailbox_name_below(a->sorted[i]->m.name, name))
 			break;
 		m = account_mailbox(t, a->sorted[i]->m.id);
-		if (m != NULL && mailbox_name_below(m->name, name))
+		if (m != NULL && m->exists && mailbox_name_below(m->name, name))
 			family_add(out, arena, m->id);
 	}
 	while (map_each(&t->edits, &at, NULL, &id, &p)) {
 		const struct edit *e = p;
 		bool seen = e->old != NULL && mailbox_name_below(e->old->m.name, name);
 
-		if (!e->gone && !seen && mailbox_name_below(e->now.name, name))
+		if (!e->gone && !seen && e->now.exists && mailbox_name_below(e->now.name, name))
 			family_add(out, arena, e->now.id);
 	}
 }
 
-/* One that is only subscribed to, or only a parent, is no mailbox. */
-static bool
-has_mailbox(struct account_txn *t, const struct family *f)
-{
-	for (uint32_t i = 0; i < f->count; i++)
-		if (account_mailbox(t, f->id[i])->exists)
-			return true;
-	return false;
-}
-
+/* Subscriptions stay with their names (RFC 9051 6.3.6). */
 static enum status
 rename_one(struct account_txn *t, struct op *op, uint32_t id, struct text from, struct text to)
 {
@@ -301,10 +299,13 @@ rename_one(struct account_txn *t, struct op *op, uint32_t id, struct text from, 
 	s = mailbox_name(op, name, op->arena, &name);
 	if (s != STATUS_OK)
 		return s;
-	if (other != NULL) { /* only a subscription: it goes over */
+	if (other != NULL)
 		account_remove_mailbox(t, account_edit(t, other->id));
-		e->now.subscribed = true;
-	}
+	if (e->now.subscribed && is_full(t))
+		return op_refuse(op, STATUS_LIMIT, "Too many subscriptions.", "mailboxes");
+	if (e->now.subscribed)
+		keep_subscription(t, e->now.name);
+	e->now.subscribed = other != NULL;
 	account_rename_mailbox(t, e, name);
 	account_touch(t, e);
 	change_mailbox(t, id, MAILBOX_RENAMED);
@@ -368,7 +369,7 @@ rename_run(struct account_txn *t, struct op *op)
 	if (mailbox_name_below(to, from))
 		return op_refuse(op, STATUS_INVALID, "A mailbox cannot move below itself.", "loop");
 	find_family(t, from, op->arena, &family);
-	if (!has_mailbox(t, &family))
+	if (family.count == 0)
 		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
 	s = make_parent(t, op, to);
 	for (uint32_t i = 0; s == STATUS_OK && i < family.count; i++)
@@ -401,7 +402,7 @@ subscribe_run(struct account_txn *t, struct op *op)
 	if (m == NULL ? r->on == 0 : m->subscribed == (r->on != 0))
 		return STATUS_OK;
 	if (m == NULL) {
-		if (t->a->mailboxes + t->edits.count >= (uint64_t)setting(SET_STORE_MAILBOXES_MAX))
+		if (is_full(t))
 			return op_refuse(op, STATUS_LIMIT, "Too many subscriptions.", "mailboxes");
 		keep_subscription(t, name);
 		m = account_find(t, name);

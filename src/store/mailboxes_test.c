@@ -175,6 +175,30 @@ subscriptions_outlive_mailboxes(void **state)
 	assert_string_equal(list(b), FIRST "Junk:es Sent:e Trash:es ");
 }
 
+/* RFC 9051 6.3.6: names are subscribed to, not mailboxes. */
+static void
+subscriptions_stay_when_a_mailbox_is_renamed(void **state)
+{
+	struct box *b = *state;
+
+	assert_ok(create(b, "A/b", 0));
+	assert_ok(subscribe(b, "A/b", 1));
+	assert_ok(subscribe(b, "A/ghost", 1));
+	assert_ok(subscribe(b, "Q/b", 1));
+	assert_ok(rename_to(b, "A", "P"));
+	assert_string_equal(
+	    list(b), "A: A/b:s A/ghost:s " FIRST "Junk:es P:e P/b:e Q: Q/b:s Sent:es Trash:es ");
+	assert_ok(rename_to(b, "P", "Q"));
+	assert_string_equal(
+	    list(b), "A: A/b:s A/ghost:s " FIRST "Junk:es Q:e Q/b:es Sent:es Trash:es ");
+	assert_ok(rename_to(b, "Q", "A"));
+	assert_string_equal(
+	    list(b), "A:e A/b:es A/ghost:s " FIRST "Junk:es Q: Q/b:s Sent:es Trash:es ");
+	world_crash(b->w);
+	assert_string_equal(
+	    list(b), "A:e A/b:es A/ghost:s " FIRST "Junk:es Q: Q/b:s Sent:es Trash:es ");
+}
+
 static void
 renaming_inbox_moves_its_messages(void **state)
 {
@@ -561,6 +585,7 @@ main(void)
 		CASE(parents_are_made_and_stay),
 		CASE(names_are_checked),
 		CASE(subscriptions_outlive_mailboxes),
+		CASE(subscriptions_stay_when_a_mailbox_is_renamed),
 		CASE(renaming_inbox_moves_its_messages),
 		CASE(removed_messages_go_in_the_background),
 		CASE(recent_is_claimed_once),
