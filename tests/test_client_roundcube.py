@@ -203,6 +203,7 @@ def test_what_others_do_comes_with_the_next_look(house, page):
         wire.select(name)
         wire.ok("STORE 1 +FLAGS (\\Deleted)")
         wire.ok("EXPUNGE")
+    settled(page)
     page("value", "rcmail.command('checkmail')")
     page("await_shown", ROW.format("News-3"))
     page("await_gone", ROW.format("News-1"))

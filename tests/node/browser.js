@@ -22,7 +22,11 @@ async function main() {
 			await inside.waitFor();
 			return inside.textContent();
 		},
-		await_true: async expression => { await page.waitForFunction(expression); return true; },
+		// Between two pages there is nothing to ask.
+		await_true: async expression => {
+			await page.waitForFunction(`(() => { try { return ${expression}; } catch { return false; } })()`);
+			return true;
+		},
 		await_shown: async selector => { await page.waitForSelector(selector); return true; },
 		await_gone: async selector => { await page.waitForSelector(selector, { state: 'hidden' }); return true; },
 		value: expression => page.evaluate(expression),
