@@ -7,13 +7,16 @@
 #include "imap/view.h"
 
 /* UIDs that the store calls recent for this session, as far as they are in
- * the view (RFC 3501 2.3.2 \Recent). */
+ * the view and stand behind what it knew already: of those the session was
+ * notified before (RFC 3501 2.3.2 \Recent), even where the store forgot it. */
 static void
-claim_recent(struct view *v, uint64_t from)
+claim_recent(struct view *v, uint64_t from, uint32_t known_to)
 {
 	struct runs claimed = RUNS_INIT, known = RUNS_INIT;
 	uint32_t last = uidset_last(&v->uids);
 
+	if (from != 0 && from <= known_to)
+		from = (uint64_t)known_to + 1;
 	if (from == 0 || from > last || v->no_recent)
 		return;
 	runs_add(&claimed, (uint32_t)from, last);
@@ -44,7 +47,7 @@ view_init(
 	} else {
 		uidset_from_runs(&v->uids, &r->uids);
 	}
-	claim_recent(v, r->recent_from);
+	claim_recent(v, r->recent_from, 0);
 	v->last_told = uidset_last(&v->uids);
 	v->recent_told = runs_total(&v->recent);
 	v->keywords_told = r->keywords.count;
@@ -88,6 +91,8 @@ gain(struct view *v, const struct runs *uids)
 void
 view_learn(struct view *v, const struct store_changes_reply *r)
 {
+	uint32_t known_to = uidset_last(&v->uids);
+
 	if (r->full) {
 		struct runs missing = RUNS_INIT;
 
@@ -100,7 +105,7 @@ view_learn(struct view *v, const struct store_changes_reply *r)
 		gain(v, &r->added);
 		view_lose(v, &r->vanished);
 	}
-	claim_recent(v, r->recent_from);
+	claim_recent(v, r->recent_from, known_to);
 	if (r->uidnext > v->uidnext)
 		v->uidnext = (uint32_t)r->uidnext;
 	if (r->modseq >= v->modseq) {

@@ -124,6 +124,25 @@ expunges_wait_until_they_are_allowed(void **state)
 	view_done(&v);
 }
 
+/* A store that was killed has forgotten which messages were claimed. */
+static void
+what_is_known_does_not_become_recent(void **state)
+{
+	struct view v;
+	struct client c;
+	struct runs added = RUNS_INIT;
+
+	opened(&v, &c, 1, 10, 9);
+	runs_add(&added, 11, 12);
+	learn(&v, 101, &added, NULL, 5);
+	tell(&v, &c, true);
+	assert_int_equal(c.recent, 4);
+	assert_false(runs_has(&v.recent, 8));
+	agree(&v, &c);
+	runs_done(&added);
+	view_done(&v);
+}
+
 static void
 what_came_and_went_is_not_told(void **state)
 {
@@ -291,6 +310,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expunges_wait_until_they_are_allowed),
+		cmocka_unit_test(what_is_known_does_not_become_recent),
 		cmocka_unit_test(what_came_and_went_is_not_told),
 		cmocka_unit_test(a_full_answer_is_compared),
 		cmocka_unit_test(own_changes),
