@@ -114,30 +114,6 @@ tell_rows(struct news *n, struct text rows)
 	}
 }
 
-/* The log did not reach back, so the rows themselves say what is newer. */
-static enum status
-tell_all_newer(struct news *n, uint64_t since)
-{
-	struct store_fetch_request req = { .token = n->im->token,
-		.mailbox = n->im->view->mailbox,
-		.items = FETCH_FLAGS,
-		.since = since };
-	struct store_fetch_reply r;
-	enum status st = STATUS_OK;
-
-	uidset_to_runs(&n->im->view->uids, &req.uids);
-	do {
-		st = store_fetch(n->im->server->calls, &req, n->arena, &r, NULL);
-		if (st != STATUS_OK)
-			break;
-		tell_rows(n, r.rows);
-		if (r.resume > 1 && r.resume <= UINT32_MAX)
-			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
-	} while (r.resume != 0);
-	runs_done(&req.uids);
-	return st;
-}
-
 void
 imap_write_mailbox_flags(struct imap *im, struct arena *a, bool permanent, struct buffer *out)
 {
@@ -174,21 +150,58 @@ tell_keywords(struct imap *im, struct arena *a, struct buffer *out)
 		imap_write_mailbox_flags(im, a, true, out);
 }
 
-/* Names beyond those that the session knows, without anything else. */
+/* Names beyond those that the session knows, without anything else. Rows may
+ * have names of a commit that is not published yet: that is waited for. */
 void
-imap_need_keywords(struct imap *im, struct arena *a, uint64_t total, uint64_t modseq)
+imap_need_keywords(struct imap *im, struct arena *a, uint64_t total)
 {
 	uint32_t known = keywords_count(im->keywords);
 	const struct store_changes_request req = { .token = im->token,
 		.mailbox = im->view->mailbox,
-		.since = modseq,
-		.keywords_from = known };
+		.since = UINT64_MAX, /* nothing else */
+		.keywords_from = known,
+		.reach = total < UINT64_MAX ? UINT64_MAX : 0 };
 	struct store_changes_reply r = { 0 };
 
 	if (total <= known)
 		return;
 	if (store_changes(im->server->calls, &req, a, &r, NULL) == STATUS_OK)
 		keywords_learn(im->keywords, known, r.keywords);
+}
+
+/* Names that rows of the store need; they are told in FLAGS. */
+static void
+learn_names(struct news *n, uint64_t total)
+{
+	imap_need_keywords(n->im, n->arena, total);
+	tell_keywords(n->im, n->arena, n->out);
+	if (n->names.count < keywords_count(n->im->keywords))
+		n->names = keywords_names(n->im->keywords, n->arena);
+}
+
+/* The log did not reach back, so the rows themselves say what is newer. */
+static enum status
+tell_all_newer(struct news *n, uint64_t since)
+{
+	struct store_fetch_request req = { .token = n->im->token,
+		.mailbox = n->im->view->mailbox,
+		.items = FETCH_FLAGS,
+		.since = since };
+	struct store_fetch_reply r;
+	enum status st = STATUS_OK;
+
+	uidset_to_runs(&n->im->view->uids, &req.uids);
+	do {
+		st = store_fetch(n->im->server->calls, &req, n->arena, &r, NULL);
+		if (st != STATUS_OK)
+			break;
+		learn_names(n, r.keyword_total);
+		tell_rows(n, r.rows);
+		if (r.resume > 1 && r.resume <= UINT32_MAX)
+			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
+	} while (r.resume != 0);
+	runs_done(&req.uids);
+	return st;
 }
 
 void
@@ -201,11 +214,11 @@ imap_tell_view(struct imap *im, bool expunges, struct buffer *out)
 }
 
 void
-imap_take_keywords(struct command *c, uint64_t total, uint64_t modseq, struct texts *names)
+imap_take_keywords(struct command *c, uint64_t total, struct texts *names)
 {
 	struct imap *im = c->im;
 
-	imap_need_keywords(im, &c->arena, total, modseq);
+	imap_need_keywords(im, &c->arena, total);
 	tell_keywords(im, &c->arena, &c->out);
 	if (names->count < keywords_count(im->keywords))
 		*names = keywords_names(im->keywords, &c->arena);

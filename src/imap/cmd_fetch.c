@@ -195,7 +195,7 @@ each_reply(struct fetch *f, const struct runs *uids, unsigned items,
 		if (st != STATUS_OK)
 			break;
 		imap_saw_modseq(f->c, r.modseq);
-		imap_take_keywords(f->c, r.keyword_total, r.modseq, &f->names);
+		imap_take_keywords(f->c, r.keyword_total, &f->names);
 		if (r.resume > 1)
 			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
 		if (r.resume != 0)

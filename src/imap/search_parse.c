@@ -233,7 +233,7 @@ keyword_position(struct imap *im, struct text name, struct arena *a)
 
 	if (at != UINT32_MAX || im->server->calls == NULL)
 		return at;
-	imap_need_keywords(im, a, UINT64_MAX, im->view->modseq);
+	imap_need_keywords(im, a, UINT64_MAX);
 	return keywords_find(im->keywords, name);
 }
 

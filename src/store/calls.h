@@ -235,7 +235,8 @@ void store_row_unpack(struct unpack *u, unsigned items, struct store_row *out);
 
 /* Rows of those UIDs that are there, in order; as many as fit a reply: go on
  * with the UIDs from resume on, 0 at the end. since: only rows whose modseq is
- * greater. keyword_total: how many keyword names the account has now. */
+ * greater. keyword_total: how many keyword names the account and these rows
+ * have now. */
 #define store_fetch_REQUEST(F, S) \
 	F(S, TEXT, token) F(S, U64, mailbox) F(S, RUNS, uids) F(S, U64, items) F(S, U64, since)
 #define store_fetch_REPLY(F, S) \

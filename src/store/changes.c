@@ -17,6 +17,7 @@ struct changes_op {
 	struct buffer rows;
 	bool waited;	   /* what was being committed is published */
 	struct uidset all; /* what becomes reply.uids */
+	uint32_t names;	   /* of keywords, that are published */
 };
 
 static void
@@ -85,7 +86,9 @@ add_rows(struct account *a, struct changes_op *c, uint32_t mailbox)
 				s = STATUS_OK;
 		}
 		e = s == STATUS_OK ? hot_find(&h, uid) : NULL;
-		if (e != NULL)
+		/* With names that are not published yet it is newer than this
+		 * answer, and comes with the next. */
+		if (e != NULL && hot_names(e) <= c->names)
 			hot_row_pack(&c->rows, e);
 		if (c->rows.len > ROWS_MAX)
 			break;
@@ -128,6 +131,7 @@ look(struct account *a, struct changes_op *c, bool full, bool *quiet)
 	c->reply.full = full;
 	if (full && !r->resync)
 		uidset_share(&c->all, &k->index.uids);
+	c->names = a->head.keywords;
 	c->reply.modseq = a->head.modseq;
 	c->reply.highest = k->m.highest_modseq;
 	c->reply.uidnext = k->m.uidnext;

@@ -161,6 +161,9 @@ add_entry(struct account *a, struct fetch_op *f, struct walk *w, const struct ho
 {
 	enum status s = STATUS_OK;
 
+	/* A row of a commit that is not published yet may have newer names. */
+	if (hot_names(e) > f->keyword_total)
+		f->keyword_total = hot_names(e);
 	if (items == 0)
 		hot_row_pack(&f->rows, e);
 	else

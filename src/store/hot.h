@@ -31,6 +31,13 @@ struct hot {
 	bool dirty;
 };
 
+/* How many of the account's keyword names it takes to tell this entry. */
+static inline uint32_t
+hot_names(const struct hot_entry *e)
+{
+	return e->keyword_count == 0 ? 0 : e->keywords[e->keyword_count - 1] + 1u;
+}
+
 static inline uint32_t
 hot_block(uint32_t uid)
 {

@@ -2,6 +2,7 @@
 /* Messages by calls: flags, copies, moves, expunging, changes, repeats. */
 #include <stdio.h>
 
+#include "store/hot.h"
 #include "store/keys.h"
 #include "store/store_test_helper.h"
 
@@ -455,6 +456,41 @@ a_log_that_begins_too_late_is_not_trusted(void **state)
 	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, ""); /* the owner reads the version again */
 }
 
+/* A commit is read as soon as it is done, its names come with its publication:
+ * rows with such names are told with the names, or next time. */
+static void
+rows_are_told_with_their_names(void **state)
+{
+	static const uint16_t seventh[] = { 7 };
+	struct box *b = *state;
+	struct entity e = { ENTITY_ACCOUNT, b->account };
+	struct key key = key_hot((uint32_t)b->inbox, hot_block(3));
+	uint64_t since = changes(b, 0).modseq;
+	struct runs uids = world_uids(3, 3);
+	struct store_fetch_reply r;
+	struct buffer newer = BUFFER_INIT;
+	struct hot h = { .count = 0 };
+	struct text row;
+
+	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "");
+	assert_true(changes(b, since).rows.len > 0);
+	assert_ok(engine_get(b->w->engine, e, key_text(&key), &b->w->arena, &row));
+	assert_ok(hot_decode(row, &b->w->arena, &h));
+	hot_find(&h, 3)->keywords = seventh;
+	hot_find(&h, 3)->keyword_count = 1;
+	hot_encode(&h, &newer);
+	world_damage(b->w, e, key_text(&key), buffer_text(&newer));
+	assert_ok(ASK(b->w, access, store_fetch, &r, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids, .items = FETCH_FLAGS));
+	assert_int_equal(r.keyword_total, 8);
+	assert_int_equal(changes(b, since).rows.len, 0);
+	world_damage(b->w, e, key_text(&key), row);
+	assert_true(changes(b, since).rows.len > 0);
+	set_flags(b, 3, 3, FLAGS_ADD, FLAG_ANSWERED, ""); /* the owner reads the version again */
+	buffer_done(&newer);
+	runs_done(&uids);
+}
+
 static void
 repeated_calls_do_nothing(void **state)
 {
@@ -708,6 +744,7 @@ main(void)
 		TEST(the_highest_is_of_the_mailbox),
 		TEST(copies_of_all_or_nothing),
 		TEST(a_log_that_begins_too_late_is_not_trusted),
+		TEST(rows_are_told_with_their_names),
 		TEST(repeated_calls_do_nothing),
 		TEST(threads_join),
 		TEST(many_rows_are_as_single_ones),
