@@ -18,6 +18,7 @@ from stress.run import Run
 SECONDS = int(os.environ.get("MAILSTEAD_STRESS_SECONDS", "0"))
 SEED = os.environ.get("MAILSTEAD_STRESS_SEED") or ("shipped" if release_build() else "checked")
 STEPS = int(os.environ.get("MAILSTEAD_STRESS_STEPS") or (6000 if release_build() else 2500))
+THOUSANDS = 3000 if release_build() else 1500
 DEATHS = ("access", "store", "access")  # of one life of the service; each starts its role later
 
 
@@ -43,7 +44,7 @@ def check(house, run, deaths=()):
 
 
 def test_every_client_sees_what_it_must():
-    for seed in seeds(0.6):
+    for seed in seeds(0.4):
         with Mailstead() as house:
             run = Run(house, seed, house.bob).begin()
             run.steps(STEPS)
@@ -53,8 +54,25 @@ def test_every_client_sees_what_it_must():
                 "drop", "cut short", "pop3", "smtp", "lmtp", "reconciled", "quiet")), run.did
 
 
+def test_clients_that_send_many_commands_at_once():
+    for seed in seeds(0.2):
+        with Mailstead() as house:
+            run = Run(house, seed, house.bob, one=10, several=20, pipeline=60).begin()
+            run.steps(STEPS // 8)
+            check(house, run)
+
+
+def test_a_mailbox_of_thousands():
+    for seed in seeds(0.2):
+        with Mailstead() as house:
+            run = Run(house, seed, house.bob, clients=8, boxes=("INBOX", "Archive")).begin()
+            run.fill(run.truth.box("Archive"), THOUSANDS)
+            run.steps(STEPS // 50)
+            check(house, run)
+
+
 def test_roles_that_are_killed_lose_nothing():
-    for seed in seeds(0.4):
+    for seed in seeds(0.2):
         with Mailstead() as house:
             run = Run(house, seed, house.bob).begin()
             for role in DEATHS:

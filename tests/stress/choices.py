@@ -9,7 +9,7 @@ from stress.wire import set_of
 
 SYSTEM = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Deleted", "\\Draft")
 KEYWORDS = ("$Forwarded", "$Stress", "alpha", "Beta", "gamma-ray", "junk")
-FULL, EMPTY = 60, 8  # messages of a mailbox, between which it is kept
+FULL = 60  # messages of a mailbox, above which more of them go than come
 FETCHES = (("FLAGS",), ("UID", "FLAGS"), ("UID",), ("RFC822.SIZE", "FLAGS"), ("ENVELOPE", "FLAGS"), ("BODY.PEEK[]",),
            ("BODY[]",), ("UID", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]"), ("INTERNALDATE", "BODYSTRUCTURE", "UID"))
 
@@ -17,7 +17,8 @@ FETCHES = (("FLAGS",), ("UID", "FLAGS"), ("UID",), ("RFC822.SIZE", "FLAGS"), ("E
 class Choices:
     """The choices of one run."""
 
-    def __init__(self, truth, boxes):
+    def __init__(self, truth, boxes, full=FULL):
+        self.full = full
         self.truth, self.main = truth, boxes  # names of mailboxes that always stay
         self.made = 0
 
@@ -47,6 +48,9 @@ class Choices:
         known = [s for s in view.slots if s.uid is not None]
         if not known:
             return []
+        saved = c.Saved(s for s in view.saved if s.uid is None or s.uid in view.by_uid)
+        if saved and dice.random() < 0.5 and all(s.uid for s in saved):
+            return saved
         how = dice.random()
         if how < 0.15:
             return known
@@ -114,7 +118,8 @@ class Choices:
         words, matches = self.key(client, dice, 2, numbers)
         returns = None
         if client.can(b"ESEARCH") and dice.random() < 0.4:
-            returns = dice.choice(((), ("ALL",), ("MIN", "MAX", "COUNT", "ALL"), ("COUNT", "ALL")))
+            returns = dice.choice(((), ("ALL",), ("MIN", "MAX", "COUNT", "ALL"), ("COUNT", "ALL"))
+                                  + (("SAVE", "ALL"), ("SAVE", "COUNT", "ALL")) * numbers)
         return c.Search(client, uid, words, matches, returns)
 
     def key(self, client, dice, depth, numbers):
@@ -149,10 +154,12 @@ class Choices:
         return "ALL", lambda *_: True
 
     def copy(self, client, dice, uid):
-        slots = self.slots(dice, client.view)[:12]
+        slots = self.slots(dice, client.view)
+        if len(slots) > 12:
+            slots = slots[:12]
         to = self.any_box(dice)
         move = dice.random() < 0.6
-        if not slots or len(to.messages) > 2 * FULL and not move:
+        if not slots or len(to.messages) > 2 * self.full and not move:
             return None
         return c.Copy(client, slots, uid, to, move)
 
@@ -164,7 +171,7 @@ class Choices:
 
     def append(self, client, dice):
         box = min((self.any_box(dice) for _ in range(2)), key=lambda b: len(b.messages))
-        if len(box.messages) > FULL:
+        if len(box.messages) > self.full:
             return None
         count = dice.choice((1, 2, 5)) if client.can(b"MULTIAPPEND") and dice.random() < 0.3 else 1
         return c.Append(client, box, [(*self.message(dice, "append"), self.flags(dice)) for _ in range(count)])
@@ -180,7 +187,7 @@ class Choices:
         """A command of a client that has a mailbox; None: it thought better. With numbers_hold only what moves no
         sequence numbers, or does not use them: it stands in a pipeline."""
         uid = numbers_hold or dice.random() < 0.5
-        full = len(client.box.messages) > FULL
+        full = len(client.box.messages) > self.full
         kinds = (
             (22, lambda: self.fetch(client, dice, uid)), (24, lambda: self.store(client, dice, uid)),
             (10, lambda: self.search(client, dice, uid, not numbers_hold)), (12, lambda: self.copy(client, dice, uid)),

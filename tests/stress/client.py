@@ -126,16 +126,22 @@ class Client:
 
     def ask(self, text):
         """A command outside of any round, which must be OK: all untagged responses."""
-        tag = self.next_tag()
-        self.connection.send(tag + b" " + text.encode() + b"\r\n")
+        return self.ask_all([text.encode()])
+
+    def ask_all(self, texts):
+        """The same of several that are sent at once."""
+        tags = [self.next_tag() for _ in texts]
+        self.connection.send(b"".join(tag + b" " + text + b"\r\n" for tag, text in zip(tags, texts)))
         found = []
-        while True:
+        while tags:
             said = self.connection.response()
-            if isinstance(said, Status) and said.tag == tag:
+            if isinstance(said, Status) and said.tag == tags[0]:
                 if said.word != b"OK":
-                    raise Difference(f"{text} was answered {said}")
-                return found
-            found.append(said)
+                    raise Difference(f"{texts[-len(tags)][:200]!r} was answered {said}")
+                tags.pop(0)
+            else:
+                found.append(said)
+        return found
 
     def next_tag(self):
         self.count += 1
@@ -196,10 +202,7 @@ class Client:
         command.answered(said)
         if self.view is not None:
             self.view.fetched, self.view.dated = set(), set()
-            if said.code[:1] == [b"HIGHESTMODSEQ"]:  # RFC 7162 3.2.7: up to here all was told
-                self.view.highest = max(self.view.highest or 0, int(said.code[1]))
-            if command.settles:
-                self.view.settle_modseq()
+            self.view.settle_modseq(command.settles)
 
     def bye(self, said):
         if self.box is None or not self.box.deleted:
@@ -211,7 +214,8 @@ class Client:
         if self.view is None:
             return
         if code == b"HIGHESTMODSEQ":
-            self.box.told = max(self.box.told, int(said.code[1]))
+            self.view.stated = int(said.code[1])
+            self.box.told = max(self.box.told, self.view.stated)
         elif code == b"UIDNEXT":
             self.view.uidnext = int(said.code[1])
 

@@ -49,8 +49,14 @@ class OnMailbox(Command):
         return self.effects[-1]
 
 
+class Saved(list):
+    """Slots that the client names by "$" (RFC 5182)."""
+
+
 def target(view, slots, uid):
     """The slots as a set of the command."""
+    if isinstance(slots, Saved):
+        return "$"
     if uid:
         return set_of(s.uid for s in slots)
     wanted = set(map(id, slots))
@@ -275,12 +281,15 @@ class Search(OnMailbox):
         if self.found:
             wanted.update(MIN=min(self.found), MAX=max(self.found))
         for option in self.returns or ():
-            if option != "ALL" and (told.get(option.encode()) != (b"%d" % wanted[option] if option in wanted else None)):
+            if option not in ("ALL", "SAVE") and (told.get(option.encode()) != (b"%d" % wanted[option] if option in wanted else None)):
                 raise Difference(f"ESEARCH {told}, but {option} is {wanted.get(option)}")
 
     def ok(self, status):
         if self.found is None:
             raise Difference(f"{self.text!r} without an answer")
+        if "SAVE" in (self.returns or ()):
+            saved = [s for n, s in enumerate(self.slots, 1) if (s.uid if self.uid else n) in self.found]
+            self.view.saved = saved if len(saved) == len(self.found) else []  # UIDs that the client does not know
         if self.uid:
             known = {s.uid for s in self.slots}
             strange = {u for u in self.found - known if u <= max((k or 0 for k in known), default=0)}

@@ -11,7 +11,7 @@ import random
 from stress import names
 from stress.choices import Choices
 from stress.client import CONDSTORE, PLAIN, QRESYNC, REV2, Client, items_of
-from stress.commands import FetchUnknown, Noop, subject_of
+from stress.commands import Append, FetchUnknown, Noop, subject_of
 from stress.kills import kill
 from stress.names import BARRIER
 from stress.mailers import Pop3, Sender
@@ -21,6 +21,8 @@ from stress.wire import Difference, Ended, Status
 QUIET_EVERY = 60  # steps
 IDLE_SECONDS = 60
 TOGETHER = 8      # clients with commands under way at once
+# How often a step is what.
+USUAL = {"one": 60, "several": 18, "pipeline": 4, "mail": 3, "pop3": 5, "drop": 3, "cut_short": 3, "idles": 4, "naming": 2}
 
 Snapshot = collections.namedtuple("Snapshot", "uidvalidity uidnext highest messages")
 Found = collections.namedtuple("Found", "flags modseq size name")
@@ -29,7 +31,8 @@ Found = collections.namedtuple("Found", "flags modseq size name")
 class Run:
     """Clients on the mailboxes of one account."""
 
-    def __init__(self, house, seed, account, clients=42, pop3=4, senders=4, boxes=("INBOX", "Work", "Lists")):
+    def __init__(self, house, seed, account, clients=42, pop3=4, senders=4, boxes=("INBOX", "Work", "Lists"), **steps):
+        """steps: how often a step is what, where it is not as usual."""
         self.house, self.seed, self.account = house, seed, account
         self.password = house.password
         self.truth = Truth()
@@ -43,6 +46,7 @@ class Run:
         self.choices = Choices(self.truth, boxes)
         self.clients, self.pop3s, self.senders = [], [], []
         self.counts = clients, pop3, senders
+        self.kinds = {**USUAL, **steps}
 
     # ---- beginning ----
 
@@ -69,6 +73,16 @@ class Run:
         self.pop3s = [Pop3(f"p{n}", self.house, self.account, self.password) for n in range(pop3)]
         self.senders = [Sender(f"s{n}", self.house, self.account, n % 2 == 1) for n in range(senders)]
         return self
+
+    def fill(self, box, count):
+        """So many messages more, before anybody looks."""
+        self.dice = random.Random(f"{self.seed}/fill")
+        self.choices.full = max(self.choices.full, count)
+        for done in range(0, count, 100):
+            some = [(*self.choices.message(self.dice, "old"), self.choices.flags(self.dice))
+                    for _ in range(min(100, count - done))]
+            self.witness.ask_all([Append(self.witness, box, [message]).text for message in some])
+        self.learn(box)
 
     @property
     def boxes(self):
@@ -178,9 +192,7 @@ class Run:
         self.number += 1
         self.dice = random.Random(f"{self.seed}/{self.number}")
         self.concerned = []
-        kinds = ((60, self.one), (18, self.several), (4, self.pipeline), (3, self.mail), (5, self.pop3), (3, self.drop),
-                 (3, self.cut_short), (4, self.idles), (2, self.naming))
-        self.dice.choices([k[1] for k in kinds], [k[0] for k in kinds])[0]()
+        getattr(self, self.dice.choices(list(self.kinds), list(self.kinds.values()))[0])()
         if self.number % QUIET_EVERY == 0:
             self.quiet()
 

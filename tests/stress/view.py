@@ -29,8 +29,10 @@ class View:
         self.uidnext = None
         self.highest = None       # HIGHESTMODSEQ that the client may remember
         self.seen_highest = 0     # greatest MODSEQ that was told
+        self.stated = None        # HIGHESTMODSEQ that was told during the command in hand
         self.fetched = set()      # UIDs whose flags were told during the command in hand
         self.dated = set()        # UIDs whose MODSEQ was told during it
+        self.saved = []           # slots of the last SEARCH RETURN (SAVE) (RFC 5182)
         self.vanishes = False     # VANISHED instead of EXPUNGE
 
     def uids(self):
@@ -130,10 +132,14 @@ class View:
             self.fetched.add(slot.uid)
             self.told(slot.uid, slot.flags)
 
-    def settle_modseq(self):
-        """A command has ended in which expunges could be told, so all that was told up to here is whole."""
-        if self.highest is not None:
+    def settle_modseq(self, whole):
+        """A command has ended. What the server stated as HIGHESTMODSEQ holds (RFC 7162 3.2.7); else, where expunges
+        could be told (whole), everything up to the greatest MODSEQ was told."""
+        if self.stated is not None:
+            self.highest, self.seen_highest = max(self.highest or 0, self.stated), self.stated
+        elif whole and self.highest is not None:
             self.highest = max(self.highest, self.seen_highest)
+        self.stated = None
 
     # ---- comparison ----
 
