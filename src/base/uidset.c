@@ -558,21 +558,78 @@ uidset_equal(const struct uidset *a, const struct uidset *b)
 	return true;
 }
 
+/* A place among the spans. */
+struct place {
+	uint32_t slot, at;
+};
+
+/* The first span whose last is >= n; NULL if there is none. */
+static const struct span *
+place_find(const struct uidset *s, uint32_t n, struct place *p)
+{
+	const struct uidset_root *r = s->root;
+
+	p->slot = r == NULL ? 0 : slot_find(r, n);
+	if (r == NULL || p->slot == r->count)
+		return NULL;
+	p->at = leaf_find(r->at[p->slot].leaf, n);
+	return &r->at[p->slot].leaf->at[p->at];
+}
+
+static const struct span *
+place_next(const struct uidset *s, struct place *p)
+{
+	const struct uidset_root *r = s->root;
+
+	if (++p->at == r->at[p->slot].leaf->count) {
+		p->at = 0;
+		if (++p->slot == r->count)
+			return NULL;
+	}
+	return &r->at[p->slot].leaf->at[p->at];
+}
+
+static struct span
+clip(const struct span *x, uint32_t first, uint32_t last)
+{
+	return (
+	    struct span){ x->first > first ? x->first : first, x->last < last ? x->last : last };
+}
+
 void
 uidset_both(struct runs *out, const struct uidset *s, const struct runs *other)
 {
 	runs_clear(out);
 	for (uint32_t i = 0; i < other->count; i++) {
-		uint32_t n = other->at[i].first, last = other->at[i].last;
+		const struct run *o = &other->at[i];
+		struct place p;
 
-		while (n != 0 && n <= last) {
-			const struct span *x = find(s, n, NULL);
+		for (const struct span *x = place_find(s, o->first, &p);
+		     x != NULL && x->first <= o->last; x = place_next(s, &p)) {
+			struct span part = clip(x, o->first, o->last);
 
-			if (x == NULL || x->first > last)
-				break;
-			runs_add(out, x->first > n ? x->first : n, x->last < last ? x->last : last);
-			n = x->last + 1; /* 0: the end of all numbers */
+			runs_add(out, part.first, part.last);
 		}
+	}
+}
+
+void
+uidset_pack_part(struct buffer *b, const struct uidset *s, uint32_t first, uint32_t last)
+{
+	uint32_t count = 0, least = first;
+	const struct span *x;
+	struct place p;
+
+	for (x = place_find(s, first, &p); x != NULL && x->first <= last; x = place_next(s, &p))
+		count++;
+	pack_varint(b, count);
+	x = place_find(s, first, &p);
+	for (; count > 0; count--, x = place_next(s, &p)) {
+		struct span part = clip(x, first, last);
+
+		pack_varint(b, part.first - least);
+		pack_varint(b, part.last - part.first);
+		least = part.last + 2;
 	}
 }
 

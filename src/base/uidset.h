@@ -53,6 +53,9 @@ void uidset_remove_all(struct uidset *s, const struct runs *other);
 /* out = s and other; emptied first. Costs by other and by the result. */
 void uidset_both(struct runs *out, const struct uidset *s, const struct runs *other);
 
+/* What lies in [first, last], counted from 1 at first, as runs_pack would. */
+void uidset_pack_part(struct buffer *b, const struct uidset *s, uint32_t first, uint32_t last);
+
 /* As runs_rank, runs_below, runs_at, runs_next and runs_last. */
 uint32_t uidset_rank(const struct uidset *s, uint32_t n);
 uint32_t uidset_below(const struct uidset *s, uint32_t n);

@@ -177,6 +177,33 @@ sets_agree_with_runs(void **state)
 }
 
 static void
+parts_are_packed_as_runs(void **state)
+{
+	static const uint32_t ends[][2] = { { 1, 1 }, { 1, 3000 }, { 2, 2 }, { 700, 1900 },
+		{ 2999, 3000 }, { 3001, 9000 }, { 0, 65535 } };
+	struct uidset s = UIDSET_INIT;
+
+	fragment(&s, NULL, 3000);
+	uidset_add(&s, 1000, 1100);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		uint32_t first = ends[i][0], last = ends[i][1];
+		struct runs part = RUNS_INIT;
+		struct buffer got = BUFFER_INIT, want = BUFFER_INIT;
+
+		for (uint32_t n = uidset_next(&s, first); n != 0 && n <= last;
+		     n = uidset_next(&s, n + 1))
+			runs_add(&part, n - first + 1, n - first + 1);
+		runs_pack(&want, &part);
+		uidset_pack_part(&got, &s, first, last);
+		assert_true(text_equal(buffer_text(&got), buffer_text(&want)));
+		buffer_done(&got);
+		buffer_done(&want);
+		runs_done(&part);
+	}
+	uidset_done(&s);
+}
+
+static void
 the_ends_of_the_range(void **state)
 {
 	struct uidset s = UIDSET_INIT;
@@ -260,6 +287,7 @@ main(void)
 		cmocka_unit_test(random_changes_agree_with_runs),
 		cmocka_unit_test(copies_change_apart),
 		cmocka_unit_test(sets_agree_with_runs),
+		cmocka_unit_test(parts_are_packed_as_runs),
 		cmocka_unit_test(the_ends_of_the_range),
 		cmocka_unit_test(holders_do_not_hold_copies),
 		cmocka_unit_test(a_set_without_holes_takes_next_to_nothing),

@@ -248,22 +248,6 @@ index_know(struct account *a, struct kept_mailbox *k)
 
 /* ---- writing ---- */
 
-/* The part of a set that lies in [first, last], counted from 1. */
-static void
-pack_part(struct buffer *out, const struct uidset *set, uint32_t first, uint32_t last)
-{
-	struct runs range = RUNS_INIT, part = RUNS_INIT, moved = RUNS_INIT;
-
-	runs_add(&range, first == 0 ? 1 : first, last);
-	uidset_both(&part, set, &range);
-	for (uint32_t i = 0; i < part.count; i++)
-		runs_add(&moved, part.at[i].first - first + 1, part.at[i].last - first + 1);
-	runs_pack(out, &moved);
-	runs_done(&range);
-	runs_done(&part);
-	runs_done(&moved);
-}
-
 static void
 put_row(struct account_txn *t, uint32_t mailbox, const struct index *x, uint32_t chunk)
 {
@@ -277,9 +261,9 @@ put_row(struct account_txn *t, uint32_t mailbox, const struct index *x, uint32_t
 		return;
 	}
 	pack_u8(&value, INDEX_VERSION);
-	pack_part(&value, &x->uids, first, first + (INDEX_SPAN - 1));
-	pack_part(&value, &x->unseen, block, block + BLOCKS_PER_ROW - 1);
-	pack_part(&value, &x->deleted, block, block + BLOCKS_PER_ROW - 1);
+	uidset_pack_part(&value, &x->uids, first, first + (INDEX_SPAN - 1));
+	uidset_pack_part(&value, &x->unseen, block, block + BLOCKS_PER_ROW - 1);
+	uidset_pack_part(&value, &x->deleted, block, block + BLOCKS_PER_ROW - 1);
 	txn_put(&t->txn, key_text(&key), buffer_text(&value));
 	buffer_done(&value);
 }
