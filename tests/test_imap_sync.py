@@ -5,8 +5,10 @@ cut, after `access` or `store` were killed, or after the log of changes was
 trimmed, its copy is again what the mailbox holds."""
 
 import os
+import random
 import re
 import signal
+import threading
 import time
 
 import pytest
@@ -23,6 +25,7 @@ class Copy:
     def __init__(self, house, mailbox):
         self.house, self.mailbox = house, mailbox
         self.messages, self.kept, self.uidvalidity, self.wire = {}, 0, 0, None
+        self.next = 1  # all UIDs below were asked for
         self.connect()
 
     # ---- coming and going ----
@@ -36,12 +39,32 @@ class Copy:
                 break
             except (AssertionError, Ended, ConnectionError):
                 self.wire = None
-        known = max(self.messages, default=0)
+        self.messages = {uid: flags for uid, flags in self.messages.items() if uid < self.next}
         back = f" (QRESYNC ({self.uidvalidity} {self.kept}))" if self.kept else ""
         said = self.again(f"SELECT {self.mailbox}{back}")
         self.uidvalidity = int(re.search(rb"UIDVALIDITY (\d+)", b"".join(r[2] for r in said if r[1] == b"OK")).group(1))
-        self.say(f"UID FETCH {known + 1}:* (FLAGS)")
+        if back:
+            self.prove()
+        self.look()
         return said
+
+    def prove(self):
+        """What is told to have changed up to now is all: no message that has not changed since is another one here."""
+        upto, had, told = self.kept, dict(self.messages), {}
+        said = self.wire.ok("UID FETCH 1:* (FLAGS MODSEQ)")
+        for r in said:
+            if r[2:3] == [b"FETCH"]:
+                item = dict(zip(r[3][::2], r[3][1::2]))
+                told[int(item[b"UID"])] = item
+                if int(item[b"MODSEQ"][0]) <= upto and int(item[b"UID"]) < self.next:
+                    assert had[int(item[b"UID"])] == {f for f in item[b"FLAGS"] if f != b"\\Recent"}, (upto, item)
+        self.learn(said)
+        assert set(self.messages) <= set(told)
+
+    def look(self):
+        """At what is new."""
+        self.say(f"UID FETCH {self.next}:* (FLAGS)")
+        self.next = max(self.next, max(self.messages, default=0) + 1)
 
     def lose(self):
         """The network goes away without a word."""
@@ -166,6 +189,57 @@ def test_resynchronising_after_a_lost_connection(house):
     said = away.connect()
     assert not [r for r in said if r[1] == b"VANISHED" or r[2:3] == [b"FETCH"]]
     away.check()
+
+
+def anything(client, dice):
+    """One of the things that clients do, by UID; what comes of it is told."""
+    uid = dice.choice(sorted(client.messages) or [1])
+    last = uid + dice.randrange(4)
+    flag = dice.choice(["\\Seen", "\\Flagged", "\\Answered", "\\Deleted", "$Work"])
+    do = dice.randrange(10)
+    if do < 4:
+        client.say(f"UID STORE {uid}:{last} {dice.choice('+-')}FLAGS ({flag})")
+    elif do == 4:
+        client.say(f"UID EXPUNGE {uid}:{last}")
+    elif do == 5:
+        client.say(f"APPEND {client.mailbox} ({dice.choice(['', flag])})", MAIL % (uid, uid))
+    elif do == 6:
+        client.say(f"FETCH 1:* (UID FLAGS{dice.choice(['', ' MODSEQ'])})")
+    elif do == 7:
+        client.say(f"UID COPY {uid}:{last} {client.mailbox}")
+    elif do == 8:
+        client.look()
+    else:
+        client.lose()
+        client.connect()
+
+
+def test_many_at_once_and_nobody_misses_anything(house):
+    """Commands of all of them are in the store's hands at the same time, and what each may keep is never too much."""
+    name = mailbox(house, "Many", 30)
+    wrong = []
+
+    def live(seed):
+        try:
+            dice, client = random.Random(seed), Copy(house, name)
+            for _ in range(150):
+                anything(client, dice)
+            client.lose()
+            clients.append(client)
+        except BaseException as why:  # shown by the test
+            wrong.append(why)
+            raise
+
+    clients = []
+    threads = [threading.Thread(target=live, args=(seed,)) for seed in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+    for client in clients:
+        client.connect()
+        client.check()
 
 
 def end_role(house, role):

@@ -179,16 +179,17 @@ first(struct storing *s, uint64_t since, bool silent, struct failure *f)
 	runs_copy(&s->stale, &r.stale);
 	runs_copy(&s->fresh, &s->uids);
 	runs_remove_all(&s->fresh, &s->stale);
-	if (parts != 0)
-		st = take_rest(s, &s->fresh, r.resume, parts, f);
 	/* What changed since the view's modseq was changed by this command;
-	 * perhaps nothing else lies between. */
-	if (s->changed && since <= c->im->view->modseq)
-		(void)view_own_change(c->im->view, r.modseq);
-	imap_saw_modseq(c, r.modseq);
-	imap_saw_modseq(c, s->newest);
+	 * perhaps nothing else lies between. (Rows that are read now may have
+	 * been changed by others.) */
 	if (s->changed || !silent)
 		remember(s, &s->fresh, r.modseq, silent);
+	if (s->changed && since <= c->im->view->modseq)
+		(void)view_own_change(c->im->view, r.modseq);
+	if (parts != 0)
+		st = take_rest(s, &s->fresh, r.resume, parts, f);
+	imap_saw_modseq(c, r.modseq);
+	imap_saw_modseq(c, s->newest);
 	return st;
 }
 

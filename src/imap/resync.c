@@ -249,11 +249,13 @@ tell_changed(struct command *c, const struct since *s, struct failure *why)
 			imap_saw_modseq(c, row.modseq);
 			imap_push_some(c);
 		}
+		if (!unpack_ok(&u))
+			st = STATUS_CORRUPT;
 		imap_saw_modseq(c, r.modseq);
 		if (r.resume > 1 && r.resume <= UINT32_MAX)
 			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
 		arena_reset(&batch);
-	} while (r.resume != 0);
+	} while (st == STATUS_OK && r.resume != 0);
 	runs_done(&req.uids);
 	arena_done(&batch);
 	return st;

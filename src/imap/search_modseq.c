@@ -75,10 +75,12 @@ imap_search_highest(
 			if (unpack_ok(&u) && row.modseq > *highest)
 				*highest = row.modseq;
 		}
+		if (!unpack_ok(&u))
+			st = STATUS_CORRUPT;
 		if (r.resume > 1 && r.resume <= UINT32_MAX)
 			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
 		arena_reset(&batch);
-	} while (r.resume != 0);
+	} while (st == STATUS_OK && r.resume != 0);
 	runs_done(&req.uids);
 	arena_done(&batch);
 	if (*highest > im->view->shown)
