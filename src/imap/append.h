@@ -31,7 +31,7 @@ struct append_command {
 
 struct append_batch {
 	struct imap *im;
-	struct text wire; /* the mailbox as on the wire */
+	struct text wire, name; /* the mailbox as on the wire, and as it is called */
 	uint32_t mailbox;
 	uint64_t room; /* octets that the account takes */
 	struct spool spool;

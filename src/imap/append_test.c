@@ -307,6 +307,22 @@ one_of_them_is_too_much(void **state)
 	talk_end(&t);
 }
 
+/* RFC 9051 6.3.12: who wrote another name than the mailbox has is told. */
+static void
+the_name_is_told(void **state)
+{
+	static const char *const mail[] = { JOE, FRED };
+	struct talk t;
+
+	sign_in(&t);
+	((struct imap *)t.s)->enabled |= ENABLED_REV2;
+	assert_non_null(strstr(sends(&t, "a1 APPEND inbox %\r\n", mail),
+	    "* LIST () \"/\" INBOX (\"OLDNAME\" (inbox))\r\na1 OK [APPENDUID "));
+	assert_null(strstr(sends(&t, "a2 APPEND INBOX %\r\n", mail), "* LIST"));
+	assert_null(strstr(sends(&t, "a3 APPEND inbox {0+}\r\n\r\n", mail), "* LIST"));
+	talk_end(&t);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
 
 int
@@ -321,6 +337,7 @@ main(void)
 		CASE(commands_are_filed_together),
 		CASE(each_has_its_own_answer),
 		CASE(one_of_them_is_too_much),
+		CASE(the_name_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,7 @@ find_mailbox(struct command *c, struct append_batch *b)
 		u = unpack_of(r.row);
 		store_mailbox_unpack(&u, &m);
 		b->mailbox = m.id;
+		b->name = req.name;
 		b->room = r.room;
 		if (unpack_ok(&u) && m.exists)
 			return true;
@@ -289,6 +290,8 @@ append(struct command *c, struct append_args *args, struct append_batch *b)
 		return IMAP_DONE;
 	st = gather(c, b);
 	append_file(b);
+	if (c->word[0] == 'O') /* RFC 9051 6.3.12 */
+		imap_tell_name(c, "", b->name, b->wire);
 	join_replies(c, b);
 	if (st != STATUS_UNAVAILABLE)
 		return IMAP_DONE; /* if the client is gone, the session learns of it next */
