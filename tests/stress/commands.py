@@ -289,7 +289,8 @@ class Search(OnMailbox):
             raise Difference(f"{self.text!r} without an answer")
         if "SAVE" in (self.returns or ()):
             saved = [s for n, s in enumerate(self.slots, 1) if (s.uid if self.uid else n) in self.found]
-            self.view.saved = saved if len(saved) == len(self.found) else []  # UIDs that the client does not know
+            known = len(saved) == len(self.found) and all(s.uid for s in saved)
+            self.view.saved = saved if known else []  # only what the client can tell apart
         if self.uid:
             known = {s.uid for s in self.slots}
             strange = {u for u in self.found - known if u <= max((k or 0 for k in known), default=0)}
