@@ -136,3 +136,21 @@ uid_cache_meet(struct uid_entry *e, uint64_t highest, uint64_t modseq, struct ui
 	(void)pthread_mutex_unlock(&e->cache->lock);
 	uidset_done(&old);
 }
+
+bool
+uid_cache_take(struct uid_entry *e, uint64_t highest, uint32_t total, struct uidset *uids)
+{
+	struct uidset old = UIDSET_INIT;
+	bool there;
+
+	(void)pthread_mutex_lock(&e->cache->lock);
+	there = e->highest == highest && uidset_total(&e->uids) == total;
+	if (there) {
+		old = *uids;
+		*uids = (struct uidset)UIDSET_INIT;
+		uidset_share(uids, &e->uids);
+	}
+	(void)pthread_mutex_unlock(&e->cache->lock);
+	uidset_done(&old);
+	return there;
+}

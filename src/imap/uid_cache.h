@@ -45,4 +45,8 @@ void uid_cache_leave(struct uid_entry *e);
  * gets the one that is kept. */
 void uid_cache_meet(struct uid_entry *e, uint64_t highest, uint64_t modseq, struct uidset *uids);
 
+/* Another session may have learned of this change already: its set, if there is
+ * one and it has so many UIDs, is shared. False: it is not there. */
+bool uid_cache_take(struct uid_entry *e, uint64_t highest, uint32_t total, struct uidset *uids);
+
 #endif

@@ -113,6 +113,25 @@ who_learns_the_same_holds_the_same(void **state)
 		assert_int_equal(view_exists(&scene.view[i]), HOLES);
 }
 
+/* The second to hear of an arrival makes no set of its own, not even for the
+ * time being. */
+static void
+who_hears_later_takes_what_is_made(void **state)
+{
+	struct store_changes_reply r = { .modseq = 13, .highest = 13 };
+	size_t held;
+
+	runs_add(&r.added, 2 * HOLES + 10, 2 * HOLES + 10);
+	view_learn(&scene.view[0], &r);
+	view_settle(&scene.view[0]);
+	held = uidset_held();
+	view_learn(&scene.view[1], &r);
+	assert_int_equal(uidset_held(), held);
+	assert_int_equal(view_exists(&scene.view[1]), HOLES + 1);
+	assert_int_equal(view_seq(&scene.view[1], 2 * HOLES + 10), HOLES + 1);
+	runs_done(&r.added);
+}
+
 /* They share all but a root and the leaves that changed. */
 static void
 who_holds_back_shares_the_rest(void **state)
@@ -180,6 +199,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(all_hold_one_set),
 		TEST(who_learns_the_same_holds_the_same),
+		TEST(who_hears_later_takes_what_is_made),
 		TEST(who_holds_back_shares_the_rest),
 		TEST(another_mailbox_of_the_name),
 		TEST(what_is_old_or_differs_stays_ones_own),

@@ -88,6 +88,24 @@ gain(struct view *v, const struct runs *uids)
 	}
 }
 
+/* Messages only came, and another session has heard of them before: the set as
+ * it is now need not be made once more. */
+static bool
+take_made(struct view *v, const struct store_changes_reply *r)
+{
+	uint32_t last = uidset_last(&v->uids), total = view_exists(v);
+
+	if (v->entry == NULL || r->full || !runs_empty(&r->vanished) || !runs_empty(&v->gone))
+		return false;
+	for (uint32_t i = 0; i < r->added.count; i++) {
+		const struct run *x = &r->added.at[i];
+
+		if (x->last > last)
+			total += x->last - (x->first > last ? x->first - 1 : last);
+	}
+	return uid_cache_take(v->entry, r->highest, total, &v->uids);
+}
+
 void
 view_learn(struct view *v, const struct store_changes_reply *r)
 {
@@ -101,7 +119,7 @@ view_learn(struct view *v, const struct store_changes_reply *r)
 		view_lose(v, &missing);
 		runs_done(&missing);
 		gain(v, &r->uids);
-	} else {
+	} else if (!take_made(v, r)) {
 		gain(v, &r->added);
 		view_lose(v, &r->vanished);
 	}
