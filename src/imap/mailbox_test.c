@@ -231,7 +231,7 @@ subscriptions(void **state)
 	talk_end(&t);
 }
 
-/* RFC 6154 3, RFC 6154 3 and the examples of RFC 6154 5 */
+/* RFC 6154 3 and the examples of RFC 6154 5 */
 static void
 create_with_a_use(void **state)
 {

@@ -10,6 +10,7 @@ in when they are first used. "I:" speaks IMAP, to bring messages:
 What is compared is +OK or -ERR, the response code, the numbers of STAT and LIST,
 and the lines of RETR and TOP; of UIDL that all differ and stay (RFC 1939)."""
 
+import contextlib
 import glob
 import os
 import re
@@ -38,9 +39,12 @@ class Pop:
             self.say(f"PASS {server.password}")
 
     def say(self, command):
-        self.file.write(command.encode() + b"\r\n")
-        self.file.flush()
-        line = self.file.readline()
+        try:
+            self.file.write(command.encode() + b"\r\n")
+            self.file.flush()
+            line = self.file.readline()
+        except ConnectionError:
+            line = b""
         if not line:
             return {"ended": b"closed"}
         return dict(self._facts(command, line))
@@ -68,7 +72,8 @@ class Pop:
             yield "lines", b"".join(lines)
 
     def close(self):
-        self.file.close()
+        with contextlib.suppress(ConnectionError):
+            self.file.close()
 
 
 def run(script, talks):

@@ -135,8 +135,6 @@ SEARCHING = [
 APPENDING = [
     Rule("APPEND with a date that the grammar has not", BOTH, "BAD", "OK; a wrong date is kept as another",
          "RFC 9051 9 (date-time): two places for the day, and real dates", step=r'^append: A: APPEND odd "'),
-    Rule("MULTIAPPEND whose second message is not complete", DOVECOT, "one BAD", "BAD, and an untagged one with the next command",
-         "RFC 3502 6.3.11", step=r"^multiappend: A: STATUS", path=r"^untagged\.BAD$"),
     Rule("APPEND of no octets", BOTH, "NO [CANNOT]", "NO without a code", "RFC 5530 3: optional",
          step=r"^append: A: APPEND odd <<empty>>$", path=r"^code\.CANNOT$"),
     Rule("APPEND that ends within its options, behind a message", DOVECOT, "one BAD", "a second BAD, for what follows", "RFC 9051 2.2.1: one answer a command",
@@ -192,6 +190,9 @@ MAILBOXES = [
     Rule("RECURSIVEMATCH and the level above a match", CYRUS, "as it is", "\\NonExistent", "RFC 5258 3.5", step="^listextended: ", path=r"^LIST\.a$"),
     Rule("LIST with options that are refused", CYRUS, "BAD", "an untagged BAD as well", "RFC 9051 7.1.3: both allowed",
          step="^listextended: ", path=r"^untagged\.BAD$"),
+    Rule("a mailbox is renamed while sessions have it selected", BOTH, "they go on with it", "Dovecot ends them, Cyrus tells them that its messages are gone",
+         "RFC 9051 6.3.6 is silent; RFC 2180 3.4 would have them go on", step=r"^clients: (B: RENAME two three|C: NOOP|C: FETCH 1:\* UID|B: APPEND three <<simple>>)$",
+         path=r"^(EXPUNGE|EXISTS|RECENT|ended|status|FETCH\.1\.UID|code\.APPENDUID)$"),
     Rule("NAMESPACE", CYRUS, "the user's own", "those of others as well", "RFC 2342 5: whatever there is", path=r"^NAMESPACE$"),
     Rule("modified UTF-7 where printable characters follow in base64's place", CYRUS, "taken", "NO",
          "RFC 3501 5.1.3: the shift ends with -, what follows stands for itself", step=r'^names: A: (CREATE "&Jjo-!"|LIST)', path=r"status|&Jjo-!"),
@@ -217,6 +218,9 @@ ERRORS = [
 POP3 = [
     Rule("POP3: a second session on a maildrop", BOTH, "-ERR [IN-USE]", "share it", "RFC 1939 3: an exclusive-access lock",
          step=r"^session: B: (STAT|LIST|RETR 1)$"),
+    Rule("POP3: USER a second time", CYRUS, "the new name counts", "-ERR", "RFC 1939 7: both allowed", step=r"^auth: a: USER \$account$"),
+    Rule("POP3: misplaced commands before sign-in", DOVECOT, "-ERR", "ends the session after some", "RFC 1939 3: the server's choice",
+         step=r"^auth: a: RSET$"),
     Rule("POP3: AUTH without a mechanism", BOTH, "-ERR", "list their mechanisms", "RFC 5034 4, RFC 2449 6.3: CAPA lists them",
          step=r"^session: b: AUTH$"),
     Rule("POP3: arguments that are missing or too many", DOVECOT, "-ERR", "+OK", "RFC 1939 3, 5",
