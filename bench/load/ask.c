@@ -456,7 +456,6 @@ main(int argc, char **argv)
 {
 	char *line = NULL;
 	size_t room = 0;
-	ssize_t len;
 
 	options_parse(rows, sizeof(rows) / sizeof(rows[0]), argc, argv);
 	chunk = malloc(CHUNK);
@@ -464,7 +463,7 @@ main(int argc, char **argv)
 		net_die("an option is out of its range");
 	dice_init(&dice, seed);
 	text_init(seed);
-	while ((len = getline(&line, &room, stdin)) > 0) {
+	while (getline(&line, &room, stdin) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		octets = 0;
 		spent = 0;

@@ -231,7 +231,7 @@ ask(struct news *n, bool expunges, uint64_t reach)
 	struct imap *im = n->im;
 	struct view *v = im->view;
 	uint32_t known = keywords_count(im->keywords);
-	uint64_t highest = v->highest;
+	uint64_t since = v->behind != 0 ? v->behind : v->modseq;
 	const struct store_changes_request req = { .token = im->token,
 		.mailbox = v->mailbox,
 		.since = v->modseq,
@@ -254,18 +254,15 @@ ask(struct news *n, bool expunges, uint64_t reach)
 	imap_tell_view(im, expunges, n->out);
 	tell_keywords(im, n->arena, n->out);
 	n->names = keywords_names(im->keywords, n->arena);
-	if (r.full)
-		st = tell_all_newer(n, req.since);
+	if (r.full || v->behind != 0)
+		st = tell_all_newer(n, since);
 	else
 		tell_rows(n, r.rows);
 	n->unknown = NULL;
 	runs_done(&unknown);
-	if (st == STATUS_OK) {
-		view_settle(v);
-	} else { /* flags are to be told again */
-		v->modseq = req.since;
-		v->highest = highest;
-	}
+	/* UIDs are learned, flags are to be told again if that failed. */
+	v->behind = st == STATUS_OK ? 0 : since;
+	view_settle(v);
 	return st;
 }
 

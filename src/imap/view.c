@@ -305,7 +305,7 @@ view_share(struct view *v, struct uid_entry *e)
 void
 view_settle(struct view *v)
 {
-	if (!runs_empty(&v->gone))
+	if (!runs_empty(&v->gone) || v->behind != 0)
 		return;
 	v->settled = v->highest;
 	meet(v);

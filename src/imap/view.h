@@ -37,6 +37,7 @@ struct view {
 	bool read_only;
 	uint64_t modseq;    /* all changes of the account up to this one are in uids and gone */
 	uint64_t highest;   /* the last of these in this mailbox */
+	uint64_t behind;    /* flags are told up to this one only, a poll failed; 0: up to modseq */
 	struct uidset uids; /* shared with other sessions where it is the same */
 	struct uid_entry *entry; /* by which it is shared; NULL: not so */
 	uint64_t met;		 /* value of highest when it last was */

@@ -184,6 +184,25 @@ a_full_answer_is_compared(void **state)
 	view_done(&v);
 }
 
+/* RFC 7162 3.2: what the client may keep stays in front of what it missed. */
+static void
+a_view_that_is_behind_does_not_settle(void **state)
+{
+	const struct store_open_reply open = { .uidnext = 1, .modseq = 7, .highest = 7 };
+	const struct store_changes_reply later = { .modseq = 9, .highest = 9, .uidnext = 1 };
+	struct view v;
+
+	view_init(&v, &open, false, NULL);
+	view_learn(&v, &later);
+	v.behind = 7;
+	view_settle(&v);
+	assert_int_equal(v.settled, 7);
+	v.behind = 0;
+	view_settle(&v);
+	assert_int_equal(v.settled, 9);
+	view_done(&v);
+}
+
 static void
 own_changes(void **state)
 {
@@ -313,6 +332,7 @@ main(void)
 		cmocka_unit_test(what_is_known_does_not_become_recent),
 		cmocka_unit_test(what_came_and_went_is_not_told),
 		cmocka_unit_test(a_full_answer_is_compared),
+		cmocka_unit_test(a_view_that_is_behind_does_not_settle),
 		cmocka_unit_test(own_changes),
 		cmocka_unit_test(sets_are_resolved),
 		cmocka_unit_test(a_client_that_obeys_agrees),
