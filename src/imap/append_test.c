@@ -33,7 +33,7 @@ a_literal8_keeps_its_octets(void **state)
 	buffer_clear(&b);
 	buffer_addf(&b, "* 1 FETCH (RFC822.SIZE %zu)\r\na4 OK", mail.len);
 	HAS(&t, "a4 FETCH 1 RFC822.SIZE\r\n", buffer_string(&b));
-	got = talk_say(&t, "a5 FETCH 1 BODY.PEEK[TEXT]\r\n");
+	got = talk_say(&t, "a5 FETCH 1 BINARY.PEEK[1]\r\n");
 	assert_true(text_find(buffer_text(&t.out), TEXT("A\0B\0\r\n"), 0) < t.out.len);
 	assert_non_null(got);
 	/* The client that waits is asked for it; without SP it is no literal8. */

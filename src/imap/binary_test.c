@@ -135,6 +135,56 @@ seen(void **state)
 	talk_end(&t);
 }
 
+/* RFC 9051 9: a literal holds CHAR8, which NUL is not; RFC 3516 4.2, 4.4. */
+static void
+nul_only_in_literal8(void **state)
+{
+	const struct text mail = TEXT("Content-Transfer-Encoding: binary\r\nX: \0\r\n\r\na\0"
+				      "b");
+	struct buffer say = BUFFER_INIT;
+	struct talk t;
+
+	open_mailbox(&t, "Nul", "Subject: first\r\n\r\n");
+	buffer_addf(&say, "b1 APPEND Nul ~{%zu+}\r\n", mail.len);
+	buffer_add_text(&say, mail);
+	buffer_add_string(&say, "\r\n");
+	(void)talk_run(&t, buffer_text(&say), WAKE_INPUT);
+	says_octets(&t, "b2 FETCH 2 (BODY.PEEK[TEXT] BODY.PEEK[HEADER.FIELDS (X)])\r\n",
+	    TEXT("* 2 FETCH (BODY[TEXT] {3}\r\na\x80"
+		 "b BODY[HEADER.FIELDS (X)] {8}\r\n"
+		 "X: \x80\r\n\r\n)\r\nb2 OK FETCH done\r\n"));
+	says_octets(&t, "b3 FETCH 2 BINARY.PEEK[1]\r\n",
+	    TEXT("* 2 FETCH (BINARY[1] ~{3}\r\na\0"
+		 "b)\r\nb3 OK FETCH done\r\n"));
+	talk_end(&t);
+	buffer_done(&say);
+}
+
+/* The same where the octets go to the client piece by piece. */
+static void
+nul_in_large_sections(void **state)
+{
+	struct buffer mail = BUFFER_INIT, say = BUFFER_INIT;
+	struct text got;
+	struct talk t;
+
+	buffer_add_string(&mail, "X: y\r\n\r\n");
+	for (size_t i = 0; i < 1000000; i++)
+		buffer_add_byte(&mail, i % 1000 == 0 ? '\0' : 'x');
+	open_mailbox(&t, "Nuls", "Subject: first\r\n\r\n");
+	buffer_addf(&say, "b1 APPEND Nuls ~{%zu+}\r\n", mail.len);
+	buffer_add_text(&say, buffer_text(&mail));
+	buffer_add_string(&say, "\r\n");
+	(void)talk_run(&t, buffer_text(&say), WAKE_INPUT);
+	(void)talk_say(&t, "b2 FETCH 2 BODY.PEEK[TEXT]\r\n");
+	got = buffer_text(&t.out);
+	assert_true(text_starts(got, TEXT("* 2 FETCH (BODY[TEXT] {1000000}\r\n\x80xxx")));
+	assert_int_equal(text_find_byte(got, '\0', 0), got.len);
+	talk_end(&t);
+	buffer_done(&say);
+	buffer_done(&mail);
+}
+
 /* ---- much of it ---- */
 
 #define BIG (3u << 20)
@@ -240,6 +290,8 @@ main(void)
 		cmocka_unit_test(partial),
 		cmocka_unit_test(what_is_not_there),
 		cmocka_unit_test(seen),
+		cmocka_unit_test(nul_only_in_literal8),
+		cmocka_unit_test(nul_in_large_sections),
 		cmocka_unit_test(large),
 		cmocka_unit_test(range_by_range),
 	};

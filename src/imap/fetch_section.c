@@ -2,8 +2,12 @@
 /*
  * BODY[...] of FETCH (RFC 3501 6.4.5, 7.4.2): octets of the message, whole or
  * in part, by the ranges that the summary knows. What is large goes from piece
- * to piece into the stream, so memory is bounded whatever the size.
+ * to piece into the stream, so memory is bounded whatever the size. A literal
+ * cannot hold NUL (RFC 9051 9 CHAR8): octet 128 stands for it here, and
+ * BINARY gives what is there.
  */
+#include <string.h>
+
 #include "base/log.h"
 #include "imap/fetch.h"
 #include "imap/write.h"
@@ -51,6 +55,14 @@ write_nothing(struct fetch *f, enum status st)
 }
 
 static void
+without_nul(char *octets, size_t len)
+{
+	for (char *end = octets + len;
+	     (octets = memchr(octets, 0, (size_t)(end - octets))) != NULL;)
+		*octets++ = '\x80';
+}
+
+static void
 write_fields(struct fetch *f, struct message *m, const struct item *item, struct octets where)
 {
 	struct buffer header = BUFFER_INIT, picked = BUFFER_INIT;
@@ -62,6 +74,7 @@ write_fields(struct fetch *f, struct message *m, const struct item *item, struct
 		imap_pick_fields(buffer_text(&header), &item->section, &picked);
 		where = cut_partial(item, (struct octets){ 0, picked.len });
 		imap_write_literal_head(&f->c->out, where.len);
+		without_nul(picked.ptr + where.from, (size_t)where.len);
 		buffer_add(&f->c->out, picked.ptr + where.from, (size_t)where.len);
 	} else {
 		write_nothing(f, st);
@@ -85,7 +98,9 @@ write_at_once(struct fetch *f, struct message *m, struct octets where)
 	if (st != STATUS_OK) {
 		buffer_cut(out, start);
 		write_nothing(f, st);
+		return;
 	}
+	without_nul(out->ptr + body, out->len - body);
 }
 
 void
@@ -114,6 +129,21 @@ imap_fetch_flow_ends(struct fetch *f, const struct fetch_flow *flow, enum status
 	f->cut = true;
 }
 
+static enum status
+to_stream_without_nul(void *arg, struct text part)
+{
+	struct buffer copy = BUFFER_INIT;
+	enum status st;
+
+	if (text_find_byte(part, '\0', 0) == part.len)
+		return imap_fetch_to_stream(arg, part);
+	buffer_add_text(&copy, part);
+	without_nul(copy.ptr, copy.len);
+	st = imap_fetch_to_stream(arg, buffer_text(&copy));
+	buffer_done(&copy);
+	return st;
+}
+
 static void
 write_piecewise(struct fetch *f, struct message *m, struct octets where)
 {
@@ -122,7 +152,7 @@ write_piecewise(struct fetch *f, struct message *m, struct octets where)
 
 	imap_write_literal_head(&f->c->out, where.len);
 	imap_fetch_flow_begins(f);
-	st = store_reader_read(&m->reader, where.from, where.len, imap_fetch_to_stream, &flow);
+	st = store_reader_read(&m->reader, where.from, where.len, to_stream_without_nul, &flow);
 	imap_fetch_flow_ends(f, &flow, st);
 }
 

@@ -89,9 +89,6 @@ MESSAGES = [
     ("Content-Type without a type", DOVECOT, "text/plain", "empty strings", "RFC 2045 5.2", {"step": about("cpython/msg_14.txt")}),
     ("several Content-Dispositions that are no words", BOTH, "attachment", "an empty string, or NIL",
      "RFC 2183 2.8: an unknown one is an attachment", {"path": r"\.disposition$", "step": about(MIKEL + "multiple_invalid_content_dispositions")}),
-    ("NUL octets", DOVECOT, "as they came", "made octets 128",
-     "RFC 9051 9 (CHAR8) has no NUL; who stored it gets it back, as in POP3 and BINARY",
-     {"step": about(PARSER + "thirdparty/005")}),
 ]
 
 SEARCHES = [
