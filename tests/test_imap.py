@@ -247,7 +247,7 @@ def test_the_corpus_comes_back(house):
         with open(path, "rb") as f:
             octets = re.sub(rb"\r\n|\r|\n", b"\r\n", f.read())
         ok(m.append(box, None, None, octets))
-        kept.append((path, octets))
+        kept.append((path, octets.replace(b"\0", b"\x80")))  # RFC 9051 9: no NUL in a literal
     assert ok(m.select(box, readonly=True)) == [b"%d" % len(kept)]
     for n, (path, octets) in enumerate(kept, 1):
         assert ok(m.fetch(str(n), "(BODY.PEEK[])"))[0][1] == octets, path
