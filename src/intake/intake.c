@@ -281,13 +281,13 @@ stretch_main(void *arg)
 	return NULL;
 }
 
-/* Where half of the octets are over. */
+/* Where half of the octets are over, or only the last message is left. */
 static uint32_t
 middle(const struct piece_of_mail *m, size_t *octets)
 {
 	uint32_t i = 0;
 
-	for (*octets = 0; *octets < m->message.len / 2; i++)
+	for (*octets = 0; i + 1 < m->sizes.count && *octets < m->message.len / 2; i++)
 		*octets += (size_t)m->sizes.at[i];
 	return i;
 }
@@ -308,7 +308,7 @@ summarise_halves(struct intake *in, struct worker *w, const struct piece_of_mail
 	pthread_t thread;
 	size_t octets;
 
-	if (m->message.len >= HALVES_FROM) {
+	if (m->message.len >= HALVES_FROM && m->sizes.count > 1) {
 		first.until = second.from = middle(m, &octets);
 		second.text = text_part(m->message, octets, m->message.len);
 		if (thread_start("intake-half", 0, stretch_main, &second, &thread) != STATUS_OK)
@@ -330,6 +330,9 @@ summarise_several(
 {
 	size_t left = m->message.len;
 
+	if (m->sizes.count > APPEND_ALL_MAX)
+		return fail(f, STATUS_LIMIT, "Too many messages for one command", "%u messages",
+		    m->sizes.count);
 	for (uint32_t i = 0; i < m->sizes.count; i++) {
 		if (m->sizes.at[i] > left)
 			return fail(f, STATUS_INVALID, "The messages are not whole",

@@ -510,6 +510,68 @@ many_are_as_each(void **state)
 	rig_close(&r);
 }
 
+static pthread_t parsers[2];
+static _Atomic uint32_t parsed;
+
+static void
+noting_parse(struct text message, const struct mime_limits *limits, struct arena *a,
+    struct mime_summary *out)
+{
+	parsers[atomic_fetch_add(&parsed, 1) % 2] = pthread_self();
+	mime_parse(message, limits, a, out);
+}
+
+/* However large the last one is, it has a thread of its own, and that is waited
+ * for. */
+static void
+the_last_is_most_of_them(void **state)
+{
+	struct rig r = { .store_says = STATUS_OK };
+	const struct store_append_all_request *g = &r.given.append_all;
+	struct buffer octets = BUFFER_INIT;
+	uint64_t zero[2] = { 0 }, sizes[2] = { sizeof(MESSAGE) - 1 };
+	struct intake_append_all_request q = { .token = TEXT("token"),
+		.flags = { zero, 2 },
+		.keyword_counts = { zero, 2 },
+		.dates = { zero, 2 },
+		.sizes = { sizes, 2 } };
+	struct intake_append_all_reply reply;
+	struct failure f;
+
+	rig_open(&r, -1, ROLE_ACCESS);
+	r.in.parse = noting_parse;
+	parsed = 0;
+	buffer_add_string(&octets, MESSAGE "Subject: large\r\n\r\n");
+	while (octets.len < 300000)
+		buffer_add_string(&octets, "a line of the body, many times over\r\n");
+	sizes[1] = octets.len - sizes[0];
+	q.messages = PAYLOAD_OF(buffer_text(&octets));
+	assert_ok(intake_append_all(r.client, &q, &r.arena, &reply, &f));
+	assert_int_equal(parsed, 2);
+	assert_false(pthread_equal(parsers[0], parsers[1]));
+	assert_content(text_part(g->contents.bytes, g->content_sizes.at[0], g->contents.bytes.len),
+	    TEXT_EMPTY, text_part(buffer_text(&octets), sizes[0], octets.len));
+	r.in.parse = NULL;
+	buffer_done(&octets);
+	rig_close(&r);
+}
+
+static void
+too_many_are_refused(void **state)
+{
+	static uint64_t sizes[APPEND_ALL_MAX + 1];
+	struct rig r = { .store_says = STATUS_OK };
+	struct intake_append_all_request q = { .token = TEXT("token"),
+		.sizes = { sizes, APPEND_ALL_MAX + 1 } };
+	struct intake_append_all_reply reply;
+	struct failure f;
+
+	rig_open(&r, -1, ROLE_ACCESS);
+	assert_int_equal(intake_append_all(r.client, &q, &r.arena, &reply, &f), STATUS_LIMIT);
+	assert_int_equal(r.given.append_all.summary_sizes.count, 0);
+	rig_close(&r);
+}
+
 /* ---- a parser that fails ---- */
 
 static bool
@@ -678,6 +740,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(large_messages_take_turns),
 		cmocka_unit_test(append_carries_the_token),
 		cmocka_unit_test(several_are_as_each),
+		cmocka_unit_test(the_last_is_most_of_them),
+		cmocka_unit_test(too_many_are_refused),
 		cmocka_unit_test(many_are_as_each),
 		cmocka_unit_test(a_summary_has_a_limit),
 		cmocka_unit_test(what_ended_two_lives_is_kept_unread),
