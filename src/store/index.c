@@ -128,7 +128,8 @@ take_part(struct unpack *u, uint32_t most, uint32_t base, struct uidset *out)
 {
 	struct runs part = RUNS_INIT;
 
-	if (runs_unpack(u, most, &part) != STATUS_OK || runs_last(&part) > most) {
+	if (runs_unpack(u, most, &part) != STATUS_OK || runs_last(&part) > most ||
+	    (base == 0 && runs_has(&part, 1))) { /* there is no number 0 */
 		runs_done(&part);
 		return STATUS_CORRUPT;
 	}
@@ -138,24 +139,27 @@ take_part(struct unpack *u, uint32_t most, uint32_t base, struct uidset *out)
 	return STATUS_OK;
 }
 
-static enum status
-know_row(void *arg, struct text key, struct text value)
+enum status
+index_row_take(struct text value, uint32_t chunk, struct index *x)
 {
-	struct index *x = arg;
 	struct unpack u = unpack_of(value);
-	uint32_t chunk = key.len == 7 ? (uint32_t)key_number(key, 5, 2) : 0;
-	enum status s = STATUS_CORRUPT;
+	enum status s;
 
-	if (key.len != 7 || unpack_u8(&u) != INDEX_VERSION || !unpack_ok(&u))
+	if (unpack_u8(&u) != INDEX_VERSION || !unpack_ok(&u))
 		return STATUS_CORRUPT;
-	if (chunk == 0 && value.len > 2 && value.ptr[1] != 0 && value.ptr[2] == 0)
-		return STATUS_CORRUPT; /* there is no UID 0 */
 	s = take_part(&u, INDEX_SPAN, chunk * INDEX_SPAN, &x->uids);
 	if (s == STATUS_OK)
 		s = take_part(&u, BLOCKS_PER_ROW, chunk * BLOCKS_PER_ROW + 1, &x->unseen);
 	if (s == STATUS_OK)
 		s = take_part(&u, BLOCKS_PER_ROW, chunk * BLOCKS_PER_ROW + 1, &x->deleted);
 	return s == STATUS_OK && unpack_end(&u) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status
+know_row(void *arg, struct text key, struct text value)
+{
+	return key.len == 7 ? index_row_take(value, (uint32_t)key_number(key, 5, 2), arg)
+			    : STATUS_CORRUPT;
 }
 
 /* Blocks of these may have any messages now. */
@@ -248,22 +252,29 @@ index_know(struct account *a, struct kept_mailbox *k)
 
 /* ---- writing ---- */
 
+void
+index_row_pack(struct buffer *out, const struct index *x, uint32_t chunk)
+{
+	uint32_t first = chunk * INDEX_SPAN, block = chunk * BLOCKS_PER_ROW + 1;
+
+	pack_u8(out, INDEX_VERSION);
+	uidset_pack_part(out, &x->uids, first, first + (INDEX_SPAN - 1));
+	uidset_pack_part(out, &x->unseen, block, block + BLOCKS_PER_ROW - 1);
+	uidset_pack_part(out, &x->deleted, block, block + BLOCKS_PER_ROW - 1);
+}
+
 static void
 put_row(struct account_txn *t, uint32_t mailbox, const struct index *x, uint32_t chunk)
 {
 	struct key key = key_index(mailbox, chunk);
-	uint32_t first = chunk * INDEX_SPAN, block = chunk * BLOCKS_PER_ROW + 1;
-	uint32_t next = uidset_next(&x->uids, first);
+	uint32_t next = uidset_next(&x->uids, chunk * INDEX_SPAN);
 	struct buffer value = BUFFER_INIT;
 
 	if (next == 0 || next / INDEX_SPAN != chunk) {
 		txn_delete(&t->txn, key_text(&key));
 		return;
 	}
-	pack_u8(&value, INDEX_VERSION);
-	uidset_pack_part(&value, &x->uids, first, first + (INDEX_SPAN - 1));
-	uidset_pack_part(&value, &x->unseen, block, block + BLOCKS_PER_ROW - 1);
-	uidset_pack_part(&value, &x->deleted, block, block + BLOCKS_PER_ROW - 1);
+	index_row_pack(&value, x, chunk);
 	txn_put(&t->txn, key_text(&key), buffer_text(&value));
 	buffer_done(&value);
 }

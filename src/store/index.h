@@ -36,6 +36,11 @@ void index_done(struct index *x);
 /* Octets in memory. */
 size_t index_cost(const struct index *x);
 
+/* Row `chunk`, UIDs chunk * INDEX_SPAN and so many on, as it is on disk; and
+ * adds one that was read to an index, whose content is of no use after CORRUPT. */
+void index_row_pack(struct buffer *out, const struct index *x, uint32_t chunk);
+enum status index_row_take(struct text value, uint32_t chunk, struct index *x) MUST_CHECK;
+
 /* Makes sure that the published mailbox knows its UIDs. In the owner's queue,
  * where no commit is under way. */
 enum status index_know(struct account *a, struct kept_mailbox *k) MUST_CHECK;

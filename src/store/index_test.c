@@ -160,12 +160,14 @@ deliveries_alone_write_it(void **state)
 static void
 damaged_rows_are_not_believed(void **state)
 {
+	static const char many[3 + 2 * 128 + 2] = "\1\x80\1";
 	static const struct text bad[] = {
 		{ NULL, 0 },			      /* missing */
 		TEXT("?"), TEXT("\1\1\0\20\1\0\0\0"), /* UID 0 */
 		TEXT("\1\1\1\2\1\0\0\0"),	      /* fewer */
 		TEXT("\1\1\1\1\1\2\0\0\0"),
 		TEXT("\1\1\xff\xff\xff\1\0\1\0\0\0"), /* beyond the row */
+		{ many, sizeof(many) },		      /* UID 0 with many runs */
 	};
 	struct key key = key_index(house.inbox, 0);
 	struct store_open_reply r;
