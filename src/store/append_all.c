@@ -43,7 +43,8 @@ take_message(struct append_all_op *p, const struct store_append_all_request *r, 
 	struct new_message *m = &p->at[i];
 	struct text content;
 
-	if (r->flags.at[i] > FLAG_ALL || r->summary_sizes.at[i] > SUMMARY_MAX ||
+	if (r->flags.at[i] > FLAG_ALL || r->sizes.at[i] > UINT64_MAX - p->octets ||
+	    r->summary_sizes.at[i] > SUMMARY_MAX ||
 	    !cut(summaries, r->summary_sizes.at[i], &m->summary) ||
 	    !cut(contents, r->content_sizes.at[i], &content) ||
 	    r->keyword_counts.at[i] > keywords->count)

@@ -229,6 +229,9 @@ bad_requests(void **state)
 	b->q.flags = b->q.keyword_counts = b->q.dates = b->q.sizes = b->q.summary_sizes =
 	    b->q.content_sizes = (struct numbers){ many, ARRAY_LEN(many) };
 	assert_int_equal(append_all(b, &r), STATUS_LIMIT);
+	three(b);
+	b->sizes[0] = UINT64_MAX; /* all together would be few */
+	assert_int_equal(append_all(b, &r), STATUS_INVALID);
 	assert_int_equal(inbox(b).messages, 0);
 }
 
