@@ -158,6 +158,30 @@ append(void)
 	    .content = PAYLOAD_OF(scene.small.content), .size = scene.small.raw.len);
 }
 
+/* Two messages in one commit. */
+static enum status
+append_all(void)
+{
+	const struct parcel *p = &scene.small;
+	struct text both[2] = { arena_join(&scene.w->arena, p->summary, p->summary),
+		arena_join(&scene.w->arena, p->content, p->content) };
+	uint64_t flags[] = { 0, FLAG_SEEN }, counts[] = { 1, 0 }, dates[] = { 1, 2 };
+	uint64_t sizes[] = { p->raw.len, p->raw.len };
+	uint64_t summaries[] = { p->summary.len, p->summary.len };
+	uint64_t contents[] = { p->content.len, p->content.len };
+	struct text word = TEXT("Label");
+	struct store_append_all_reply r;
+	enum status s = ASK(scene.w, intake, store_append_all, &r, .token = scene.token, .op = OP,
+	    .mailbox = scene.inbox, .flags = { flags, 2 }, .keyword_counts = { counts, 2 },
+	    .keywords = { &word, 1 }, .dates = { dates, 2 }, .sizes = { sizes, 2 },
+	    .summary_sizes = { summaries, 2 }, .summaries = PAYLOAD_OF(both[0]),
+	    .content_sizes = { contents, 2 }, .contents = PAYLOAD_OF(both[1]));
+
+	if (s == STATUS_OK)
+		assert_int_equal(r.uid, 4);
+	return s;
+}
+
 static enum status
 flags(void)
 {
@@ -398,6 +422,7 @@ broken_off(enum status (*way)(void), uint64_t messages)
 	X(deliver_copies, 4)         \
 	X(deliver_shared, 4)         \
 	X(append, 4)                 \
+	X(append_all, 5)             \
 	X(flags, 3)                  \
 	X(copy_them, 3)              \
 	X(move_them, 0)              \
