@@ -5,6 +5,8 @@
  */
 #include "base/uidset.h"
 
+#include <pthread.h>
+
 #include "base/random.h"
 #include "base/testing.h"
 
@@ -254,6 +256,63 @@ holders_do_not_hold_copies(void **state)
 	assert_int_equal(uidset_held(), 0);
 }
 
+#define HOLDERS 4
+
+static struct uidset common;
+
+/* Takes copies of what others hold too, changes them and lets them go. */
+static void *
+hold(void *arg)
+{
+	uint32_t n = *(const uint32_t *)arg;
+	struct uidset mine = UIDSET_INIT, next = UIDSET_INIT;
+	struct runs model = RUNS_INIT;
+
+	for (uint32_t round = 0; round < 300; round++) {
+		uint32_t at = 2 * (n + round * 37 % (MOST / 4)) + 1;
+
+		if (round % 50 == 0) {
+			uidset_share(&mine, &common);
+			uidset_to_runs(&mine, &model);
+		}
+		uidset_share(&next, &mine);
+		uidset_remove(&next, at, at);
+		uidset_add(&next, MOST + n + round * HOLDERS, MOST + n + round * HOLDERS);
+		CHECK(uidset_has(&mine, at) == runs_has(&model, at));
+		runs_remove(&model, at, at);
+		runs_add(&model, MOST + n + round * HOLDERS, MOST + n + round * HOLDERS);
+		uidset_share(&mine, &next);
+		CHECK(uidset_total(&mine) == runs_total(&model));
+	}
+	uidset_from_runs(&next, &model);
+	CHECK(uidset_equal(&next, &mine));
+	uidset_done(&mine);
+	uidset_done(&next);
+	runs_done(&model);
+	return NULL;
+}
+
+/* Structs that share are used by a thread each. */
+static void
+threads_share(void **state)
+{
+	uint32_t number[HOLDERS];
+	pthread_t thread[HOLDERS];
+	struct runs want = RUNS_INIT;
+
+	fragment(&common, &want, MOST);
+	for (uint32_t i = 0; i < HOLDERS; i++) {
+		number[i] = i;
+		assert_int_equal(pthread_create(&thread[i], NULL, hold, &number[i]), 0);
+	}
+	for (uint32_t i = 0; i < HOLDERS; i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	assert_is(&common, &want);
+	uidset_done(&common);
+	runs_done(&want);
+	assert_int_equal(uidset_held(), 0);
+}
+
 static void
 a_set_without_holes_takes_next_to_nothing(void **state)
 {
@@ -290,6 +349,7 @@ main(void)
 		cmocka_unit_test(parts_are_packed_as_runs),
 		cmocka_unit_test(the_ends_of_the_range),
 		cmocka_unit_test(holders_do_not_hold_copies),
+		cmocka_unit_test(threads_share),
 		cmocka_unit_test(a_set_without_holes_takes_next_to_nothing),
 		cmocka_unit_test(misuse_is_a_bug),
 	};
