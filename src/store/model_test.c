@@ -274,6 +274,36 @@ append(struct player *p)
 	model_add(b, (uint32_t)r.uid, flags, 2, p->parcel.raw.len);
 }
 
+/* Two messages in one commit. */
+static void
+append_all(struct player *p)
+{
+	struct model_box *b = some_box(p);
+	const struct parcel *one = &p->parcel;
+	struct text summaries = arena_join(&p->arena, one->summary, one->summary);
+	struct text contents = arena_join(&p->arena, one->content, one->content);
+	uint64_t flags[] = { roll(p, FLAG_ALL + 1), roll(p, FLAG_ALL + 1) };
+	uint64_t counts[] = { 0, 1 }, dates[] = { 1, 2 };
+	uint64_t sizes[] = { one->raw.len, one->raw.len };
+	uint64_t summary_sizes[] = { one->summary.len, one->summary.len };
+	uint64_t content_sizes[] = { one->content.len, one->content.len };
+	struct text word = text_of(words[2]);
+	struct store_append_all_reply r;
+	enum status s;
+
+	INSIST(p, s, intake, store_append_all, &r, .token = p->token, .op = roll(p, UINT64_MAX),
+	    .mailbox = b->id, .flags = { flags, 2 }, .keyword_counts = { counts, 2 },
+	    .keywords = { &word, 1 }, .dates = { dates, 2 }, .sizes = { sizes, 2 },
+	    .summary_sizes = { summary_sizes, 2 }, .summaries = PAYLOAD_OF(summaries),
+	    .content_sizes = { content_sizes, 2 }, .contents = PAYLOAD_OF(contents));
+	SAME(s, b->exists ? STATUS_OK : STATUS_NOT_FOUND);
+	if (s != STATUS_OK)
+		return;
+	SAME(r.uid, b->uidnext);
+	model_add(b, (uint32_t)r.uid, (uint8_t)flags[0], 0, one->raw.len);
+	model_add(b, (uint32_t)r.uid + 1, (uint8_t)flags[1], 4, one->raw.len);
+}
+
 static void
 model_flags(
     struct model_box *b, const struct runs *uids, unsigned mode, uint8_t flags, uint8_t bits)
@@ -438,7 +468,7 @@ rename_one(struct player *p)
 static void
 step(struct player *p)
 {
-	static void (*const moves[])(struct player * p) = { deliver, deliver, append, append,
+	static void (*const moves[])(struct player * p) = { deliver, deliver, append, append_all,
 		set_flags, set_flags, set_flags, copy, copy, expunge, make_or_remove, rename_one };
 
 	p->steps++;
