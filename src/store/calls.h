@@ -294,7 +294,8 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 /* Into another (or the same) mailbox, new UIDs in order of the old ones. from:
  * the UIDs that were there; the new ones are first .. first + count - 1. whole:
  * all of them or none, CONFLICT where one is not there. NOT_FOUND: no mailbox
- * `to`; INVALID: the one they are in is gone. */
+ * `to`; INVALID: the one they are in is gone; LIMIT: more than 200,000, none of
+ * which is copied. */
 #define store_copy_REQUEST(F, S) \
 	F(S, TEXT, token)        \
 	F(S, U64, op)            \

@@ -125,8 +125,9 @@ check(struct account_txn *t, struct op *op, struct edit *src, struct edit *dst,
 	enum status s;
 
 	if (count > COPY_MAX)
-		return op_refuse(
-		    op, STATUS_LIMIT, "Too many messages for one command.", "%u messages", count);
+		return op_refuse(op, STATUS_LIMIT,
+		    "More than 200,000 messages are too many for one command.", "%u messages",
+		    count);
 	if (count >= UINT32_MAX - dst->now.uidnext)
 		return op_refuse(op, STATUS_LIMIT, "The mailbox has no UIDs left.", "no UIDs left");
 	s = total_size(t, src->now.id, uids, octets);

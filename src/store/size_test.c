@@ -274,6 +274,25 @@ compare(uint32_t hole)
 	house_close(&large);
 }
 
+/* What is more than a commit holds is refused in words, and nothing is done. */
+static void
+too_many_to_copy(void **state)
+{
+	struct runs all = world_uids(1, UINT32_MAX);
+	struct store_copy_reply r;
+	struct house h;
+
+	house_open(&h, LARGE, 0);
+	assert_int_equal(ASK(h.w, access, store_copy, &r, .token = h.token, .op = random_u64(),
+			     .mailbox = h.box.mailbox, .uids = all, .to = TEXT("Archive")),
+	    STATUS_LIMIT);
+	assert_non_null(strstr(h.w->failure.client, "200,000"));
+	assert_int_equal(world_open_mailbox(h.w, h.token, "Archive").uids.count, 0);
+	open_inbox(&h);
+	runs_done(&all);
+	house_close(&h);
+}
+
 static void
 a_million_without_holes(void **state)
 {
@@ -290,6 +309,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(too_many_to_copy),
 		cmocka_unit_test(a_million_without_holes),
 		cmocka_unit_test(a_million_with_holes),
 	};
