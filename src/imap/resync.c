@@ -207,7 +207,8 @@ last_match(struct view *v, struct select_params *p)
 	uint32_t low = 0, high = runs_total(&p->uids);
 
 	while (low < high) {
-		uint32_t mid = low + (high - low + 1) / 2;
+		/* The upper one; the distance may be all numbers there are. */
+		uint32_t mid = high - (high - low) / 2;
 
 		if (view_seq(v, runs_at(&p->uids, mid)) == runs_at(&p->seqs, mid))
 			low = mid;
