@@ -74,7 +74,7 @@ append_add(struct append_batch *b, const struct append_args *args, uint64_t octe
 	a->octets += octets;
 }
 
-enum status
+void
 append_drop(struct append_batch *b)
 {
 	struct append_command *a = in_hand(b);
@@ -84,7 +84,7 @@ append_drop(struct append_batch *b)
 	b->count = a->from;
 	a->count = 0;
 	a->octets = 0;
-	return spool_cut(&b->spool, (size_t)a->octets_from);
+	spool_cut(&b->spool, (size_t)a->octets_from);
 }
 
 /* Messages of a batch that go by one call. */

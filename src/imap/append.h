@@ -15,6 +15,7 @@
 #define APPEND_COMMANDS_MAX 100	       /* of one batch */
 #define APPEND_GATHER_MAX (768u << 10) /* octets up to which commands are gathered */
 #define APPEND_SEVERAL_MAX (32u << 20) /* octets of a command with several messages */
+#define APPEND_OPTIONS_MAX (4u << 20)  /* octets of its lines between them */
 
 struct append_args {
 	struct text mailbox; /* as on the wire */
@@ -27,6 +28,7 @@ struct append_command {
 	struct command *c;
 	uint32_t from, count;
 	uint64_t octets_from, octets;
+	uint64_t options; /* octets of lines between its messages, in c's arena */
 };
 
 struct append_batch {
@@ -37,6 +39,7 @@ struct append_batch {
 	struct spool spool;
 	struct append_command at[APPEND_COMMANDS_MAX];
 	unsigned commands;
+	uint64_t options; /* of all commands */
 	/* of each message */
 	uint64_t *flags, *keyword_counts, *dates, *sizes;
 	uint32_t count, cap;
@@ -51,7 +54,7 @@ void append_begin(struct append_batch *b, struct command *c);
 /* The message of the command in hand whose octets are in the spool now. */
 void append_add(struct append_batch *b, const struct append_args *args, uint64_t octets);
 /* The command in hand has its reply: nothing of it is filed. */
-enum status append_drop(struct append_batch *b) MUST_CHECK;
+void append_drop(struct append_batch *b);
 /* Files what there is and makes the replies. */
 void append_file(struct append_batch *b);
 

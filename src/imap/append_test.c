@@ -181,6 +181,31 @@ all_or_none(void **state)
 	talk_end(&t);
 }
 
+/* What stands between the messages is bounded as they are. */
+static void
+many_long_options(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	struct talk t;
+
+	sign_in(&t);
+	HAS(&t, "a1 CREATE Box\r\n", "a1 OK");
+	buffer_add_string(&b, "a2 APPEND Box {4+}\r\n\r\nx\n");
+	for (unsigned i = 0; i < 500; i++) {
+		buffer_add_string(&b, " (k");
+		for (unsigned k = 0; k < 5000; k++)
+			buffer_add_string(&b, " k");
+		buffer_add_string(&b, ") {4+}\r\n\r\nx\n");
+	}
+	buffer_add_string(&b, "\r\na3 NOOP\r\n");
+	expect(talk_run(&t, buffer_text(&b), WAKE_INPUT),
+	    "a2 NO [LIMIT] These are more messages than one command can file, file some at a "
+	    "time\r\na3 OK NOOP done\r\n");
+	holds(&t, "Box", 0);
+	buffer_done(&b);
+	talk_end(&t);
+}
+
 static void
 set_quota(uint64_t octets)
 {
@@ -333,6 +358,7 @@ main(void)
 		CASE(two_messages_with_prompts),
 		CASE(several_are_one_commit),
 		CASE(all_or_none),
+		CASE(many_long_options),
 		CASE(over_quota),
 		CASE(commands_are_filed_together),
 		CASE(each_has_its_own_answer),

@@ -95,7 +95,7 @@ admit(struct command *c, const struct append_batch *b, const struct append_comma
 		(void)imap_no(c, "CANNOT", "The message is empty");
 	else if (a->count > 0 &&
 		 (octets + a->octets > max || octets + a->octets > APPEND_SEVERAL_MAX ||
-		     a->count == APPEND_ALL_MAX))
+		     a->options > APPEND_OPTIONS_MAX || a->count == APPEND_ALL_MAX))
 		(void)imap_no(c, "LIMIT",
 		    "These are more messages than one command can file, file some at a time");
 	else if (octets + b->spool.len > b->room)
@@ -165,7 +165,7 @@ another(struct command *c, struct text rest, struct append_args *args)
 static enum status
 receive(struct command *c, struct append_args *args, struct append_batch *b, bool *refused)
 {
-	const struct append_command *a;
+	struct append_command *a;
 	struct text rest;
 	enum status st;
 
@@ -175,7 +175,8 @@ receive(struct command *c, struct append_args *args, struct append_batch *b, boo
 	for (;;) {
 		if (!admit(c, b, a)) {
 			throw_away(c);
-			return append_drop(b);
+			append_drop(b);
+			return STATUS_OK;
 		}
 		st = receive_message(c, b, &rest);
 		if (st != STATUS_OK && st != STATUS_LIMIT)
@@ -189,11 +190,13 @@ receive(struct command *c, struct append_args *args, struct append_batch *b, boo
 		if (st == STATUS_LIMIT || !another(c, rest, args)) {
 			(void)imap_bad(c, "Expected the end of the command behind the message, "
 					  "or another message");
-			return append_drop(b);
+			append_drop(b);
+			return STATUS_OK;
 		}
+		a->options += rest.len;
+		b->options += rest.len;
 	}
-	if (append_drop(b) != STATUS_OK)
-		st = STATUS_UNAVAILABLE;
+	append_drop(b);
 	b->commands--; /* it never came whole */
 	return st;
 }
@@ -209,8 +212,9 @@ may_join(void *arg, const struct command *c)
 	uint64_t max = (uint64_t)setting(SET_SMTP_MESSAGE_SIZE_MAX), octets = c->literal.octets;
 	bool joins = !c->uid && append_args(&args, &a, &parsed) &&
 		     text_equal(parsed.mailbox, b->wire) && octets > 0 && octets <= max &&
-		     octets <= APPEND_GATHER_MAX && b->spool.len + octets <= APPEND_GATHER_MAX &&
-		     b->spool.len + octets <= max && b->spool.len + octets <= b->room;
+		     octets <= APPEND_GATHER_MAX && b->options <= APPEND_GATHER_MAX &&
+		     b->spool.len + octets <= APPEND_GATHER_MAX && b->spool.len + octets <= max &&
+		     b->spool.len + octets <= b->room;
 
 	arena_done(&a);
 	return joins;

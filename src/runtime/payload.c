@@ -30,16 +30,18 @@ memfd_new(int *out)
 	return STATUS_OK;
 }
 
+/* At its place: what a write that failed half-way left is written over. */
 static enum status
-write_all(int fd, struct text t)
+write_all(int fd, size_t at, struct text t)
 {
 	while (t.len > 0) {
-		ssize_t n = write(fd, t.ptr, t.len);
+		ssize_t n = pwrite(fd, t.ptr, t.len, (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return STATUS_UNAVAILABLE;
+		at += (size_t)n;
 		t = text_part(t, (size_t)n, t.len);
 	}
 	return STATUS_OK;
@@ -79,7 +81,7 @@ spill(struct spool *s)
 	enum status st = s->fd < 0 ? memfd_new(&s->fd) : STATUS_OK;
 
 	if (st == STATUS_OK)
-		st = write_all(s->fd, buffer_text(&s->small));
+		st = write_all(s->fd, s->len - s->small.len, buffer_text(&s->small));
 	if (st == STATUS_OK)
 		buffer_clear(&s->small);
 	return st;
@@ -101,7 +103,7 @@ spool_add(struct spool *s, struct text bytes)
 	if (bytes.len > PAYLOAD_INLINE_MAX - s->small.len) {
 		st = spill(s);
 		if (st == STATUS_OK && bytes.len > PAYLOAD_INLINE_MAX) {
-			st = write_all(s->fd, bytes);
+			st = write_all(s->fd, s->len, bytes);
 			if (st == STATUS_OK)
 				s->len += bytes.len;
 			return st;
@@ -114,7 +116,7 @@ spool_add(struct spool *s, struct text bytes)
 	return STATUS_OK;
 }
 
-enum status
+void
 spool_cut(struct spool *s, size_t len)
 {
 	size_t in_file = s->len - s->small.len;
@@ -122,11 +124,6 @@ spool_cut(struct spool *s, size_t len)
 	CHECK(s->map == NULL && len <= s->len);
 	buffer_cut(&s->small, len > in_file ? len - in_file : 0);
 	s->len = len;
-	if (len >= in_file)
-		return STATUS_OK;
-	if (ftruncate(s->fd, (off_t)len) != 0 || lseek(s->fd, (off_t)len, SEEK_SET) < 0)
-		return STATUS_UNAVAILABLE;
-	return STATUS_OK;
 }
 
 /* The kernel says EBUSY while it holds a page of the file itself for a moment
@@ -157,9 +154,10 @@ spool_payload(struct spool *s, struct payload *out)
 	}
 	if (s->map == NULL) {
 		st = spill(s);
-		if (st != STATUS_OK)
-			return st;
-		st = seal(s->fd);
+		if (st == STATUS_OK && ftruncate(s->fd, (off_t)s->len) != 0)
+			st = STATUS_UNAVAILABLE;
+		if (st == STATUS_OK)
+			st = seal(s->fd);
 		if (st != STATUS_OK)
 			return st;
 		s->map = map_bytes(s->fd, s->len);
@@ -230,7 +228,7 @@ payload_seal(struct text bytes, int *fd)
 	st = memfd_new(&made);
 	if (st != STATUS_OK)
 		return st;
-	st = write_all(made, bytes);
+	st = write_all(made, 0, bytes);
 	if (st == STATUS_OK)
 		st = seal(made);
 	if (st != STATUS_OK) {

@@ -33,10 +33,11 @@ struct spool {
 
 void spool_init(struct spool *s, size_t limit);
 /* Appends; beyond the limit sets overflow, drops all and keeps dropping.
- * UNAVAILABLE when the system has no memory for it. */
+ * UNAVAILABLE when the system has no memory for it: what came before is as it
+ * was. */
 enum status spool_add(struct spool *s, struct text bytes) MUST_CHECK;
 /* Takes back what was added beyond the first len octets. */
-enum status spool_cut(struct spool *s, size_t len) MUST_CHECK;
+void spool_cut(struct spool *s, size_t len);
 /* Seals it and gives the payload, which lives until spool_done; nothing is
  * added after that. LIMIT after an overflow. */
 enum status spool_payload(struct spool *s, struct payload *out) MUST_CHECK;

