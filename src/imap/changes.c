@@ -101,7 +101,7 @@ tell_row(struct news *n, const struct store_row *row)
 	imap_write_news(n->im, row, imap_news_parts(n->im, uid), n->names, n->out);
 }
 
-static void
+static enum status
 tell_rows(struct news *n, struct text rows)
 {
 	struct unpack u = unpack_of(rows);
@@ -112,6 +112,7 @@ tell_rows(struct news *n, struct text rows)
 		if (unpack_ok(&u))
 			tell_row(n, &row);
 	}
+	return unpack_ok(&u) ? STATUS_OK : STATUS_CORRUPT;
 }
 
 void
@@ -152,7 +153,7 @@ tell_keywords(struct imap *im, struct arena *a, struct buffer *out)
 
 /* Names beyond those that the session knows, without anything else. Rows may
  * have names of a commit that is not published yet: that is waited for. */
-void
+enum status
 imap_need_keywords(struct imap *im, struct arena *a, uint64_t total)
 {
 	uint32_t known = keywords_count(im->keywords);
@@ -162,21 +163,26 @@ imap_need_keywords(struct imap *im, struct arena *a, uint64_t total)
 		.keywords_from = known,
 		.reach = total < UINT64_MAX ? UINT64_MAX : 0 };
 	struct store_changes_reply r = { 0 };
+	enum status st;
 
 	if (total <= known)
-		return;
-	if (store_changes(im->server->calls, &req, a, &r, NULL) == STATUS_OK)
+		return STATUS_OK;
+	st = store_changes(im->server->calls, &req, a, &r, NULL);
+	if (st == STATUS_OK)
 		keywords_learn(im->keywords, known, r.keywords);
+	return st;
 }
 
 /* Names that rows of the store need; they are told in FLAGS. */
-static void
+static enum status
 learn_names(struct news *n, uint64_t total)
 {
-	imap_need_keywords(n->im, n->arena, total);
+	enum status st = imap_need_keywords(n->im, n->arena, total);
+
 	tell_keywords(n->im, n->arena, n->out);
 	if (n->names.count < keywords_count(n->im->keywords))
 		n->names = keywords_names(n->im->keywords, n->arena);
+	return st;
 }
 
 /* The log did not reach back, so the rows themselves say what is newer. */
@@ -193,10 +199,12 @@ tell_all_newer(struct news *n, uint64_t since)
 	uidset_to_runs(&n->im->view->uids, &req.uids);
 	do {
 		st = store_fetch(n->im->server->calls, &req, n->arena, &r, NULL);
+		if (st == STATUS_OK)
+			st = learn_names(n, r.keyword_total);
+		if (st == STATUS_OK)
+			st = tell_rows(n, r.rows);
 		if (st != STATUS_OK)
 			break;
-		learn_names(n, r.keyword_total);
-		tell_rows(n, r.rows);
 		if (r.resume > 1 && r.resume <= UINT32_MAX)
 			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
 	} while (r.resume != 0);
@@ -213,15 +221,16 @@ imap_tell_view(struct imap *im, bool expunges, struct buffer *out)
 	view_tell(im->view, expunges ? how : EXPUNGES_WAIT, out);
 }
 
-void
+enum status
 imap_take_keywords(struct command *c, uint64_t total, struct texts *names)
 {
 	struct imap *im = c->im;
+	enum status st = imap_need_keywords(im, &c->arena, total);
 
-	imap_need_keywords(im, &c->arena, total);
 	tell_keywords(im, &c->arena, &c->out);
 	if (names->count < keywords_count(im->keywords))
 		*names = keywords_names(im->keywords, &c->arena);
+	return st;
 }
 
 /* reach: the store's answer is to include this modseq. */
@@ -257,7 +266,7 @@ ask(struct news *n, bool expunges, uint64_t reach)
 	if (r.full || v->behind != 0)
 		st = tell_all_newer(n, since);
 	else
-		tell_rows(n, r.rows);
+		st = tell_rows(n, r.rows);
 	n->unknown = NULL;
 	runs_done(&unknown);
 	/* UIDs are learned, flags are to be told again if that failed. */

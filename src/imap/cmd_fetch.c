@@ -192,10 +192,11 @@ each_reply(struct fetch *f, const struct runs *uids, unsigned items,
 	do {
 		st = call_finish(next, &req, &f->batch, &r, why);
 		next = NULL;
+		if (st == STATUS_OK)
+			st = imap_take_keywords(f->c, r.keyword_total, &f->names);
 		if (st != STATUS_OK)
 			break;
 		imap_saw_modseq(f->c, r.modseq);
-		imap_take_keywords(f->c, r.keyword_total, &f->names);
 		if (r.resume > 1)
 			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
 		if (r.resume != 0)

@@ -112,10 +112,10 @@ take_rest(
 		if (resume > 1)
 			runs_remove(&req.uids, 1, (uint32_t)resume - 1);
 		st = store_fetch(im->server->calls, &req, &s->c->arena, &r, f);
-		if (st == STATUS_OK) {
-			imap_take_keywords(s->c, r.keyword_total, &s->names);
+		if (st == STATUS_OK)
+			st = imap_take_keywords(s->c, r.keyword_total, &s->names);
+		if (st == STATUS_OK)
 			st = take_rows(s, r.rows, parts);
-		}
 		s->rest_modseq = r.modseq;
 		resume = r.resume;
 	}
@@ -144,8 +144,8 @@ run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, unsign
 	if (st != STATUS_OK)
 		return st;
 	saw(s, r->newest);
-	imap_take_keywords(s->c, r->keyword_total, &s->names);
-	return take_rows(s, r->rows, parts);
+	st = imap_take_keywords(s->c, r->keyword_total, &s->names);
+	return st == STATUS_OK ? take_rows(s, r->rows, parts) : st;
 }
 
 static void

@@ -260,6 +260,36 @@ the_log_is_too_short(void **state)
 	box_close(&b);
 }
 
+/* RFC 7162 3.2: what a poll could not tell is told by the next, once, and until
+ * then the client may not keep more. */
+static void
+a_poll_that_fails_half_way(void **state)
+{
+	struct box b;
+	struct talk t, other;
+
+	box_open(&b, "Half", 3);
+	box_select("Half", "QRESYNC", &t);
+	box_select("Half", "", &other);
+	HAS(&other, "x STORE 2 +FLAGS.SILENT (\\Seen)\r\n", "x OK"); /* @1 */
+	append_to(&other, "Half", "", MAIL_B);			     /* @2, UID 4 */
+	append_to(&other, "Half", "(\\Deleted) ", MAIL_B);	     /* @3, UID 5 */
+	trim_log(&other);
+	house_fetches_refused = 1;
+	SAYS(&t, "a1 NOOP\r\n", "* 5 EXISTS\r\na1 OK NOOP done\r\n");
+	assert_int_equal(house_fetches_refused, 0);
+	assert_int_equal(((struct imap *)t.s)->view->settled, b.base);
+	HAS(&other, "x EXPUNGE\r\n", "* 5 EXPUNGE\r\n");
+	HAS_AT(&b, &t, "a2 NOOP\r\n",
+	    "* VANISHED 5\r\n"
+	    "* 2 FETCH (UID 2 FLAGS (\\Seen) MODSEQ (@1))\r\n"
+	    "* 4 FETCH (UID 4 FLAGS () MODSEQ (@2))\r\na2 OK [HIGHESTMODSEQ ");
+	SAYS(&t, "a3 NOOP\r\n", "a3 OK NOOP done\r\n");
+	talk_end(&other);
+	talk_end(&t);
+	box_close(&b);
+}
+
 /* RFC 7162 3.2.7, 3.2.9 and 3.2.10.2: the same eleven messages, with and
  * without. */
 static void
@@ -453,6 +483,7 @@ main(void)
 		CASE(what_was_missed),
 		CASE(match_data_of_all_numbers),
 		CASE(what_came_and_went),
+		CASE(a_poll_that_fails_half_way),
 		CASE(vanished_in_place_of_expunge),
 		CASE(what_was_never_announced),
 		CASE(close_says_nothing),

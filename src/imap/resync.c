@@ -237,9 +237,10 @@ tell_changed(struct command *c, const struct since *s, struct failure *why)
 		struct unpack u;
 
 		st = store_fetch(im->server->calls, &req, &batch, &r, why);
+		if (st == STATUS_OK)
+			st = imap_take_keywords(c, r.keyword_total, &names);
 		if (st != STATUS_OK)
 			break;
-		imap_take_keywords(c, r.keyword_total, &names);
 		u = unpack_of(r.rows);
 		while (unpack_ok(&u) && !unpack_end(&u)) {
 			store_row_unpack(&u, FETCH_FLAGS, &row);

@@ -233,7 +233,8 @@ keyword_position(struct imap *im, struct text name, struct arena *a)
 
 	if (at != UINT32_MAX || im->server->calls == NULL)
 		return at;
-	imap_need_keywords(im, a, UINT64_MAX);
+	if (imap_need_keywords(im, a, UINT64_MAX) != STATUS_OK)
+		return UINT32_MAX; /* no more than the session knows */
 	return keywords_find(im->keywords, name);
 }
 

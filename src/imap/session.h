@@ -226,10 +226,10 @@ void imap_tell_highest(struct command *c);
 /* HIGHESTMODSEQ, in the tagged reply if that is OK and has room for it. */
 void imap_write_highest(struct command *c);
 /* Keyword names that rows of a reply need. */
-void imap_need_keywords(struct imap *im, struct arena *a, uint64_t total);
+enum status imap_need_keywords(struct imap *im, struct arena *a, uint64_t total) MUST_CHECK;
 /* The same, told in FLAGS when they are new; names: all, if there are more
  * than in it. */
-void imap_take_keywords(struct command *c, uint64_t total, struct texts *names);
+enum status imap_take_keywords(struct command *c, uint64_t total, struct texts *names) MUST_CHECK;
 /* "* FLAGS (...)", and PERMANENTFLAGS if wanted. */
 void imap_write_mailbox_flags(struct imap *im, struct arena *a, bool permanent, struct buffer *out);
 

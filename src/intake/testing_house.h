@@ -30,7 +30,39 @@ struct house {
 	struct calls *intake_calls; /* of role intake, to the store */
 	struct calls *admin;
 	unsigned long plain_signs; /* sign-ins by PLAIN that auth has seen */
+	struct call_row store_rows[128];
 };
+
+/* ---- a store that does not give rows for a while ---- */
+
+static _Atomic unsigned house_fetches_refused; /* so many of the next */
+static call_handler house_fetch_row;
+
+UNUSED static void
+house_fetch(struct call_in *in, const void *request, void *context)
+{
+	if (house_fetches_refused == 0) {
+		house_fetch_row(in, request, context);
+		return;
+	}
+	house_fetches_refused--;
+	call_refuse(in, STATUS_UNAVAILABLE, "", "refused by the test");
+}
+
+/* Puts it between the store and who asks. */
+UNUSED static void
+house_may_refuse(struct house *h, struct call_server_config *store)
+{
+	CHECK(store->row_count <= ARRAY_LEN(h->store_rows));
+	for (size_t i = 0; i < store->row_count; i++) {
+		h->store_rows[i] = store->rows[i];
+		if (store->rows[i].call != &store_fetch_call)
+			continue;
+		house_fetch_row = store->rows[i].handle;
+		h->store_rows[i].handle = house_fetch;
+	}
+	store->rows = h->store_rows;
+}
 
 /* ---- auth: PLAIN with the password "demo", and X-TALK, which asks "name?"
  * and has the last word ---- */
@@ -171,6 +203,7 @@ house_open(struct house *h)
 	if (store_new(h->engine, &config, &h->store, &f) != STATUS_OK)
 		die("store_new: %s", f.log);
 	store_serve(h->store, &store);
+	house_may_refuse(h, &store);
 	h->operator_ = call_pair_new(ROLE_ADMIN, &store, ROLE_STORE, &h->admin);
 	h->inner = call_pair_new(ROLE_INTAKE, &store, ROLE_STORE, &h->intake_calls);
 	h->intake.calls = h->intake_calls;
