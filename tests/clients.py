@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import re
+import select
 import shutil
 import smtplib
 import subprocess
@@ -84,12 +85,15 @@ def contents(house, mailbox):
 
 
 class Terminal:
-    """A program in tmux, looked at and typed into as a person would."""
+    """A program in tmux, looked at and typed into as a person would. A second client of tmux, in its control mode, says
+    %output each time that the program writes."""
 
     def __init__(self, folder, command):
         self.tmux = ["tmux", "-S", str(folder / "tmux"), "-f", "/dev/null"]
         run(*self.tmux, "new-session", "-d", "-x", "120", "-y", "40", command,
             env={**os.environ, "TERM": "xterm", "HOME": str(folder), "LC_ALL": "C.UTF-8"})
+        self.control = subprocess.Popen([*self.tmux, "-C", "attach-session"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def screen(self):
         return run(*self.tmux, "capture-pane", "-p", check=False).stdout
@@ -98,13 +102,16 @@ class Terminal:
         run(*self.tmux, "send-keys", *keys)
 
     def await_screen(self, pattern, gone=False):
-        deadline = time.monotonic() + CLIENT_SECONDS
-        while bool(re.search(pattern, self.screen())) == gone:
-            assert time.monotonic() < deadline, f"{pattern!r} {'stays' if gone else 'does not come'}:\n{self.screen()}"
-            time.sleep(0.05)  # polls: the screen of a program that cannot tell
+        deadline, ended = time.monotonic() + CLIENT_SECONDS, False
+        while bool(re.search(pattern, shown := self.screen())) == gone:
+            why = "the program ended" if ended else f"{CLIENT_SECONDS} s are over" if time.monotonic() > deadline else None
+            assert why is None, f"{pattern!r} {'stays' if gone else 'does not come'}, {why}:\n{shown}"
+            if select.select([self.control.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                ended = not os.read(self.control.stdout.fileno(), 1 << 16)
 
     def close(self):
         run(*self.tmux, "kill-server", check=False)
+        self.control.communicate(timeout=CLIENT_SECONDS)
 
 
 def npm_packages():
@@ -131,6 +138,10 @@ def npm_packages():
     return folder
 
 
+class Refused(AssertionError):
+    """What a script of tests/node says of a call that failed."""
+
+
 class Node:
     """A script of tests/node that is called over its standard input and output."""
 
@@ -138,7 +149,8 @@ class Node:
         env = {**os.environ, "NODE_PATH": os.path.join(npm_packages(), "node_modules")}
         home = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node")
         self.process = subprocess.Popen(["node", os.path.join(home, script), *arguments], env=env, text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                        errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
         self.lines = queue.Queue()
         self.events = []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -171,16 +183,15 @@ class Node:
             if "event" in said:
                 self.events.append((said["event"], said.get("data")))
                 continue
-            assert "error" not in said, f"{call}{args}: {said['error']}"
+            if "error" in said:
+                raise Refused(said["error"], call, args)
             return said["result"]
 
     def refused(self, call, *args):
         """What it says of a call that must fail."""
-        try:
+        with pytest.raises(Refused) as why:
             self(call, *args)
-        except AssertionError as why:
-            return str(why)
-        raise AssertionError(f"{call}{args} worked")
+        return why.value.args[0]
 
     def await_event(self, name, test=lambda data: True):
         while True:

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import select
+import signal
 
 IN_MODIFY = 2
 
@@ -52,3 +53,11 @@ def group_members(group):
                 if int(f.read().rsplit(")", 1)[1].split()[2]) == group:
                     found.append(int(entry.name))
     return found
+
+
+def end_group(leader, seconds):
+    """Kills a process that leads its group, and whatever is left of the group; returns when all are gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGKILL)
+    await_exits(group_members(leader.pid), seconds)
+    leader.wait()

@@ -119,10 +119,13 @@ class Wire:
         return found
 
     def idle(self):
+        """What was said before it idles."""
         self.count += 1
         self.send(b"t%d IDLE\r\n" % self.count)
-        while self.response()[0] != b"+":
-            pass
+        said = []
+        while (got := self.response())[0] != b"+":
+            said.append(got)
+        return said
 
     def idle_responses(self, seconds):
         """What is said while idling, as it comes, for at most that long."""
@@ -142,10 +145,8 @@ class Wire:
         deadline = time.monotonic() + seconds
         while len(found := self.search(criteria)) < count:
             assert time.monotonic() < deadline, f"{len(found)} of {count} messages arrived"
-            self.idle()
-            for said in self.idle_responses(deadline - time.monotonic()):
-                if said[-1] == b"EXISTS":
-                    break
+            if not any(said[-1] == b"EXISTS" for said in self.idle()):
+                any(said[-1] == b"EXISTS" for said in self.idle_responses(deadline - time.monotonic()))
             self.done()
         return found
 

@@ -106,6 +106,14 @@ class Mailstead:
         found = re.findall(rf"event=monitor\.started what={role} instance=(\d+) pid=(\d+)", self.log())
         return {int(instance): int(pid) for instance, pid in found}
 
+    def end_role(self, role):
+        """Kills the first process of a role, as a bug would; returns when it is gone and another one was started."""
+        started = rf"event=monitor\.started what={role} "
+        before, pid = len(re.findall(started, self.log())), self.role_pids(role)[0]
+        os.kill(pid, signal.SIGKILL)
+        events.await_exits([pid], STOP_SECONDS)
+        self.await_log(started, before + 1)
+
     def await_log(self, pattern, count=1, seconds=120):
         """Waits until the log has so many lines that match."""
         deadline = time.monotonic() + seconds
@@ -182,12 +190,7 @@ class Mailstead:
         """Ends it and all its roles at once, as a loss of power would."""
         if self.process is None:
             return
-        group = self.process.pid
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
-            # The roles hold ports and locks until they are gone.
-            events.await_exits(events.group_members(group), STOP_SECONDS)
-        self.process.wait()
+        events.end_group(self.process, STOP_SECONDS)  # the roles hold ports and locks until they are gone
         self.process.stdout.close()
         self.process = None
 

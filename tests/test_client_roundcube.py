@@ -7,12 +7,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
 import events
 import imapwire
-from clients import Node, contents, letter, needs, new_mailbox, unique
+from clients import CLIENT_SECONDS, Node, contents, letter, needs, new_mailbox, unique
 from thunderbird import free_port
 
 ROUNDCUBE = "/var/lib/roundcube"
@@ -58,17 +59,19 @@ class Webmail:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["php", "-S", f"127.0.0.1:{self.port}", "-t", ROUNDCUBE], env=env,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        with events.Writes(self.log) as writes:
-            while "started" not in self.log.read_text(errors="replace"):
-                assert self.process.poll() is None, self.log.read_text(errors="replace")
-                writes.wait(1)
+        try:
+            deadline = time.monotonic() + CLIENT_SECONDS
+            with events.Writes(self.log) as writes:
+                while "started" not in (said := self.log.read_text(errors="replace")):
+                    assert self.process.poll() is None and time.monotonic() < deadline, said
+                    writes.wait(1)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *why):
-        members = events.group_members(self.process.pid)
-        os.killpg(self.process.pid, 9)
-        events.await_exits(members, 60)
-        self.process.wait()
+        events.end_group(self.process, 60)
 
     def complaints(self):
         """What Roundcube found wrong with the server or itself."""

@@ -156,9 +156,10 @@ def test_the_account_and_its_folders(house, bird):
                    "Drafts: Ci.nsMsgFolderFlags.Drafts, Junk: Ci.nsMsgFolderFlags.Junk}")
     with imapwire.Wire(house).sign_in(house.alice) as wire:
         uses = {r[-1].decode(): {a.decode().lstrip("\\") for a in r[2]} for r in wire.ok('LIST "" "*"')}
-    for name, attributes in uses.items():
-        for use in attributes & set(flag):
-            assert special[name] & flag[use], (name, use)
+    told = [(name, use) for name, attributes in uses.items() for use in attributes & set(flag)]
+    assert {use for _, use in told} == set(flag)
+    for name, use in told:
+        assert special[name] & flag[use], (name, use)
 
 
 def test_reading_marks_as_read_and_a_star_is_a_flag(house, bird):

@@ -86,7 +86,7 @@ class Thunderbird:
         self.log = folder / "thunderbird.log"
 
     def __enter__(self):
-        env = {**os.environ, "HOME": str(self.profile), "MOZ_DISABLE_CONTENT_SANDBOX": "1", "NO_AT_BRIDGE": "1",
+        env = {**os.environ, "HOME": str(self.profile), "TMPDIR": str(self.profile), "MOZ_DISABLE_CONTENT_SANDBOX": "1", "NO_AT_BRIDGE": "1",
                "MOZ_CRASHREPORTER_DISABLE": "1", "LC_ALL": "C.UTF-8"}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -107,11 +107,11 @@ class Thunderbird:
     def __exit__(self, *why):
         with contextlib.suppress(AttributeError):
             self.socket.close()
-        with contextlib.suppress(ProcessLookupError):
-            members = events.group_members(self.process.pid)
-            os.killpg(self.process.pid, signal.SIGKILL)
-            events.await_exits(members, 60)
-        self.process.wait()
+        members = events.group_members(self.process.pid)
+        with contextlib.suppress(ProcessLookupError, AssertionError):
+            os.killpg(self.process.pid, signal.SIGTERM)  # first: a display that is killed leaves its lock behind
+            events.await_exits(members, 30)
+        events.end_group(self.process, 60)
 
     def said(self):
         return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]

@@ -62,26 +62,27 @@ class Server:
 
     def start(self):
         self.configure()
-        with open(f"{self.dir}/output.log", "ab") as log:
+        with open(f"{self.dir}/output.log", "ab") as log, events.Writes(log.name) as writes:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env={**os.environ, **self.environment()}, start_new_session=True)
-        for name in self.ports:
-            self._await_greeting(name)
+            self._await_ready(log.name, writes)
+        for name in self.ports:  # it listens; who answers may still be starting
+            with self.connect(name) as s:
+                assert s.recv(100), self.log()
         return self
 
     def environment(self):
         return {}
 
-    def _await_greeting(self, name):
-        """It listens with a delay that it does not tell: asked again until then."""
+    def _await_ready(self, path, writes):
+        """Until its output has the line that it writes when it listens."""
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            with contextlib.suppress(OSError), self.connect(name) as s:
-                if s.recv(100):
-                    return
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} does not answer for {name}:\n{self.log()}")
-            time.sleep(0.05)  # polls: the port of a program that is not ours
+        with open(path, encoding="utf-8", errors="replace") as f:
+            said = ""
+            while self.ready not in (said := said + f.read()):
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{self.name} does not start:\n{self.log()}")
+                writes.wait(1)  # a process that ends without a word writes nothing
 
     def log(self):
         said = ""
@@ -98,10 +99,7 @@ class Server:
             os.kill(self.process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        events.await_exits(events.group_members(self.process.pid), 20)
+        events.end_group(self.process, 20)
         self.process = None
 
     def __enter__(self):
@@ -118,6 +116,7 @@ class Server:
 
 class Dovecot(Server):
     name = "dovecot"
+    ready = " starting up for "
 
     @staticmethod
     def missing():
@@ -132,7 +131,7 @@ class Dovecot(Server):
     CONF = """
 base_dir = {dir}/run
 state_dir = {dir}/state
-log_path = {dir}/dovecot.log
+log_path = /dev/stderr
 protocols = imap pop3
 listen = 127.0.0.1
 ssl = no
@@ -211,6 +210,7 @@ class Saslauthd(threading.Thread):
 
 class Cyrus(Server):
     name = "cyrus"
+    ready = "listening"  # see EVENTS
     owner = "nobody"
 
     @staticmethod
@@ -255,6 +255,9 @@ START {{
 SERVICES {{
   imap cmd="{bin}/imapd -C {dir}/imapd.conf" listen="127.0.0.1:{imap}" prefork=1
   pop3 cmd="{bin}/pop3d -C {dir}/imapd.conf" listen="127.0.0.1:{pop3}" prefork=1
+}}
+EVENTS {{
+  listening cmd="/bin/echo listening"
 }}
 DAEMON {{
   idled cmd="{bin}/idled -C {dir}/imapd.conf"
