@@ -7,7 +7,6 @@ import glob
 import imaplib
 import os
 import re
-import shutil
 import smtplib
 import socket
 import ssl
@@ -15,14 +14,12 @@ import subprocess
 
 import pytest
 
+from clients import needs
+
 imaplib._MAXLINE = 10_000_000  # a FETCH line of a wide message
 
 
 # ---- tools ----
-
-def needs(program):
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
-
 
 def context(house):
     made = ssl.create_default_context(cafile=house.ca)

@@ -6,11 +6,11 @@ not wait for each other."""
 import base64
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
 
+from clients import needs
 from imapwire import Wire
 
 TEAMS, PROJECTS = 40, 50
@@ -154,7 +154,7 @@ def test_a_tree_moves_at_once(house, expected):
     look(house, expected)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@needs("curl")
 def test_curl_lists_them(house, expected):
     said = subprocess.run(["curl", "-sS", f"imap://{house.host}:{house.port('imap')}/", "-u", f"{house.bob}:{house.password}",
                            "-X", 'LIST "" "Work/Team 7/*"'], timeout=60, check=True, capture_output=True).stdout
@@ -212,7 +212,9 @@ def mail(n):
 
 def check_filed(wire, mailbox, first, count):
     assert wire.select(mailbox) == count
-    for number, got in wire.fetch(f"1:{count}", "BODY.PEEK[] FLAGS").items():
+    found = wire.fetch(f"1:{count}", "BODY.PEEK[] FLAGS")
+    assert list(found) == list(range(1, count + 1))
+    for number, got in found.items():
         assert got[b"BODY[]"] == mail(first + number - 1)
 
 
@@ -246,8 +248,8 @@ def test_what_came_whole_is_kept_when_the_client_goes(house):
         wire.send(b"x APPEND Cut (\\Seen) {50000+}\r\nonly the beginning")
     with Wire(house) as wire:
         wire.sign_in(house.alice)
-        while statuses(wire.ok("STATUS Cut (MESSAGES)"))[b"Cut"][b"MESSAGES"] < 20:
-            pass
+        wire.select("Cut")
+        wire.await_found("ALL", 20)
         check_filed(wire, "Cut", 0, 20)
 
 

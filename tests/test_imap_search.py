@@ -6,10 +6,11 @@ import base64
 import imaplib
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
+
+from clients import needs
 
 PICTURE = bytes(range(256)) * 300
 
@@ -99,7 +100,7 @@ def test_binary(box):
     assert b"\\Seen" in box.fetch("1", "(FLAGS)")[1][0]
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@needs("curl")
 def test_curl(house, box):
     url = f"imap://{house.host}:{house.port('imap')}/Search"
 

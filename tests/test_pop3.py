@@ -6,8 +6,6 @@ import email
 import os
 import poplib
 import re
-import shutil
-import signal
 import smtplib
 import ssl
 import subprocess
@@ -15,11 +13,7 @@ from email.header import decode_header, make_header
 
 import pytest
 
-import events
-
-
-def needs(program):
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
+from clients import needs
 
 
 def context(house):
@@ -78,15 +72,6 @@ def test_a_maildrop(house):
     p.quit()
 
 
-def kill(house, role):
-    """Ends a role as a bug would, and waits until the monitor has another in its place."""
-    pid = house.role_pids(role)[0]
-    started = len(re.findall(rf"event=monitor\.started what={role} ", house.log()))
-    os.kill(pid, signal.SIGKILL)
-    events.await_exits([pid], 60)
-    house.await_log(rf"event=monitor\.started what={role} ", started + 1)
-
-
 def ids(p):
     return [line.split()[1] for line in p.uidl()[1]]
 
@@ -96,7 +81,7 @@ def test_a_silent_session_keeps_its_maildrop_when_the_store_ends(house):
     p = sign_in(house)
     listed = ids(p)
     p.dele(len(listed))
-    kill(house, "store")
+    house.end_role("store")
     # Signing in waits for the new store; p said nothing meanwhile.
     with pytest.raises(poplib.error_proto, match=r"\[IN-USE\]"):
         sign_in(house)
@@ -113,7 +98,7 @@ def test_who_loses_the_front_finds_all_as_it_was(house):
     p = sign_in(house)
     listed = ids(p)
     p.dele(1)
-    kill(house, "access")
+    house.end_role("access")
     with pytest.raises((poplib.error_proto, OSError)):
         p.noop()
     p = sign_in(house)

@@ -5,10 +5,11 @@ bound to the channel (RFC 9266, RFC 5929) and not, and mpop over POP3."""
 import base64
 import mailbox
 import re
-import shutil
 import subprocess
 
 import pytest
+
+from clients import needs
 
 CLIENT_SECONDS = 120  # with sanitizers, on a busy machine
 
@@ -29,7 +30,7 @@ def first_message(said):
     raise AssertionError(said)
 
 
-needs_gsasl = pytest.mark.skipif(shutil.which("gsasl") is None, reason="not installed: gsasl")
+needs_gsasl = needs("gsasl")
 
 
 @needs_gsasl
@@ -59,7 +60,7 @@ def test_plus_is_not_there_without_tls(house):
     assert done.returncode != 0 and "AUTH=SCRAM-SHA-256-PLUS" not in done.stdout, done.stdout
 
 
-@pytest.mark.skipif(shutil.which("mpop") is None, reason="not installed: mpop")
+@needs("mpop")
 @pytest.mark.parametrize("protocol", ["pop3", "pop3s"])
 def test_mpop_signs_in_over_pop3(house, tmp_path, protocol):
     rc = tmp_path / "mpoprc"

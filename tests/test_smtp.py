@@ -7,7 +7,6 @@ import contextlib
 import imaplib
 import os
 import re
-import shutil
 import signal
 import smtplib
 import socket
@@ -18,14 +17,11 @@ import uuid
 
 import pytest
 
+from clients import needs
 from mailstead import Mailstead
 
 
 # ---- tools ----
-
-def needs(program):
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
-
 
 class Wire:
     """A bare connection: says octets, hears replies."""

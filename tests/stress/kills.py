@@ -3,10 +3,6 @@
 is there afterwards; of what was not answered the model keeps both outcomes
 until a fresh client shows which it was."""
 
-import os
-import re
-import signal
-
 from stress.names import BARRIER
 from stress.wire import Difference
 
@@ -28,7 +24,7 @@ def kill(run, role):
     heard = run.dice.randrange(len(plans) + 1)
     for client, _ in plans[:heard]:
         client.read_all()
-    end_role(run.house, role)
+    run.house.end_role(role)
     for client, _ in plans[heard:]:
         client.read_all()
     for sender in sent:
@@ -42,14 +38,6 @@ def kill(run, role):
     run.finish(round_, sure=False)
     for box in run.boxes if role == "store" else ():
         box.forgotten = box.uidnext  # RFC 3501 2.3.2: where it is not known, it is \\Recent
-
-
-def end_role(house, role):
-    """Kills it; returns when another one was started."""
-    started = rf"event=monitor\.started what={role} "
-    before = len(re.findall(started, house.log()))
-    os.kill(house.role_pids(role)[0], signal.SIGKILL)
-    house.await_log(started, before + 1)
 
 
 def settle(run):
