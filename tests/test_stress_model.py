@@ -21,6 +21,9 @@ STEPS = int(os.environ.get("MAILSTEAD_STRESS_STEPS") or (6000 if release_build()
 THOUSANDS = 3000 if release_build() else 1500
 DEATHS = ("access", "store", "access")  # of one life of the service; each starts its role later
 
+COMMANDS = ("FETCH", "STORE", "SEARCH", "EXPUNGE", "COPY", "MOVE", "APPEND", "MULTIAPPEND", "SELECT", "NOOP", "reconciled",
+            "quiet")
+
 
 def seeds(share):
     """The seed; or fresh ones for this share of the time."""
@@ -34,10 +37,12 @@ def seeds(share):
         yield seed
 
 
-def check(house, run, deaths=()):
-    """Everybody leaves, the store agrees with itself, and nothing raised an alarm but these deaths."""
+def check(house, run, needed, deaths=()):
+    """Everybody leaves, all that is needed was done, the store agrees with itself, and nothing raised an alarm but these
+    deaths."""
     run.end()
     print(dict(run.did), flush=True)
+    assert not [what for what in needed if not run.did[what]], run.did
     assert " 0 problems" in house.run("check-store")
     alarms = re.findall(r"level=alarm .*event=(\S+) what=(\S+)|(level=alarm.*)", house.log())
     assert alarms == [("monitor.role_died", role, "") for role in deaths], alarms
@@ -48,10 +53,9 @@ def test_every_client_sees_what_it_must():
         with Mailstead() as house:
             run = Run(house, seed, house.bob).begin()
             run.steps(STEPS)
-            check(house, run)
-            assert all(run.did[what] for what in (
-                "FETCH", "STORE", "SEARCH", "EXPUNGE", "COPY", "APPEND", "SELECT", "CLOSE", "STATUS", "LIST", "NOOP", "idle",
-                "drop", "cut short", "pop3", "smtp", "lmtp", "reconciled", "quiet")), run.did
+            check(house, run, COMMANDS + (
+                "CLOSE", "STATUS", "LIST", "CREATE", "RENAME", "DELETE", "deleted under it", "QRESYNC", "idle", "drop", "cut short",
+                "pop3", "smtp", "lmtp", "pipeline"))
 
 
 def test_clients_that_send_many_commands_at_once():
@@ -59,7 +63,7 @@ def test_clients_that_send_many_commands_at_once():
         with Mailstead() as house:
             run = Run(house, seed, house.bob, one=10, several=20, pipeline=60).begin()
             run.steps(STEPS // 8)
-            check(house, run)
+            check(house, run, COMMANDS + ("pipeline",))
 
 
 def test_a_mailbox_of_thousands():
@@ -68,7 +72,7 @@ def test_a_mailbox_of_thousands():
             run = Run(house, seed, house.bob, clients=8, boxes=("INBOX", "Archive")).begin()
             run.fill(run.truth.box("Archive"), THOUSANDS)
             run.steps(STEPS // 50)
-            check(house, run)
+            check(house, run, ("FETCH", "STORE", "SEARCH", "SELECT"))
 
 
 def test_roles_that_are_killed_lose_nothing():
@@ -78,4 +82,4 @@ def test_roles_that_are_killed_lose_nothing():
             for role in DEATHS:
                 run.steps(STEPS // 12, (role,))
             run.steps(STEPS // 12)
-            check(house, run, DEATHS)
+            check(house, run, COMMANDS + tuple(f"{role} killed" for role in DEATHS), DEATHS)

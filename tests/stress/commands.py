@@ -381,6 +381,7 @@ class Copy(OnMailbox):
         verb = "MOVE" if move else "COPY"
         super().__init__(client, f"{'UID ' if uid else ''}{verb} {target(client.view, slots, uid)} {to.name}".encode(),
                          slots, uid)
+        self.name = verb
         self.to, self.move, self.told = to, move, None
         self.possible = not (move and self.view.read_only)
         taken = self.effect(gone, self.uids()) if move and self.possible else None
@@ -438,6 +439,8 @@ class Append(Command):
         for name, octets, flags in messages:
             text += b" (%s) {%d+}\r\n%s" % (" ".join(flags).encode(), len(octets), octets)
         super().__init__(client, text)
+        if len(messages) > 1:
+            self.name = "MULTIAPPEND"
         self.box = box
         self.arrivals = [Arrival(client, box, name, len(octets), frozenset(f.encode().lower() for f in flags))
                          for name, octets, flags in messages]

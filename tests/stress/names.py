@@ -231,14 +231,13 @@ class Names(Command):
 class Naming(Command):
     """CREATE, DELETE, RENAME, alone in their rounds; `then` changes the truth."""
 
-    name = "CREATE"
-
     def untagged(self, values):
         """The new name, with the old one (RFC 9051 6.3.9.7)."""
         return values[0].upper() == b"LIST" and self.client.kind == REV2
 
     def __init__(self, client, text, then):
         super().__init__(client, text.encode())
+        self.name = text.split()[0]
         self.then, self.is_done = then, None
 
     def outcomes(self, done):

@@ -302,6 +302,7 @@ class Run:
             if command is not None and self.fits([(client, made)], command):
                 made.append(command)
         if made:
+            self.did["pipeline"] += len(made) > 1
             self.together(round_, [(client, made)])
             self.finish(round_, sure=False)
 
