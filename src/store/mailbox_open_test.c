@@ -29,7 +29,7 @@ open_again(uint64_t have, uint64_t since)
 static int
 setup(void **state)
 {
-	house = (struct house){ .w = world_new(engine_memory_new()) };
+	house = (struct house){ .w = world_new(world_memory()) };
 	world_domain(house.w, "example.com");
 	house.box = (struct size_box){ .account = world_account(house.w, "alice@example.com"),
 		.messages = MESSAGES,

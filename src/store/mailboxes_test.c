@@ -2,39 +2,8 @@
 /* Mailboxes by calls: names, trees, subscriptions, the list; the feed and the
  * maildrop; and what a delivery costs. */
 #include <pthread.h>
-#include <stdio.h>
 
-#include "store/store_test_helper.h"
-
-struct box {
-	struct world *w;
-	uint64_t account;
-	struct text token;
-};
-
-static int
-setup(void **state)
-{
-	struct box *b = MEM_NEW(struct box);
-
-	b->w = world_new(world_memory());
-	world_domain(b->w, "example.com");
-	b->account = world_account(b->w, "alice@example.com");
-	b->token = world_token(b->w, b->account);
-	*state = b;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct box *b = *state;
-
-	world_check(b->w, b->account);
-	world_free(b->w);
-	mem_free(b);
-	return 0;
-}
+#include "store/box_test_helper.h"
 
 static enum status
 create(struct box *b, const char *name, unsigned use)
@@ -575,7 +544,7 @@ the_first_opening_reads_the_blocks(void **state)
 	    1024 / 256, 1024 / 256 + 3);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, box_empty, box_done)
 
 int
 main(void)

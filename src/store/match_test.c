@@ -1,45 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Which messages of a set are so, told as runs (store_match). */
-#include <stdio.h>
-
-#include "store/store_test_helper.h"
-
-struct box {
-	struct world *w;
-	struct text token;
-	uint64_t inbox;
-};
-
-static int
-setup(void **state)
-{
-	struct box *b = MEM_NEW(struct box);
-
-	b->w = world_new(world_memory());
-	world_domain(b->w, "example.com");
-	b->token = world_token(b->w, world_account(b->w, "alice@example.com"));
-	for (int i = 0; i < 5; i++) {
-		char id[8];
-		struct parcel p;
-
-		(void)snprintf(id, sizeof(id), "m%d", i);
-		p = world_message(b->w, id, id, "");
-		assert_ok(world_deliver(b->w, "alice@example.com", &p));
-	}
-	b->inbox = world_open_mailbox(b->w, b->token, "INBOX").mailbox;
-	*state = b;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct box *b = *state;
-
-	world_free(b->w);
-	mem_free(b);
-	return 0;
-}
+#include "store/box_test_helper.h"
 
 static void
 set_flags(struct box *b, uint32_t first, uint32_t last, unsigned flags, const char *keyword)
@@ -211,11 +172,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(by_flags_and_keywords, setup, teardown),
-		cmocka_unit_test_setup_teardown(by_date_and_size, setup, teardown),
-		cmocka_unit_test_setup_teardown(several_questions, setup, teardown),
-		cmocka_unit_test_setup_teardown(absent_messages, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(by_flags_and_keywords, box_filled, box_done),
+		cmocka_unit_test_setup_teardown(by_date_and_size, box_filled, box_done),
+		cmocka_unit_test_setup_teardown(several_questions, box_filled, box_done),
+		cmocka_unit_test_setup_teardown(absent_messages, box_filled, box_done),
+		cmocka_unit_test_setup_teardown(many_runs, box_filled, box_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

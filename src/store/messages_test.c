@@ -1,51 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Messages by calls: flags, copies, moves, expunging, changes, repeats. */
-#include <stdio.h>
-
+#include "store/box_test_helper.h"
 #include "store/hot.h"
 #include "store/keys.h"
-#include "store/store_test_helper.h"
-
-struct box {
-	struct world *w;
-	uint64_t account;
-	struct text token;
-	uint64_t inbox;
-};
-
-static int
-setup(void **state)
-{
-	struct box *b = MEM_NEW(struct box);
-
-	b->w = world_new(world_memory());
-	world_domain(b->w, "example.com");
-	b->account = world_account(b->w, "alice@example.com");
-	b->token = world_token(b->w, b->account);
-	for (int i = 0; i < 5; i++) {
-		char id[8];
-		struct parcel p;
-
-		(void)snprintf(id, sizeof(id), "m%d", i);
-		p = world_message(b->w, id, id, "");
-		assert_ok(world_deliver(b->w, "alice@example.com", &p));
-	}
-	b->inbox = world_open_mailbox(b->w, b->token, "INBOX").mailbox;
-	*state = b;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct box *b = *state;
-
-	world_check(b->w, b->account);
-	world_check(b->w, 0);
-	world_free(b->w);
-	mem_free(b);
-	return 0;
-}
 
 static struct store_flags_reply
 set_flags(struct box *b, uint32_t first, uint32_t last, enum flags_mode mode, unsigned flags,
@@ -724,7 +681,7 @@ a_long_thread_goes_row_by_row(void **state)
 	assert_true(after.keys_scanned - before.keys_scanned < 4 * LENGTH);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, box_filled, box_done)
 
 int
 main(void)
