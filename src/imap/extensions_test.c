@@ -6,32 +6,6 @@
  */
 #include "imap/session_testing.h"
 
-static void
-ok(struct talk *t, const char *command)
-{
-	struct buffer b = BUFFER_INIT;
-
-	buffer_addf(&b, "t %s\r\n", command);
-	HAS(t, buffer_string(&b), "t OK ");
-	buffer_done(&b);
-}
-
-static void
-begin_with(struct talk *t, const char *mailbox, int messages)
-{
-	struct buffer b = BUFFER_INIT;
-
-	sign_in(t);
-	buffer_addf(&b, "CREATE %s", mailbox);
-	ok(t, buffer_string(&b));
-	for (int i = 0; i < messages; i++)
-		append_to(t, mailbox, "", i % 2 == 0 ? MAIL_A : MAIL_B);
-	buffer_clear(&b);
-	buffer_addf(&b, "SELECT %s", mailbox);
-	ok(t, buffer_string(&b));
-	buffer_done(&b);
-}
-
 /* ---- literals ---- */
 
 /* RFC 7888 3: the example of both forms, for LOGIN. */

@@ -7,16 +7,6 @@
 #include "imap/list.h"
 #include "imap/session_testing.h"
 
-static void
-ok(struct talk *t, const char *command)
-{
-	struct buffer b = BUFFER_INIT;
-
-	buffer_addf(&b, "t %s\r\n", command);
-	HAS(t, buffer_string(&b), "t OK ");
-	buffer_done(&b);
-}
-
 /* The mailboxes of a new account are in nobody's example. */
 static void
 begin_empty(struct talk *t)

@@ -16,33 +16,6 @@
 	"MIME-Version: 1.0\r\nContent-Type: TEXT/PLAIN; CHARSET=US-ASCII\r\n\r\n" \
 	"Minutes.\r\n"
 
-static void
-ok(struct talk *t, const char *command)
-{
-	struct buffer b = BUFFER_INIT;
-
-	buffer_addf(&b, "t %s\r\n", command);
-	HAS(t, buffer_string(&b), "t OK ");
-	buffer_done(&b);
-}
-
-/* A session with a mailbox of so many messages selected. */
-static void
-begin_with(struct talk *t, const char *mailbox, int messages)
-{
-	struct buffer b = BUFFER_INIT;
-
-	sign_in(t);
-	buffer_addf(&b, "CREATE %s", mailbox);
-	ok(t, buffer_string(&b));
-	for (int i = 0; i < messages; i++)
-		append_to(t, mailbox, "", i % 2 == 0 ? MAIL_A : MAIL_B);
-	buffer_clear(&b);
-	buffer_addf(&b, "SELECT %s", mailbox);
-	ok(t, buffer_string(&b));
-	buffer_done(&b);
-}
-
 /* ---- 2: overview ---- */
 
 /* RFC 3501 2.2.1, RFC 9051 2.2.1: a tag is any string of the client's; a line that is no

@@ -87,6 +87,32 @@ append_to(struct talk *t, const char *mailbox, const char *flags, const char *ma
 	buffer_done(&b);
 }
 
-/* ---- before signing in ---- */
+/* "OK" is said to the command. */
+UNUSED static void
+ok(struct talk *t, const char *command)
+{
+	struct buffer b = BUFFER_INIT;
+
+	buffer_addf(&b, "t %s\r\n", command);
+	HAS(t, buffer_string(&b), "t OK ");
+	buffer_done(&b);
+}
+
+/* A session with a mailbox of so many messages, MAIL_A and MAIL_B in turn, selected. */
+UNUSED static void
+begin_with(struct talk *t, const char *mailbox, int messages)
+{
+	struct buffer b = BUFFER_INIT;
+
+	sign_in(t);
+	buffer_addf(&b, "CREATE %s", mailbox);
+	ok(t, buffer_string(&b));
+	for (int i = 0; i < messages; i++)
+		append_to(t, mailbox, "", i % 2 == 0 ? MAIL_A : MAIL_B);
+	buffer_clear(&b);
+	buffer_addf(&b, "SELECT %s", mailbox);
+	ok(t, buffer_string(&b));
+	buffer_done(&b);
+}
 
 #endif

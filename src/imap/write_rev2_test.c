@@ -3,24 +3,7 @@
  * where older clients get literals, encoded words and RFC 2231, and the
  * structure of message/global (RFC 6532 3.7). */
 #include "imap/session_testing.h"
-#include "imap/write.h"
-
-static struct buffer b;
-
-static int
-clear(void **state)
-{
-	buffer_done(&b);
-	return 0;
-}
-
-static void
-wrote(const char *want)
-{
-	if (strcmp(buffer_string(&b), want) != 0)
-		fail_msg("got  %s\nwant %s", buffer_string(&b), want);
-	buffer_clear(&b);
-}
+#include "imap/write_testing.h"
 
 static void
 strings(void **state)

@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the writer makes of strings, flags, envelopes and structures; the
  * expectations are RFC 3501's own examples where it has them. */
-#include "imap/write.h"
-
-#include "base/testing.h"
-
-static struct buffer b;
-
-static int
-clear(void **state)
-{
-	buffer_done(&b);
-	return 0;
-}
-
-static void
-wrote(const char *want)
-{
-	if (strcmp(buffer_string(&b), want) != 0)
-		fail_msg("got  %s\nwant %s", buffer_string(&b), want);
-	buffer_clear(&b);
-}
+#include "imap/write_testing.h"
 
 static void
 strings(void **state)
