@@ -21,6 +21,7 @@ bool downgrade_needed(struct text header);
  *	parameters of Content-Type and Content-Disposition	RFC 2231;
  *	what has no place for encoded words (Message-ID, Received ...) goes as
  *		text into a field "Downgraded-" of that name.
+ * Of a field 64 KiB of text and 10,000 addresses are taken, the rest is dropped.
  * The arena holds what is read meanwhile. */
 void downgrade_header(struct text header, struct arena *a, struct buffer *out);
 
