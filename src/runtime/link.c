@@ -73,18 +73,23 @@ link_prepare(const struct link *l, struct buffer *b)
 		(void)buffer_room(b, LINK_SECRET_ROOM);
 }
 
-/* A buffer that grows leaves a copy behind: it is made anew instead. */
+/* A buffer that grows leaves a copy behind: it is made anew instead, twice as
+ * large, so that a peer that is slow to read does not make every frame dearer. */
 static void
 add_secret(struct buffer *to, struct buffer *from)
 {
-	struct buffer both = BUFFER_INIT;
+	size_t len = to->len + from->len;
 
-	(void)buffer_room(&both, to->len + from->len);
-	buffer_add_text(&both, buffer_text(to));
-	buffer_add_text(&both, buffer_text(from));
-	buffer_done_secret(to);
+	if (len >= to->cap) {
+		struct buffer both = BUFFER_INIT;
+
+		(void)buffer_room(&both, 2 * len);
+		buffer_add_text(&both, buffer_text(to));
+		buffer_done_secret(to);
+		*to = both;
+	}
+	buffer_add_text(to, buffer_text(from));
 	secret_wipe(from->ptr, from->len);
-	*to = both;
 }
 
 bool
