@@ -34,7 +34,7 @@ class Asker:
         """{"seconds", "octets", "said"}; Refused when the answer's last line is another."""
         self.tool.stdin.write(line + "\n")
         answer = json.loads(self.tool.stdout.readline() or '{"said": "load-ask ended"}')
-        if good not in answer["said"][:40]:
+        if good not in answer["said"][:40] or answer["said"].startswith("-ERR"):
             raise Refused(f"{self.server.name}: {line[:60]}: {answer['said']}")
         return answer
 
@@ -52,8 +52,9 @@ class Asker:
 
 def measured(run, key, asker, lines, limit="", per=1, good="OK", questions=1, whole=False):
     """Asks each line and puts the fastest, in ms, by `per`; the processor time
-    is the mean. whole: the lines together are the operation. The loopback answers as many questions, each with its part of the
-    octets. Gives the last answer."""
+    is the mean. whole: the lines together are the operation. The loopback
+    answers as many questions, each with its part of the octets. Gives the last
+    answer."""
     group, answers = run.server.group, []
     before = group.cpu()
     for line in lines:

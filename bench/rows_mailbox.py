@@ -8,7 +8,7 @@ import contextlib
 
 import measure
 from asking import Asker, Refused, measured
-from running import HOLDER, LISTER, Figure
+from running import HOLDER, LISTER, Figure, signed_in
 
 COUNT = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
 MAILBOX = {"10k": "INBOX", "100k": "Hundred", "1M": "Million"}
@@ -153,8 +153,8 @@ def measure_pop3(run):
                 asker.ask("line QUIT", "+OK")
         run.put("pop3_stat", min(sums) * 1000, "", (server.group.cpu() - before) / len(sums) * 1000)
         downloads = run.plan.downloads
-        measured(run, "pop3_uidl", asker, ["dot UIDL"] * 3, good="")
-        measured(run, "pop3_retr", asker, [f"retr 1 {downloads}"] * 3, good="", questions=downloads)
+        measured(run, "pop3_uidl", asker, ["dot UIDL"] * 3, good=".")
+        measured(run, "pop3_retr", asker, [f"retr 1 {downloads}"] * 3, good=".", questions=downloads)
         asker.ask("line QUIT", "+OK")
 
 
@@ -173,11 +173,20 @@ def fill(run, asker, size):
                 short.ask(f"append multi 1000 {MAILBOX[size]}")
 
 
+def check_filled(run, size):
+    """Of what is asked at once load-ask sees the last answer alone; so all that was appended is counted."""
+    with signed_in(run.server, HOLDER) as client:
+        there = int(client.select(MAILBOX[size], readonly=True)[1][0])
+    if there != COUNT[size]:
+        raise RuntimeError(f"{run.server.name}: {there} messages in {MAILBOX[size]}, not {COUNT[size]}")
+
+
 def measure_sizes(run, sizes):
     with Asker(run.server) as asker:
         asker.sign_in(HOLDER)
         for size in sizes:
             fill(run, asker, size)
+            check_filled(run, size)
             measure_changes(run, asker, size)
         run.server.group.settle()  # what is put in order behind the changes is not part of reading
         for size in sizes:

@@ -157,8 +157,8 @@ dotted(void)
 {
 	const char *line = last_line();
 
-	if (line != NULL && strncmp(line, "-ERR", 4) == 0 && octets < TAIL)
-		return true;
+	if (line == tail && strncmp(line, "-ERR", 4) == 0)
+		return true; /* nothing in front of it: it is the answer */
 	return tail_len >= 5 && memcmp(tail + tail_len - 5, "\r\n.\r\n", 5) == 0;
 }
 
@@ -331,6 +331,8 @@ retr(const char *arguments)
 	for (unsigned long i = first; i <= last; i++) {
 		snprintf(line, sizeof(line), "RETR %lu", i);
 		plain_command(line, dotted);
+		if (strncmp(last_line(), "-ERR", 4) == 0)
+			return; /* the asker sees it */
 	}
 }
 
