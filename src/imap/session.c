@@ -146,16 +146,12 @@ finish(struct command *c)
 
 	if (over == NULL && c->denied && !token_lives(c))
 		over = no_more_news(STATUS_DENIED);
-	if (over != NULL) {
-		imap_push(c);
-		return imap_bye(im, over);
-	}
 	im->errors = c->word[0] == 'B' ? im->errors + 1 : 0;
 	imap_tell_highest(c);
-	imap_finish(c);
-	if (im->errors >= BAD_MAX)
-		return imap_bye(im, "Too many bad commands");
-	return IMAP_DONE;
+	imap_finish(c); /* what was done is answered, even where the session ends */
+	if (over == NULL && im->errors >= BAD_MAX)
+		over = "Too many bad commands";
+	return over == NULL ? IMAP_DONE : imap_bye(im, over);
 }
 
 static enum outcome
