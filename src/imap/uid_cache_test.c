@@ -173,6 +173,51 @@ another_mailbox_of_the_name(void **state)
 	assert_int_equal(known.mailbox, 0);
 }
 
+/* Sessions of one mailbox on threads of their own: they come, learn of arrivals
+ * before or after the others, look what is known, and leave. */
+static void *
+comes_and_goes(void *arg)
+{
+	struct uid_cache *cache = arg;
+
+	for (uint32_t round = 1; round <= 200; round++) {
+		struct uid_entry *e = uid_cache_enter(cache, ALICE, TEXT("Threads"), 9);
+		struct uidset mine = UIDSET_INIT;
+		struct known_uids known;
+
+		for (uint32_t n = 1; n <= 50; n++) {
+			if (!uid_cache_take(e, n, n, &mine))
+				uidset_add(&mine, 2 * n, 2 * n);
+			CHECK(uidset_total(&mine) == n && uidset_last(&mine) == 2 * n);
+			uid_cache_meet(e, n, n + round % 3, &mine);
+		}
+		uid_cache_find(cache, ALICE, TEXT("Threads"), &known);
+		CHECK(known.mailbox == 9 && uidset_total(&known.uids) == 50);
+		uid_cache_leave(e);
+		uidset_remove(&known.uids, 2, 2);
+		CHECK(uidset_total(&mine) == 50 && uidset_rank(&mine, 2) == 1);
+		uidset_done(&known.uids);
+		uidset_done(&mine);
+	}
+	return NULL;
+}
+
+static void
+sessions_on_threads(void **state)
+{
+	struct known_uids known;
+	pthread_t threads[4];
+
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, comes_and_goes, &scene.cache), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	uid_cache_find(&scene.cache, ALICE, TEXT("Threads"), &known);
+	assert_int_equal(known.mailbox, 0);
+	assert_true(uidset_held() <= one_copy());
+}
+
 /* An older set is not offered, and a differing one is not taken. */
 static void
 what_is_old_or_differs_stays_ones_own(void **state)
@@ -202,6 +247,7 @@ main(void)
 		TEST(who_hears_later_takes_what_is_made),
 		TEST(who_holds_back_shares_the_rest),
 		TEST(another_mailbox_of_the_name),
+		TEST(sessions_on_threads),
 		TEST(what_is_old_or_differs_stays_ones_own),
 	};
 
