@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names of mailboxes and patterns over them. A pattern is matched with two
- * places to go back to: behind the last "%", as long as no separator is passed
- * over, and behind the last "*". What "*" takes may grow, and then "%" begins
- * anew, so nothing else needs to be remembered, and no pattern makes the match
- * exponential.
+ * Names of mailboxes and patterns over them. A pattern is held against a name
+ * byte by byte, with all places of the pattern that can be reached by then, a
+ * bit each: a match never goes back, and costs the name's length times a 64th
+ * of the pattern's, whatever the client put into either.
  */
 #include "imap/names.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/nfc.h"
 #include "codec/utf7.h"
@@ -110,6 +110,41 @@ imap_name_encode(struct buffer *out, struct text name, bool utf8)
 		utf7_encode(out, name);
 }
 
+/* "*" beside anything takes what both would; "%%" is "%". */
+static struct text
+join_wildcards(struct text t, struct arena *a)
+{
+	char *to = arena_alloc(a, t.len);
+	size_t n = 0;
+
+	for (size_t i = 0; i < t.len; i++) {
+		char last = n > 0 ? to[n - 1] : '\0', c = t.ptr[i];
+
+		if ((c == '*' || c == '%') && (last == '*' || last == '%'))
+			to[n - 1] = c == '*' ? c : last;
+		else
+			to[n++] = c;
+	}
+	return (struct text){ to, n };
+}
+
+static void
+make_places(struct text pattern, struct arena *a, struct name_places *out)
+{
+	size_t words = pattern.len / 64 + 1;
+	uint64_t *at = ARENA_ARRAY(a, uint64_t, (256 + 2) * words);
+
+	*out = (struct name_places){ at, at + words, at + 2 * words, words };
+	for (size_t i = 0; i < pattern.len; i++) {
+		unsigned char c = (unsigned char)pattern.ptr[i];
+		uint64_t *set = c == '*'   ? out->any
+				: c == '%' ? out->level
+					   : out->takes + c * words;
+
+		set[i / 64] |= (uint64_t)1 << i % 64;
+	}
+}
+
 enum status
 imap_pattern_make(struct text reference, struct text mailbox, bool utf8, struct arena *a,
     struct name_pattern *out)
@@ -122,53 +157,69 @@ imap_pattern_make(struct text reference, struct text mailbox, bool utf8, struct 
 	/* Wildcards stand outside of what is encoded, and stay as they are. */
 	if (decode(arena_join(a, reference, mailbox), utf8, a, &p.pattern) != STATUS_OK)
 		return STATUS_INVALID;
+	if (p.pattern.len > NAME_PATTERN_MAX)
+		return STATUS_LIMIT;
 	while (wild < p.pattern.len && p.pattern.ptr[wild] != '*' && p.pattern.ptr[wild] != '%')
 		wild++;
 	p.fixed = text_part(p.pattern, 0, wild);
 	p.wild = wild < p.pattern.len;
 	p.percent = text_find_byte(p.pattern, '%', 0) < p.pattern.len;
+	p.pattern = join_wildcards(p.pattern, a);
+	make_places(p.pattern, a, &p.places);
 	*out = p;
 	return STATUS_OK;
 }
 
-/* Where to go on when a byte does not match: the place in the pattern behind
- * a wildcard and the first byte that it did not take yet. */
-struct retry {
-	size_t pattern, name;
-	bool set;
-};
+/* A wildcard may take nothing; no other stands behind it. */
+static void
+pass_wildcards(const struct name_places *p, uint64_t *at)
+{
+	uint64_t carry = 0;
+
+	for (size_t w = 0; w < p->words; w++) {
+		uint64_t pass = at[w] & (p->any[w] | p->level[w]);
+
+		at[w] |= pass << 1 | carry;
+		carry = pass >> 63;
+	}
+}
+
+/* Over one byte of a name, also: its other case. False: no place is left. */
+static bool
+take_byte(const struct name_places *p, unsigned char c, unsigned char also, uint64_t *at)
+{
+	const uint64_t *takes = p->takes + c * p->words, *too = p->takes + also * p->words;
+	uint64_t carry = 0, left = 0;
+
+	for (size_t w = 0; w < p->words; w++) {
+		uint64_t moved = at[w] & (takes[w] | too[w]);
+		uint64_t stays = p->any[w] | (c != IMAP_SEPARATOR ? p->level[w] : 0);
+
+		at[w] = (at[w] & stays) | moved << 1 | carry;
+		carry = moved >> 63;
+		left |= at[w];
+	}
+	return left != 0;
+}
 
 bool
 imap_pattern_match(const struct name_pattern *p, struct text name)
 {
-	struct text pat = p->pattern;
-	struct retry star = { 0 }, percent = { 0 };
-	size_t i = 0, j = 0, fold = under_inbox(name) ? inbox.len : 0;
+	uint64_t at[NAME_PLACES_WORDS];
+	size_t fold = under_inbox(name) ? inbox.len : 0;
 
-	while (j < name.len || i < pat.len) {
-		if (i < pat.len && pat.ptr[i] == '*') {
-			star = (struct retry){ ++i, j, true };
-			percent.set = false;
-		} else if (i < pat.len && pat.ptr[i] == '%') {
-			percent = (struct retry){ ++i, j, true };
-		} else if (i < pat.len && j < name.len &&
-			   (pat.ptr[i] == name.ptr[j] ||
-			       (j < fold && byte_lower(pat.ptr[i]) == byte_lower(name.ptr[j])))) {
-			i++;
-			j++;
-		} else if (percent.set && percent.name < name.len &&
-			   name.ptr[percent.name] != IMAP_SEPARATOR) {
-			i = percent.pattern;
-			j = ++percent.name;
-		} else if (star.set && star.name < name.len) {
-			percent.set = false;
-			i = star.pattern;
-			j = ++star.name;
-		} else {
+	memset(at, 0, p->places.words * sizeof(at[0]));
+	at[0] = 1;
+	pass_wildcards(&p->places, at);
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.ptr[i];
+		unsigned char also = i < fold ? c ^ 0x20 : c; /* letters all */
+
+		if (!take_byte(&p->places, c, also, at))
 			return false;
-		}
+		pass_wildcards(&p->places, at);
 	}
-	return true;
+	return (at[p->pattern.len / 64] >> p->pattern.len % 64 & 1) != 0;
 }
 
 static int

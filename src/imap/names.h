@@ -21,14 +21,24 @@ enum status imap_name_decode(
 /* The store's spelling to the wire's, appended without quotes. */
 void imap_name_encode(struct buffer *out, struct text name, bool utf8);
 
+#define NAME_PATTERN_MAX 4000 /* octets on the wire, and decoded */
+/* Sets of places in a pattern, its end included, a bit each. */
+#define NAME_PLACES_WORDS (NAME_PATTERN_MAX / 64 + 1)
+struct name_places {
+	uint64_t *any;	 /* "*" stands there */
+	uint64_t *level; /* "%" */
+	uint64_t *takes; /* of each of 256 bytes, where it stands */
+	size_t words;	 /* of each set */
+};
+
 /* A pattern in the store's spelling, with the reference in front of it. */
 struct name_pattern {
-	struct text pattern;
-	struct text fixed; /* what stands in front of the first wildcard */
-	bool wild;	   /* it has a wildcard at all */
-	bool percent;	   /* and one of them is "%" */
+	struct text pattern; /* wildcards side by side are one */
+	struct text fixed;   /* what stands in front of the first wildcard */
+	struct name_places places;
+	bool wild;    /* it has a wildcard at all */
+	bool percent; /* and one of them is "%" */
 };
-#define NAME_PATTERN_MAX 4000 /* octets on the wire */
 /* LIMIT: longer than any name could need. INVALID: no name is spelt so. */
 enum status imap_pattern_make(struct text reference, struct text mailbox, bool utf8,
     struct arena *a, struct name_pattern *out) MUST_CHECK;

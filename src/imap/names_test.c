@@ -3,6 +3,8 @@
  * everything. */
 #include "imap/names.h"
 
+#include <stdio.h>
+
 #include "base/random.h"
 #include "base/testing.h"
 #include "store/calls.h"
@@ -97,6 +99,25 @@ patterns(void **state)
 	assert_true(matches("", "", ""));
 }
 
+/* What goes back over the name for each wildcard needs minutes for this. */
+static void
+no_pattern_takes_long(void **state)
+{
+	char name[MAILBOX_NAME_MAX + 1], pattern[600];
+	struct name_pattern p;
+
+	memset(name, 'a', MAILBOX_NAME_MAX);
+	name[MAILBOX_NAME_MAX] = '\0';
+	memset(pattern, 'a', sizeof(pattern));
+	memcpy(pattern, "*a%", 3);
+	memcpy(pattern + sizeof(pattern) - 2, "b", 2);
+	assert_ok(imap_pattern_make(TEXT_EMPTY, text_of(pattern), false, &a, &p));
+	for (int i = 0; i < 1000; i++)
+		assert_false(imap_pattern_match(&p, text_of(name)));
+	name[MAILBOX_NAME_MAX - 1] = 'b';
+	assert_true(imap_pattern_match(&p, text_of(name)));
+}
+
 static bool
 naive(const char *p, const char *n)
 {
@@ -125,12 +146,15 @@ agrees_with_the_naive_matcher(void **state)
 
 	random_seed_for_test(7);
 	for (int i = 0; i < 20000; i++) {
-		char pattern[8], name[10];
+		/* In front of both, so that places go over words of 64. */
+		char pattern[8], name[10], front[70], whole[80];
 
-		random_word("ab/%*", 7, pattern);
-		random_word("ab/", 9, name);
-		if (matches("", pattern, name) != naive(pattern, name))
-			fail_msg("%s against %s", pattern, name);
+		random_word("ab/%*", sizeof(pattern) - 1, pattern);
+		random_word("ab/", sizeof(name) - 1, name);
+		random_word("x", sizeof(front) - 1, front);
+		(void)snprintf(whole, sizeof(whole), "%s%s", front, name);
+		if (matches(front, pattern, whole) != naive(pattern, name))
+			fail_msg("%s%s against %s", front, pattern, whole);
 		yes += naive(pattern, name);
 		arena_done(&a);
 	}
@@ -155,6 +179,7 @@ main(void)
 		cmocka_unit_test_teardown(names_are_refused, reset),
 		cmocka_unit_test_teardown(names_are_encoded, reset),
 		cmocka_unit_test_teardown(patterns, reset),
+		cmocka_unit_test_teardown(no_pattern_takes_long, reset),
 		cmocka_unit_test_teardown(agrees_with_the_naive_matcher, reset),
 		cmocka_unit_test_teardown(parents, reset),
 	};
