@@ -6,6 +6,7 @@
  */
 #include "imap/fetch_items.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "imap/write.h"
@@ -143,6 +144,23 @@ header_list(struct cursor *c, struct arena *a, struct texts *out)
 	return cursor_byte(c, ')');
 }
 
+static int
+by_name(const void *x, const void *y)
+{
+	return text_compare_ci(*(const struct text *)x, *(const struct text *)y);
+}
+
+/* A list may be long, and each field of each header is looked up in it. */
+static void
+sort_fields(struct arena *a, struct section *s)
+{
+	uint32_t count = s->fields.count;
+
+	s->sorted = (struct texts){ .at = ARENA_ARRAY(a, struct text, count), .count = count };
+	memcpy(s->sorted.at, s->fields.at, count * sizeof(struct text));
+	qsort(s->sorted.at, count, sizeof(struct text), by_name);
+}
+
 /* section-msgtext / "MIME" */
 static bool
 section_text(struct cursor *c, struct arena *a, struct section *out)
@@ -159,8 +177,11 @@ section_text(struct cursor *c, struct arena *a, struct section *out)
 		out->text = SECTION_MIME;
 	else
 		return false;
-	if (out->text == SECTION_FIELDS || out->text == SECTION_FIELDS_NOT)
-		return header_list(c, a, &out->fields);
+	if (out->text != SECTION_FIELDS && out->text != SECTION_FIELDS_NOT)
+		return true;
+	if (!header_list(c, a, &out->fields))
+		return false;
+	sort_fields(a, out);
 	return true;
 }
 

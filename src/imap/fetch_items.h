@@ -35,7 +35,8 @@ struct section {
 	uint32_t *part; /* part numbers */
 	uint32_t depth; /* how many; 0: the message */
 	enum section_text text;
-	struct texts fields;
+	struct texts fields; /* as written, and */
+	struct texts sorted; /* by text_compare_ci */
 };
 
 struct item {

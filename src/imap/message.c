@@ -6,6 +6,8 @@
  */
 #include "imap/message.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "mime/decode.h"
 
@@ -150,13 +152,16 @@ imap_message_section(struct message *m, const struct section *s, struct octets *
 	return true;
 }
 
-static bool
-named(const struct texts *fields, struct text name)
+static int
+against_field(const void *name, const void *field)
 {
-	for (uint32_t i = 0; i < fields->count; i++)
-		if (text_equal_ci(fields->at[i], name))
-			return true;
-	return false;
+	return text_compare_ci(*(const struct text *)name, *(const struct text *)field);
+}
+
+static bool
+named(const struct texts *sorted, struct text name)
+{
+	return bsearch(&name, sorted->at, sorted->count, sizeof(name), against_field) != NULL;
 }
 
 void
@@ -166,7 +171,7 @@ imap_pick_fields(struct text header, const struct section *s, struct buffer *out
 	struct text name, field;
 
 	while (mime_header_next(&c, &name, &field))
-		if (named(&s->fields, name) == (s->text == SECTION_FIELDS))
+		if (named(&s->sorted, name) == (s->text == SECTION_FIELDS))
 			buffer_add_text(out, field);
 	buffer_add(out, "\r\n", 2);
 }
