@@ -66,14 +66,15 @@ decode_window(void *arg, struct text part)
 	if (d->encoding != MIME_BASE64 && d->encoding != MIME_QP)
 		return hand_on(d, part);
 	buffer_clear(&d->out);
-	if (d->encoding == MIME_BASE64) {
+	if (d->qp.held == 0) { /* then it knows nothing that the next octets need */
 		d->mark.encoded = d->encoded;
 		d->mark.decoded = d->at;
 		d->mark.base64 = d->base64;
-		base64_feed(&d->base64, part, &d->out);
-	} else {
-		qp_feed(&d->qp, part, &d->out);
 	}
+	if (d->encoding == MIME_BASE64)
+		base64_feed(&d->base64, part, &d->out);
+	else
+		qp_feed(&d->qp, part, &d->out);
 	d->encoded += part.len;
 	return hand_on(d, buffer_text(&d->out));
 }
@@ -85,8 +86,7 @@ take_up(struct decoding *d, const struct message *m, const struct binary *b)
 	const struct binary_mark *mark = &m->im->view->binary;
 
 	d->mark = (struct binary_mark){ .uid = m->row->uid, .at = b->where.from };
-	if (b->encoding != MIME_BASE64 || mark->uid != m->row->uid || mark->at != b->where.from ||
-	    mark->decoded > d->from)
+	if (mark->uid != m->row->uid || mark->at != b->where.from || mark->decoded > d->from)
 		return;
 	d->mark = *mark;
 	d->base64 = mark->base64;
@@ -115,8 +115,7 @@ imap_binary_read(struct message *m, const struct binary *b, uint64_t from, uint6
 	take_up(&d, m, b);
 	st = store_reader_read(
 	    &m->reader, b->where.from + d.encoded, b->where.len - d.encoded, decode_window, &d);
-	if (b->encoding == MIME_BASE64)
-		m->im->view->binary = d.mark;
+	m->im->view->binary = d.mark;
 	if (st == STATUS_OK) {
 		buffer_clear(&d.out);
 		qp_end(&d.qp, &d.out);

@@ -214,6 +214,16 @@ make_big(struct buffer *mail)
 	buffer_done(&coded);
 }
 
+static void
+make_big_qp(struct buffer *mail)
+{
+	buffer_add_string(
+	    mail, "Content-Type: image/x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n");
+	for (size_t i = 0; i < BIG; i++)
+		buffer_addf(mail, "=%02X%s", (unsigned)(unsigned char)octet_at(i),
+		    i % 25 == 24 ? "=\r\n" : "");
+}
+
 /* The octets behind head are those of the range. */
 static void
 is_range(struct talk *t, const char *words, const char *head, size_t from, size_t len)
@@ -254,16 +264,16 @@ large(void **state)
 /* Range after range, each is decoded from where the last one ended; and ranges
  * in any order are right all the same. */
 static void
-range_by_range(void **state)
+read_ranges(const char *mailbox, void (*make)(struct buffer *mail), size_t ranges)
 {
 	const struct binary_mark *mark;
 	struct buffer mail = BUFFER_INIT;
 	struct talk t;
 
-	make_big(&mail);
-	open_mailbox(&t, "Ranges", buffer_string(&mail));
+	make(&mail);
+	open_mailbox(&t, mailbox, buffer_string(&mail));
 	mark = &((struct imap *)t.s)->view->binary;
-	for (size_t i = 0; i < 40; i++) {
+	for (size_t i = 0; i < ranges; i++) {
 		/* 300,000 octets each; every fourth goes back. */
 		size_t from = 300000 * (i % 4 == 3 ? 9 - i % 10 : i % 10);
 		struct buffer say = BUFFER_INIT, head = BUFFER_INIT;
@@ -280,6 +290,13 @@ range_by_range(void **state)
 	}
 	talk_end(&t);
 	buffer_done(&mail);
+}
+
+static void
+range_by_range(void **state)
+{
+	read_ranges("Ranges", make_big, 40);
+	read_ranges("Printable", make_big_qp, 8);
 }
 
 int

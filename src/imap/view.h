@@ -20,8 +20,9 @@
 #include "imap/uid_cache.h"
 #include "store/calls.h"
 
-/* Where the reading of a base64 part stood when its last window began, so that
- * who reads it range by range (RFC 3516) has it decoded once. */
+/* Where the reading of a part in base64 or quoted-printable stood when its last
+ * window began, so that who reads it range by range (RFC 3516) has it decoded
+ * once. */
 struct binary_mark {
 	uint32_t uid;	  /* 0: none */
 	uint64_t at;	  /* the part's first octet in the message */
