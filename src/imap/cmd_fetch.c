@@ -140,10 +140,12 @@ write_message(struct fetch *f, const struct store_row *row, uint32_t seq)
 			buffer_add_byte(out, ' ');
 		write_item(f, m, item);
 	}
-	if (runs_has(&f->newly_seen, row->uid))
-		write_seen(f, m);
-	buffer_add(out, ")\r\n", 3);
-	imap_push_some(f->c);
+	if (!f->cut) { /* else the client would take this for the literal's */
+		if (runs_has(&f->newly_seen, row->uid))
+			write_seen(f, m);
+		buffer_add(out, ")\r\n", 3);
+		imap_push_some(f->c);
+	}
 	arena_reset(&f->message);
 }
 
