@@ -29,6 +29,8 @@ refuse(struct command *c, enum search_error why)
 		return imap_no(c, SOME_CHARSETS, "That charset is not known");
 	case SEARCH_NESTED:
 		return imap_no(c, "LIMIT", "The search is nested too deep");
+	case SEARCH_KEYS:
+		return imap_no(c, "LIMIT", "The search has too many keys");
 	case SEARCH_WORD:
 		return imap_no(c, "LIMIT", "A word to search for is too long");
 	default:

@@ -35,7 +35,9 @@ enum search_key_id {
 };
 
 #define SEARCH_DEPTH_MAX 50
-#define SEARCH_WORD_MAX 1000 /* octets of a folded word */
+#define SEARCH_KEYS_MAX 1000  /* each may look at every message */
+#define SEARCH_MODSEQS_MAX 10 /* each holds what has changed */
+#define SEARCH_WORD_MAX 1000  /* octets of a folded word */
 
 struct search_key {
 	enum search_key_id id;
@@ -44,7 +46,7 @@ struct search_key {
 	struct text word;	  /* folded */
 	struct text field;	  /* HEADER */
 	struct sequence_set set;
-	struct runs uids; /* the set, resolved by search_prepare */
+	struct runs uids; /* what the set holds of the view, and perhaps others */
 	uint32_t keyword; /* position, or UINT32_MAX: nobody has it */
 	struct text keyword_name;
 	uint64_t number;
@@ -52,7 +54,14 @@ struct search_key {
 	int64_t day;
 };
 
-enum search_error { SEARCH_OK, SEARCH_SYNTAX, SEARCH_CHARSET, SEARCH_NESTED, SEARCH_WORD };
+enum search_error {
+	SEARCH_OK,
+	SEARCH_SYNTAX,
+	SEARCH_CHARSET,
+	SEARCH_NESTED,
+	SEARCH_KEYS,
+	SEARCH_WORD
+};
 
 /* Everything behind SEARCH, its first space included. */
 enum search_error imap_search_parse(struct cursor *c, struct arena *a, struct search_key **out);

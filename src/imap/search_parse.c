@@ -34,7 +34,7 @@ struct parse {
 	struct cursor *c;
 	struct arena *a;
 	struct text charset;
-	unsigned depth;
+	unsigned depth, keys, modseqs;
 	enum search_error error; /* the first one that is not plain syntax */
 };
 
@@ -104,6 +104,8 @@ arguments(struct parse *p, enum args args, struct search_key *key)
 		return imap_sp(p->c) && imap_astring(p->c, p->a, &key->field) &&
 		       word(p, &key->word);
 	case ARGS_MODSEQ:
+		if (++p->modseqs > SEARCH_MODSEQS_MAX)
+			return give_up(p, SEARCH_KEYS);
 		return imap_sp(p->c) && search_modsequence(p) && imap_modseq(p->c, &key->number);
 	}
 	return false;
@@ -165,6 +167,8 @@ search_key(struct parse *p, struct search_key **out)
 
 	if (++p->depth > SEARCH_DEPTH_MAX)
 		return give_up(p, SEARCH_NESTED);
+	if (++p->keys > SEARCH_KEYS_MAX)
+		return give_up(p, SEARCH_KEYS);
 	ok = any_key(p, key);
 	p->depth--;
 	*out = key;
@@ -206,22 +210,39 @@ free_runs(void *runs)
 	runs_done(runs);
 }
 
-/* Numbers that no message has are in no mailbox, here as elsewhere: a client
- * may ask for 1:* of an empty one. */
+/* UIDs from that of one number to that of another: between them stand just the
+ * messages between, so this is as long as what the client wrote, whatever the
+ * mailbox is made of. Numbers that no message has are in no mailbox, here as
+ * elsewhere: a client may ask for 1:* of an empty one. */
 static void
-resolve(struct search_key *key, struct view *v)
+span(struct view *v, const struct runs *numbers, struct runs *out)
 {
 	uint32_t exists = view_exists(v);
+
+	for (uint32_t i = 0; i < numbers->count && numbers->at[i].first <= exists; i++) {
+		uint32_t last = numbers->at[i].last;
+
+		runs_add(out, uidset_at(&v->uids, numbers->at[i].first),
+		    uidset_at(&v->uids, last < exists ? last : exists));
+	}
+}
+
+static void
+resolve(struct search_key *key, struct view *v, struct arena *a)
+{
 	struct runs numbers = RUNS_INIT;
 
-	if (key->id == KEY_UID || key->set.saved) {
-		(void)view_resolve(v, &key->set, true, &key->uids);
+	if (key->set.saved) { /* it stays as it is until the search is done */
+		key->uids = v->saved;
 		return;
 	}
-	imap_sequence_numbers(&key->set, exists, &numbers);
-	if (runs_last(&numbers) > exists)
-		runs_remove(&numbers, exists + 1, UINT32_MAX);
-	view_uids_at(v, &numbers, &key->uids);
+	arena_on_done(a, free_runs, &key->uids);
+	if (key->id == KEY_UID) {
+		imap_sequence_numbers(&key->set, uidset_last(&v->uids), &key->uids);
+		return;
+	}
+	imap_sequence_numbers(&key->set, view_exists(v), &numbers);
+	span(v, &numbers, &key->uids);
 	runs_done(&numbers);
 }
 
@@ -242,10 +263,8 @@ void
 imap_search_prepare(struct search_key *key, struct imap *im, struct arena *a)
 {
 	for (; key != NULL; key = key->next) {
-		if (key->id == KEY_UID || key->id == KEY_SEQUENCE) {
-			arena_on_done(a, free_runs, &key->uids);
-			resolve(key, im->view);
-		}
+		if (key->id == KEY_UID || key->id == KEY_SEQUENCE)
+			resolve(key, im->view, a);
 		if (key->id == KEY_KEYWORD || key->id == KEY_UNKEYWORD)
 			key->keyword = keyword_position(im, key->keyword_name, a);
 		imap_search_prepare(key->first, im, a);

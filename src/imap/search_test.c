@@ -244,10 +244,45 @@ no_searches(void **state)
 	assert_int_equal(error_of(" CHARSET x-nonsense ALL"), SEARCH_CHARSET);
 }
 
+/* However many holes the mailbox has. */
+static void
+sets_are_as_long_as_they_are_written(void **state)
+{
+	static const char *const searches[] = { " 1:*", " UID 1:*", " $" };
+	struct search_key *key;
+
+	for (uint32_t uid = 101; uid < 300; uid += 2) {
+		uidset_add(&t.view.uids, uid, uid);
+		runs_add(&t.view.saved, uid, uid);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(searches); i++) {
+		struct cursor c = cursor_of(text_of(searches[i]));
+
+		assert_int_equal(imap_search_parse(&c, &t.arena, &key), SEARCH_OK);
+		imap_search_prepare(key, &t.im, &t.arena);
+		assert_true(runs_has(&key->first->uids, 299));
+		if (key->first->uids.count > 1)
+			assert_ptr_equal(key->first->uids.at, t.view.saved.at);
+	}
+	uidset_remove(&t.view.uids, 101, 299);
+	runs_done(&t.view.saved);
+}
+
 static void
 limits(void **state)
 {
 	struct buffer b = BUFFER_INIT;
+
+	for (int i = 0; i < SEARCH_KEYS_MAX; i++)
+		buffer_add_string(&b, " 1");
+	assert_int_equal(error_of(buffer_string(&b)), SEARCH_OK);
+	buffer_add_string(&b, " 1");
+	assert_int_equal(error_of(buffer_string(&b)), SEARCH_KEYS);
+	buffer_clear(&b);
+	for (int i = 0; i <= SEARCH_MODSEQS_MAX; i++)
+		buffer_add_string(&b, " MODSEQ 1");
+	assert_int_equal(error_of(buffer_string(&b)), SEARCH_KEYS);
+	buffer_clear(&b);
 
 	for (int i = 0; i <= SEARCH_DEPTH_MAX; i++)
 		buffer_add_string(&b, " NOT");
@@ -324,6 +359,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(answers_come_as_early_as_they_can, make, done),
 		cmocka_unit_test_setup_teardown(nothing_is_read_for_no_key, make, done),
 		cmocka_unit_test_setup_teardown(no_searches, make, done),
+		cmocka_unit_test_setup_teardown(sets_are_as_long_as_they_are_written, make, done),
 		cmocka_unit_test_setup_teardown(limits, make, done),
 		cmocka_unit_test_setup_teardown(words_across_windows, make, done),
 	};
