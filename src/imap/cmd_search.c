@@ -19,7 +19,7 @@ struct asked {
 #define SOME_CHARSETS                                                                            \
 	"BADCHARSET (US-ASCII UTF-8 ISO-8859-1 ISO-8859-2 ISO-8859-5 ISO-8859-7 ISO-8859-15 "    \
 	"WINDOWS-1250 WINDOWS-1251 WINDOWS-1252 WINDOWS-1256 KOI8-R KOI8-U BIG5 GB2312 GB18030 " \
-	"SHIFT_JIS EUC-JP ISO-2022-JP EUC-KR UTF-16 UTF-7)"
+	"SHIFT_JIS EUC-JP ISO-2022-JP EUC-KR UTF-7)"
 
 static enum outcome
 refuse(struct command *c, enum search_error why)
