@@ -11,7 +11,7 @@ import re
 import time
 
 import imapwire
-from clients import contents, letter
+from clients import contents, letter, reader
 
 LETTERS = {"\\Seen": "S", "\\Flagged": "F", "\\Answered": "R", "\\Draft": "D", "\\Deleted": "T"}
 
@@ -59,6 +59,14 @@ def same(here, house, name):
     there = {s: {LETTERS[f] for f in flags if f in LETTERS} for s, flags in contents(house, name).items()}
     assert here.flags(name) == there
     return there
+
+
+def change(house, mailbox, commands):
+    """(subject, command with # for the message's number): done there, and what is deleted expunged."""
+    with reader(house, mailbox=mailbox) as wire:
+        for subject, command in commands:
+            wire.ok(command.replace("#", str(wire.search(f'SUBJECT "{subject}"')[0])))
+        wire.ok("EXPUNGE")
 
 
 def words(letters):

@@ -5,8 +5,8 @@ meanwhile."""
 import pytest
 
 import imapwire
-from clients import contents, letter, needs, new_mailbox, reader, run
-from maildirs import Far, History, Maildirs
+from clients import contents, letter, needs, new_mailbox, run
+from maildirs import Far, History, Maildirs, change
 
 
 class Sync(Maildirs):
@@ -43,13 +43,6 @@ SyncState *
 
     def __call__(self):
         return run("mbsync", "-c", str(self.rc), "-V", "both").stdout
-
-
-def change(house, mailbox, commands):
-    with reader(house, mailbox=mailbox) as wire:
-        for subject, command in commands:
-            wire.ok(command.replace("#", str(wire.search(f'SUBJECT "{subject}"')[0])))
-        wire.ok("EXPUNGE")
 
 
 @needs("mbsync")

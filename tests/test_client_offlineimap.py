@@ -6,7 +6,7 @@ import pytest
 
 import imapwire
 from clients import letter, needs, new_mailbox, reader, run, unique
-from maildirs import Far, History, Maildirs, same
+from maildirs import Far, History, Maildirs, change, same
 
 
 class OfflineImap(Maildirs):
@@ -46,13 +46,6 @@ folderfilter = lambda name: name.startswith({prefix!r})
     def __call__(self):
         done = run("offlineimap", "-o", "-c", str(self.rc), check=False)
         assert done.returncode == 0 and "ERROR" not in done.stdout, done.stdout[-6000:]
-
-
-def change(house, mailbox, commands):
-    with reader(house, mailbox=mailbox) as wire:
-        for subject, command in commands:
-            wire.ok(command.replace("#", str(wire.search(f'SUBJECT "{subject}"')[0])))
-        wire.ok("EXPUNGE")
 
 
 @needs("offlineimap")
