@@ -42,12 +42,15 @@ class Pop:
         try:
             self.file.write(command.encode() + b"\r\n")
             self.file.flush()
-            line = self.file.readline()
+            return dict(self._facts(command, self._line()))
         except ConnectionError:
-            line = b""
-        if not line:
             return {"ended": b"closed"}
-        return dict(self._facts(command, line))
+
+    def _line(self):
+        line = self.file.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionError("closed")
+        return line
 
     def _facts(self, command, line):
         word, _, argument = command.upper().partition(" ")
@@ -64,7 +67,7 @@ class Pop:
 
     def _lines(self, word):
         lines = []
-        while (line := self.file.readline()) != b".\r\n":
+        while (line := self._line()) != b".\r\n":
             lines.append(line)
         if word == "UIDL":
             yield "unique", b"%d of %d" % (len({x.split()[1] for x in lines}), len(lines))
