@@ -136,6 +136,7 @@ protocols = imap pop3
 listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
+auth_failure_delay = 0
 mail_location = sdbox:~/sdbox
 mail_max_userip_connections = 0
 passdb {{
@@ -149,6 +150,11 @@ userdb {{
 namespace inbox {{
   inbox = yes
   separator = /
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   inet_listener imap {{
@@ -241,6 +247,7 @@ autocreate_quota: 0
 autocreate_post: no
 maxlogins_per_user: 0
 popminpoll: 0
+failedloginpause: 0
 munge8bit: no
 reject8bit: no
 umask: 077
