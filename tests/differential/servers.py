@@ -272,7 +272,7 @@ DAEMON {{
 """
 
     def environment(self):
-        return {"LD_LIBRARY_PATH": f"{UNPACKED}/usr/lib/x86_64-linux-gnu", "CYRUS_USER": self.owner}
+        return {"LD_LIBRARY_PATH": ":".join(glob.glob(f"{UNPACKED}/usr/lib/*-linux-gnu*")), "CYRUS_USER": self.owner}
 
     def configure(self):
         for name in ("conf", "proc", "lock", "spool"):
