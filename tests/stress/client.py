@@ -76,6 +76,7 @@ class Client:
         self.listened_since = None  # the round in which it began to listen
         self.count = 0
         self.ended = True
+        self.dismissed = False  # BYE was said
 
     def __repr__(self):
         return self.name
@@ -89,7 +90,7 @@ class Client:
     def connect(self):
         self.reset()
         self.connection = Connection(self.house, "imap", self)
-        self.ended = False
+        self.ended = self.dismissed = False
         greeting = self.connection.response()
         if not isinstance(greeting, Status) or greeting.word != b"OK":
             raise Difference(f"greeting {greeting}")
@@ -151,7 +152,7 @@ class Client:
 
     def send(self, commands):
         """All at once; their answers come in this order."""
-        if not self.flight and self.connection.ready():
+        if not self.flight and self.connection.ready() and not (self.box is not None and self.box.deleted):
             self.read()
             raise Difference(f"{self.name} was told something while no command was under way", self)
         octets = b""
@@ -207,6 +208,7 @@ class Client:
     def bye(self, said):
         if self.box is None or not self.box.deleted:
             raise Difference(f"{said}", self)
+        self.dismissed = True
 
     def _code(self, said):
         """Codes of the selected mailbox that come with any command."""

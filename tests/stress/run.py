@@ -6,6 +6,7 @@ repeated up to the moments that the server decides: the order of commands that
 are under way at once."""
 
 import collections
+import contextlib
 import random
 
 from stress import names
@@ -230,14 +231,18 @@ class Run:
         return chosen
 
     def bury(self, client):
-        """Its mailbox was deleted, which is the end of its session: it is told so by BYE."""
+        """Its mailbox was deleted, which is the end of its session: it is told so by BYE, behind the answer of the
+        command that was under way, or of the next one."""
         outer, client.round = client.round, Round(self.truth)
         self.concerned = [client]
-        if client.idle is None:
-            client.send([Noop(client, b"NOOP")])
+        answered = False
+        with contextlib.suppress(Ended):
+            if client.idle is None and not client.connection.ready():
+                client.send([Noop(client, b"NOOP")])
         while client.read():
-            if client.idle is None and not client.flight:
+            if answered and not client.dismissed:
                 raise Difference(f"{client.name} goes on in a mailbox that was deleted")
+            answered = client.idle is None and not client.flight
         client.lost()
         client.round = outer
         self.did["deleted under it"] += 1
