@@ -7,6 +7,7 @@
 #include "auth/calls.h"
 #include "base/log.h"
 #include "intake/calls.h"
+#include "lookup/calls.h"
 #include "runtime/call_permission_test_helper.h"
 #include "runtime/runtime_calls.h"
 #include "store/calls.h"

@@ -92,13 +92,14 @@ struct call {
 	size_t reply_count, reply_size;
 };
 
-/* The tables: name, number (for ever; 5 and 6 are kept for lookup and scan),
+/* The tables: name, number (for ever; 6 is kept for scan),
  * folder. A test of the folder role walks all that stand here. */
 #define CALL_TABLES(X)         \
 	X(RUNTIME, 1, runtime) \
 	X(STORE, 2, store)     \
 	X(AUTH, 3, auth)       \
-	X(INTAKE, 4, intake)
+	X(INTAKE, 4, intake)   \
+	X(LOOKUP, 5, lookup)
 
 enum call_table {
 #define X(name, number, folder) CALLS_##name = (number),
