@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "runtime/call_toy_test_helper.h"
+#include "runtime/link.h"
 
 CALLS_DEFINE(toy, TOY_CALLS, CALLS_TOY, ROLE_STORE)
 
@@ -106,11 +107,39 @@ links_of_auth_leave_no_copy(void **state)
 	assert_false(memory_holds(masked, sizeof(masked)));
 }
 
+/* Frames that wait behind others are whole and in order, and of what they
+ * outgrew nothing is left. */
+static void
+frames_that_wait_leave_no_copy(void **state)
+{
+	struct link l = { .secret = true };
+	struct buffer b = BUFFER_INIT;
+	char masked[40];
+	uint64_t at;
+
+	for (size_t i = 0; i < sizeof(masked); i++)
+		masked[i] = (char)('a' + random_below(26));
+	for (size_t n = 0; n < 2000; n++) {
+		link_prepare(&l, &b);
+		for (size_t i = 0; i < sizeof(masked); i++)
+			buffer_add_byte(&b, (char)(masked[i] ^ MASK));
+		assert_true(link_append(&l, &b, NULL, 0, &at));
+		assert_int_equal(at, n * sizeof(masked));
+		link_release(&l, &b);
+	}
+	assert_int_equal(l.out.octets.len, 2000 * sizeof(masked));
+	for (size_t i = 0; i < l.out.octets.len; i++)
+		assert_int_equal((char)(l.out.octets.ptr[i] ^ MASK), masked[i % sizeof(masked)]);
+	link_release(&l, &l.out.octets);
+	assert_false(memory_holds(masked, sizeof(masked)));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links_of_auth_leave_no_copy),
+		cmocka_unit_test(frames_that_wait_leave_no_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
