@@ -59,4 +59,20 @@ box_done(void **state)
 	return 0;
 }
 
+/* Of its INBOX; keyword "": none. */
+UNUSED static struct store_flags_reply
+box_set_flags(struct box *b, uint32_t first, uint32_t last, enum flags_mode mode, unsigned flags,
+    const char *keyword)
+{
+	struct runs uids = world_uids(first, last);
+	struct text word = text_of(keyword);
+	struct store_flags_reply reply;
+
+	assert_ok(ASK(b->w, access, store_flags, &reply, .token = b->token, .op = random_u64(),
+	    .mailbox = b->inbox, .uids = uids, .mode = mode, .flags = flags,
+	    .keywords = { &word, keyword[0] != 0 }, .unchanged_since = UINT64_MAX));
+	runs_done(&uids);
+	return reply;
+}
+
 #endif

@@ -2,19 +2,6 @@
 /* Which messages of a set are so, told as runs (store_match). */
 #include "store/box_test_helper.h"
 
-static void
-set_flags(struct box *b, uint32_t first, uint32_t last, unsigned flags, const char *keyword)
-{
-	struct runs uids = world_uids(first, last);
-	struct text word = text_of(keyword);
-	struct store_flags_reply reply;
-
-	assert_ok(ASK(b->w, access, store_flags, &reply, .token = b->token, .op = random_u64(),
-	    .mailbox = b->inbox, .uids = uids, .mode = FLAGS_ADD, .flags = flags,
-	    .keywords = { &word, keyword[0] != 0 }, .unchanged_since = UINT64_MAX));
-	runs_done(&uids);
-}
-
 static const char *
 printed(const struct runs *r)
 {
@@ -60,8 +47,8 @@ by_flags_and_keywords(void **state)
 {
 	struct box *b = *state;
 
-	set_flags(b, 2, 3, FLAG_SEEN, "");
-	set_flags(b, 5, 5, FLAG_SEEN | FLAG_DELETED, "Label");
+	box_set_flags(b, 2, 3, FLAGS_ADD, FLAG_SEEN, "");
+	box_set_flags(b, 5, 5, FLAGS_ADD, FLAG_SEEN | FLAG_DELETED, "Label");
 	match(b, 5, MATCH_FLAG, FLAG_SEEN, 0, false, "2:3,5", "");
 	match(b, 5, MATCH_FLAG, FLAG_SEEN, 0, true, "1,4", "");
 	match(b, 4, MATCH_FLAG, FLAG_DELETED, 0, false, "", "");
@@ -101,9 +88,9 @@ several_questions(void **state)
 	struct runs uids = world_uids(1, 5);
 	struct store_match_reply reply;
 
-	set_flags(b, 2, 4, FLAG_SEEN, "Label");
-	set_flags(b, 3, 3, FLAG_DELETED, "");
-	set_flags(b, 5, 5, FLAG_SEEN, "");
+	box_set_flags(b, 2, 4, FLAGS_ADD, FLAG_SEEN, "Label");
+	box_set_flags(b, 3, 3, FLAGS_ADD, FLAG_DELETED, "");
+	box_set_flags(b, 5, 5, FLAGS_ADD, FLAG_SEEN, "");
 	match_all(b, 5, q, 0, "1:5", "");
 	match_all(b, 5, q, 1, "2:5", "");
 	match_all(b, 6, q, 2, "2,4:5", "6");
@@ -111,6 +98,30 @@ several_questions(void **state)
 	assert_int_equal(ASK(b->w, access, store_match, &reply, .token = b->token,
 			     .mailbox = b->inbox, .uids = uids, .questions = TEXT("\xff")),
 	    STATUS_INVALID);
+	runs_done(&uids);
+}
+
+/* A request asks so much and no more. */
+static void
+too_many_questions(void **state)
+{
+	static const struct store_question q = { MATCH_FLAG, FLAG_SEEN, 0, true };
+	struct box *b = *state;
+	struct runs uids = world_uids(1, 5);
+	struct buffer questions = BUFFER_INIT;
+	struct store_match_reply reply;
+
+	for (int i = 0; i < STORE_QUESTIONS_MAX; i++)
+		store_question_pack(&questions, &q);
+	assert_ok(ASK(b->w, access, store_match, &reply, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids, .questions = buffer_text(&questions)));
+	assert_string_equal(printed(&reply.yes), "1:5");
+	store_question_pack(&questions, &q);
+	assert_int_equal(
+	    ASK(b->w, access, store_match, &reply, .token = b->token, .mailbox = b->inbox,
+		.uids = uids, .questions = buffer_text(&questions)),
+	    STATUS_INVALID);
+	buffer_done(&questions);
 	runs_done(&uids);
 }
 
@@ -142,8 +153,8 @@ many_runs(void **state)
 	unsigned replies = 0;
 
 	store_question_pack(&question, &q);
-	set_flags(b, 2, 2, FLAG_SEEN, "");
-	set_flags(b, 4, 4, FLAG_SEEN, "");
+	box_set_flags(b, 2, 2, FLAGS_ADD, FLAG_SEEN, "");
+	box_set_flags(b, 4, 4, FLAGS_ADD, FLAG_SEEN, "");
 	for (uint32_t n = 5; n < 5u << 11; n *= 2) {
 		all = world_uids(1, n);
 		assert_ok(ASK(b->w, access, store_copy, &copied, .token = b->token,
@@ -175,6 +186,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(by_flags_and_keywords, box_filled, box_done),
 		cmocka_unit_test_setup_teardown(by_date_and_size, box_filled, box_done),
 		cmocka_unit_test_setup_teardown(several_questions, box_filled, box_done),
+		cmocka_unit_test_setup_teardown(too_many_questions, box_filled, box_done),
 		cmocka_unit_test_setup_teardown(absent_messages, box_filled, box_done),
 		cmocka_unit_test_setup_teardown(many_runs, box_filled, box_done),
 	};

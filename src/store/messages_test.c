@@ -4,26 +4,11 @@
 #include "store/hot.h"
 #include "store/keys.h"
 
-static struct store_flags_reply
-set_flags(struct box *b, uint32_t first, uint32_t last, enum flags_mode mode, unsigned flags,
-    const char *keyword)
-{
-	struct runs uids = world_uids(first, last);
-	struct text word = text_of(keyword);
-	struct store_flags_reply reply;
-
-	assert_ok(ASK(b->w, access, store_flags, &reply, .token = b->token, .op = random_u64(),
-	    .mailbox = b->inbox, .uids = uids, .mode = mode, .flags = flags,
-	    .keywords = { &word, keyword[0] != 0 }, .unchanged_since = UINT64_MAX));
-	runs_done(&uids);
-	return reply;
-}
-
 static void
 flags_are_kept(void **state)
 {
 	struct box *b = *state;
-	struct store_flags_reply r = set_flags(b, 2, 4, FLAGS_ADD, FLAG_SEEN, "Label");
+	struct store_flags_reply r = box_set_flags(b, 2, 4, FLAGS_ADD, FLAG_SEEN, "Label");
 	struct store_open_reply open = world_open_mailbox(b->w, b->token, "INBOX");
 	struct unpack u = unpack_of(r.rows);
 	struct store_row row;
@@ -40,8 +25,8 @@ flags_are_kept(void **state)
 		assert_int_equal(row.modseq, r.modseq);
 	}
 	assert_true(unpack_end(&u));
-	r = set_flags(b, 1, 1, FLAGS_REPLACE, FLAG_SEEN, "");
-	r = set_flags(b, 2, 2, FLAGS_REMOVE, FLAG_SEEN, "LABEL");
+	r = box_set_flags(b, 1, 1, FLAGS_REPLACE, FLAG_SEEN, "");
+	r = box_set_flags(b, 2, 2, FLAGS_REMOVE, FLAG_SEEN, "LABEL");
 	u = unpack_of(r.rows);
 	store_row_unpack(&u, 0, &row);
 	assert_int_equal(row.flags, 0);
@@ -54,10 +39,10 @@ static void
 what_does_not_change_keeps_its_modseq(void **state)
 {
 	struct box *b = *state;
-	struct store_flags_reply r = set_flags(b, 1, 5, FLAGS_ADD, FLAG_FLAGGED, "");
+	struct store_flags_reply r = box_set_flags(b, 1, 5, FLAGS_ADD, FLAG_FLAGGED, "");
 	uint64_t modseq = r.modseq;
 
-	r = set_flags(b, 1, 5, FLAGS_ADD, FLAG_FLAGGED, "");
+	r = box_set_flags(b, 1, 5, FLAGS_ADD, FLAG_FLAGGED, "");
 	assert_int_equal(r.modseq, modseq);
 }
 
@@ -65,7 +50,7 @@ static void
 unchanged_since_guards(void **state)
 {
 	struct box *b = *state;
-	struct store_flags_reply r = set_flags(b, 3, 3, FLAGS_ADD, FLAG_FLAGGED, "");
+	struct store_flags_reply r = box_set_flags(b, 3, 3, FLAGS_ADD, FLAG_FLAGGED, "");
 	struct runs uids = world_uids(1, 5);
 
 	assert_ok(ASK(b->w, access, store_flags, &r, .token = b->token, .op = random_u64(),
@@ -163,7 +148,7 @@ static void
 quiet_flags_give_no_rows(void **state)
 {
 	struct box *b = *state;
-	uint64_t before = set_flags(b, 1, 2, FLAGS_ADD, FLAG_FLAGGED, "").modseq;
+	uint64_t before = box_set_flags(b, 1, 2, FLAGS_ADD, FLAG_FLAGGED, "").modseq;
 	struct runs uids = world_uids(1, 3);
 	struct store_flags_reply r;
 
@@ -175,7 +160,7 @@ quiet_flags_give_no_rows(void **state)
 		assert_int_equal(r.resume, 0);
 		assert_int_equal(r.newest, before + 1);
 	}
-	assert_int_equal(set_flags(b, 1, 3, FLAGS_ADD, FLAG_SEEN, "").newest, before + 1);
+	assert_int_equal(box_set_flags(b, 1, 3, FLAGS_ADD, FLAG_SEEN, "").newest, before + 1);
 	runs_done(&uids);
 }
 
@@ -187,7 +172,7 @@ expunges_what_is_deleted(void **state)
 	struct store_expunge_reply r;
 	struct store_open_reply open;
 
-	set_flags(b, 3, 4, FLAGS_ADD, FLAG_DELETED, "");
+	box_set_flags(b, 3, 4, FLAGS_ADD, FLAG_DELETED, "");
 	assert_ok(ASK(b->w, access, store_expunge, &r, .token = b->token, .op = 1,
 	    .mailbox = b->inbox, .uids = some));
 	assert_int_equal(runs_total(&r.gone), 1);
@@ -253,8 +238,8 @@ changes_are_told(void **state)
 	assert_int_equal(runs_total(&r.added), 5);
 	r = changes(b, since);
 	assert_true(runs_empty(&r.added) && runs_empty(&r.vanished) && r.rows.len == 0);
-	set_flags(b, 1, 2, FLAGS_ADD, FLAG_SEEN | FLAG_DELETED, "");
-	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "Work");
+	box_set_flags(b, 1, 2, FLAGS_ADD, FLAG_SEEN | FLAG_DELETED, "");
+	box_set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "Work");
 	assert_ok(world_deliver(b->w, "alice@example.com", &p));
 	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 1,
 	    .mailbox = b->inbox, .all = 1));
@@ -280,7 +265,7 @@ old_changes_are_forgotten(void **state)
 	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.log_keep"),
 	    .value = TEXT("100")));
 	for (int i = 0; i < 150; i++)
-		set_flags(b, 1, 1, i % 2 ? FLAGS_ADD : FLAGS_REMOVE, FLAG_SEEN, "");
+		box_set_flags(b, 1, 1, i % 2 ? FLAGS_ADD : FLAGS_REMOVE, FLAG_SEEN, "");
 	r = changes(b, 1);
 	assert_true(r.full);
 	assert_int_equal(runs_total(&r.uids), 5);
@@ -315,9 +300,9 @@ who_comes_back_hears_all(void **state)
 	q = world_message(b->w, "gone", "gone", "");
 	assert_ok(world_deliver(b->w, "alice@example.com", &p));
 	assert_ok(world_deliver(b->w, "alice@example.com", &q));
-	set_flags(b, 2, 2, FLAGS_ADD, FLAG_DELETED, "");
-	set_flags(b, 7, 7, FLAGS_ADD, FLAG_DELETED, "");
-	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "");
+	box_set_flags(b, 2, 2, FLAGS_ADD, FLAG_DELETED, "");
+	box_set_flags(b, 7, 7, FLAGS_ADD, FLAG_DELETED, "");
+	box_set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "");
 	assert_ok(ASK(b->w, access, store_expunge, &gone, .token = b->token, .op = 1,
 	    .mailbox = b->inbox, .all = 1));
 	r = resync(b, since, 0);
@@ -338,7 +323,7 @@ who_comes_back_hears_all(void **state)
 	assert_ok(ASK(b->w, admin, store_setting_set, &none, .name = TEXT("store.log_keep"),
 	    .value = TEXT("100")));
 	for (int i = 0; i < 150; i++)
-		set_flags(b, 1, 1, i % 2 ? FLAGS_ADD : FLAGS_REMOVE, FLAG_SEEN, "");
+		box_set_flags(b, 1, 1, i % 2 ? FLAGS_ADD : FLAGS_REMOVE, FLAG_SEEN, "");
 	r = resync(b, since, 0);
 	assert_true(r.full);
 	assert_true(runs_empty(&r.changed) && runs_empty(&r.vanished) && runs_empty(&r.uids));
@@ -399,8 +384,8 @@ a_log_that_begins_too_late_is_not_trusted(void **state)
 	struct store_changes_reply r;
 	struct text row;
 
-	set_flags(b, 1, 1, FLAGS_ADD, FLAG_SEEN, "");
-	set_flags(b, 2, 2, FLAGS_ADD, FLAG_SEEN, "");
+	box_set_flags(b, 1, 1, FLAGS_ADD, FLAG_SEEN, "");
+	box_set_flags(b, 2, 2, FLAGS_ADD, FLAG_SEEN, "");
 	assert_ok(engine_get(b->w->engine, e, key_text(&key), &b->w->arena, &row));
 	world_damage(b->w, e, key_text(&key), (struct text){ NULL, 0 });
 	r = changes(b, since);
@@ -410,7 +395,7 @@ a_log_that_begins_too_late_is_not_trusted(void **state)
 	r = changes(b, since);
 	assert_false(r.full);
 	assert_true(r.rows.len > 0);
-	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, ""); /* the owner reads the version again */
+	box_set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, ""); /* the owner reads the version again */
 }
 
 /* A commit is read as soon as it is done, its names come with its publication:
@@ -429,7 +414,7 @@ rows_are_told_with_their_names(void **state)
 	struct hot h = { .count = 0 };
 	struct text row;
 
-	set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "");
+	box_set_flags(b, 3, 3, FLAGS_ADD, FLAG_SEEN, "");
 	assert_true(changes(b, since).rows.len > 0);
 	assert_ok(engine_get(b->w->engine, e, key_text(&key), &b->w->arena, &row));
 	assert_ok(hot_decode(row, &b->w->arena, &h));
@@ -443,7 +428,8 @@ rows_are_told_with_their_names(void **state)
 	assert_int_equal(changes(b, since).rows.len, 0);
 	world_damage(b->w, e, key_text(&key), row);
 	assert_true(changes(b, since).rows.len > 0);
-	set_flags(b, 3, 3, FLAGS_ADD, FLAG_ANSWERED, ""); /* the owner reads the version again */
+	box_set_flags(
+	    b, 3, 3, FLAGS_ADD, FLAG_ANSWERED, ""); /* the owner reads the version again */
 	buffer_done(&newer);
 	runs_done(&uids);
 }
