@@ -48,6 +48,7 @@ FAULTS = {
     "another message": swap(rb"^Subject: (\w+)-(\d+)", plus(2)),
     "COPYUID names others": swap(rb"COPYUID \d+ (?:[\d,:]+) (\d+)\]", plus(1)),
     "APPENDUID names another": swap(rb"APPENDUID \d+ (\d+)\]", plus(1)),
+    "APPENDUID of several names one more": swap(rb"APPENDUID \d+ \d+:(\d+)\]", plus(1)),
     "SEARCH finds one less": swap(rb"^\* SEARCH \d+", b"* SEARCH"),
     "SEARCH finds one more": swap(rb"^\* SEARCH$", b"* SEARCH 1"),
     "MESSAGES is one less": swap(rb"^\* STATUS .*MESSAGES (\d+)", plus(1, -1)),
