@@ -3,9 +3,10 @@
  * What a SEARCH reads (RFC 3501 6.4.4, RFC 4731 3.1), counted in rows of the
  * engine: nothing for what the view knows, the hot blocks for flags, dates and
  * sizes, one block for the least or the greatest that stands near its end, and
- * summaries only for those that are left.
+ * summaries only for those that are left; and how often it asks the store.
  */
 #include "imap/session_testing.h"
+#include "runtime/metrics.h"
 #include "store/engine.h"
 
 #define MESSAGES 1600u
@@ -93,6 +94,25 @@ summaries_of_those_that_are_left(void **state)
 	assert_true(rows_of("a SEARCH SUBJECT nowhere\r\n", "* SEARCH\r\n") >= 100);
 }
 
+/* However many keywords are not known: the store is asked for them once. */
+static void
+keywords_are_asked_for_once(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	int64_t before = metric_get(METRIC_CALLS_SENT), one;
+
+	HAS(&t, "a SEARCH RETURN (COUNT) 1 KEYWORD nobody\r\n", "COUNT 0\r\n");
+	one = metric_get(METRIC_CALLS_SENT) - before;
+	buffer_add_string(&b, "a SEARCH RETURN (COUNT) 1");
+	for (unsigned i = 0; i < 300; i++)
+		buffer_addf(&b, " OR UNKEYWORD no%u KEYWORD none%u", i, i);
+	buffer_add_string(&b, " KEYWORD nobody\r\n");
+	before = metric_get(METRIC_CALLS_SENT);
+	HAS(&t, buffer_string(&b), "COUNT 0\r\n");
+	assert_in_range(metric_get(METRIC_CALLS_SENT) - before, 1, 2 * one);
+	buffer_done(&b);
+}
+
 int
 main(void)
 {
@@ -101,6 +121,7 @@ main(void)
 		cmocka_unit_test(flags_read_blocks),
 		cmocka_unit_test(ends_are_found_near_them),
 		cmocka_unit_test(summaries_of_those_that_are_left),
+		cmocka_unit_test(keywords_are_asked_for_once),
 	};
 
 	return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -246,27 +246,44 @@ resolve(struct search_key *key, struct view *v, struct arena *a)
 	runs_done(&numbers);
 }
 
-/* Another session may have made the keyword a moment ago. */
-static uint32_t
-keyword_position(struct imap *im, struct text name, struct arena *a)
-{
-	uint32_t at = keywords_find(im->keywords, name);
+struct prepare {
+	struct imap *im;
+	struct arena *a;
+	bool keywords_asked;
+};
 
-	if (at != UINT32_MAX || im->server->calls == NULL)
+/* Another session may have made the keyword a moment ago: the store is asked
+ * once for all of them. */
+static uint32_t
+keyword_position(struct prepare *p, struct text name)
+{
+	struct keywords *known = p->im->keywords;
+	uint32_t at = keywords_find(known, name);
+
+	if (at != UINT32_MAX || p->keywords_asked || p->im->server->calls == NULL)
 		return at;
-	if (imap_need_keywords(im, a, UINT64_MAX) != STATUS_OK)
+	p->keywords_asked = true;
+	if (imap_need_keywords(p->im, p->a, UINT64_MAX) != STATUS_OK)
 		return UINT32_MAX; /* no more than the session knows */
-	return keywords_find(im->keywords, name);
+	return keywords_find(known, name);
+}
+
+static void
+prepare(struct prepare *p, struct search_key *key)
+{
+	for (; key != NULL; key = key->next) {
+		if (key->id == KEY_UID || key->id == KEY_SEQUENCE)
+			resolve(key, p->im->view, p->a);
+		if (key->id == KEY_KEYWORD || key->id == KEY_UNKEYWORD)
+			key->keyword = keyword_position(p, key->keyword_name);
+		prepare(p, key->first);
+	}
 }
 
 void
 imap_search_prepare(struct search_key *key, struct imap *im, struct arena *a)
 {
-	for (; key != NULL; key = key->next) {
-		if (key->id == KEY_UID || key->id == KEY_SEQUENCE)
-			resolve(key, im->view, a);
-		if (key->id == KEY_KEYWORD || key->id == KEY_UNKEYWORD)
-			key->keyword = keyword_position(im, key->keyword_name, a);
-		imap_search_prepare(key->first, im, a);
-	}
+	struct prepare p = { .im = im, .a = a };
+
+	prepare(&p, key);
 }
