@@ -12,9 +12,10 @@
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
 
-#define BAD_MAX 20		      /* commands in a row that are no commands */
-#define UNKNOWN_PATIENCE CLOCK_MINUTE /* to the next input of who has not signed in */
-#define LINE_MAX_OCTETS 16384	      /* DONE, and SASL answers (RFC 4422 has no limit) */
+#define BAD_MAX 20		       /* commands in a row that are no commands */
+#define UNKNOWN_PATIENCE CLOCK_MINUTE  /* to the next input of who has not signed in */
+#define NEWS_AGAIN (10 * CLOCK_SECOND) /* to the next try where IDLE has no news */
+#define LINE_MAX_OCTETS 16384	       /* DONE, and SASL answers (RFC 4422 has no limit) */
 
 uint64_t
 imap_op(void)
@@ -117,14 +118,21 @@ tell_changes(struct command *c)
 	return st;
 }
 
-/* Why a session whose news cannot be told any more must end; NULL: it goes on. */
+/* What became of asking for news. Why a session to which they cannot be told
+ * any more must end; NULL: it goes on. */
 static const char *
-no_more_news(enum status st)
+no_more_news(struct imap *im, enum status st)
 {
+	im->ask_again = 0;
+	if (st == STATUS_OK)
+		return NULL;
 	if (st == STATUS_NOT_FOUND)
 		return "The selected mailbox was deleted";
 	if (st == STATUS_DENIED)
 		return "Your sign-in is not valid any more, sign in again";
+	LOG_WARN("imap.news_failed", FIELD_U64("session", im->session.id),
+	    FIELD_U64("account", im->account), FIELD_STATUS(st));
+	im->ask_again = clock_mono() + NEWS_AGAIN;
 	return NULL;
 }
 
@@ -142,10 +150,10 @@ static enum outcome
 finish(struct command *c)
 {
 	struct imap *im = c->im;
-	const char *over = no_more_news(tell_changes(c));
+	const char *over = no_more_news(im, tell_changes(c));
 
 	if (over == NULL && c->denied && !token_lives(c))
-		over = no_more_news(STATUS_DENIED);
+		over = no_more_news(im, STATUS_DENIED);
 	im->errors = c->word[0] == 'B' ? im->errors + 1 : 0;
 	imap_tell_highest(c);
 	imap_finish(c); /* what was done is answered, even where the session ends */
@@ -180,7 +188,7 @@ conclude(struct command *c, enum outcome what)
 		return finish(c);
 	}
 	if (what == IMAP_MORE && c->poll) /* IDLE begins with the news */
-		over = no_more_news(tell_changes(c));
+		over = no_more_news(c->im, tell_changes(c));
 	imap_push(c);
 	return over == NULL ? what : imap_bye(c->im, over);
 }
@@ -331,6 +339,13 @@ set_patience(struct imap *im)
 		im->quiet_until = im->sign_in_by;
 }
 
+/* In IDLE nobody asks but the session itself. */
+static bool
+asks_again(const struct imap *im)
+{
+	return im->more != NULL && im->ask_again != 0 && im->ask_again < im->quiet_until;
+}
+
 static enum next
 imap_run(struct session *s, enum wake why)
 {
@@ -338,6 +353,8 @@ imap_run(struct session *s, enum wake why)
 	enum next next = NEXT_CLOSE;
 	const char *over;
 
+	if (why == WAKE_TIMER && asks_again(im))
+		why = WAKE_EVENT;
 	switch (why) {
 	case WAKE_START:
 		begin(im);
@@ -346,7 +363,7 @@ imap_run(struct session *s, enum wake why)
 	case WAKE_INPUT:
 		break;
 	case WAKE_EVENT:
-		over = no_more_news(event(im));
+		over = no_more_news(im, event(im));
 		if (over != NULL) {
 			(void)imap_bye(im, over);
 			return NEXT_CLOSE;
@@ -363,7 +380,7 @@ imap_run(struct session *s, enum wake why)
 	next = serve(im);
 	if (why != WAKE_EVENT)
 		set_patience(im);
-	s->park_until = im->quiet_until;
+	s->park_until = asks_again(im) ? im->ask_again : im->quiet_until;
 	return next;
 }
 

@@ -86,6 +86,7 @@ struct imap {
 	unsigned failed_sign_ins;
 	int64_t sign_in_by;  /* monotonic */
 	int64_t quiet_until; /* monotonic: when the client has been silent too long */
+	int64_t ask_again;   /* monotonic: for news that could not be had; 0: none */
 };
 
 /* One row of commands.def. */

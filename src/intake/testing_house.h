@@ -33,20 +33,34 @@ struct house {
 	struct call_row store_rows[128];
 };
 
-/* ---- a store that does not give rows for a while ---- */
+/* ---- a store that refuses calls for a while ---- */
 
-static _Atomic unsigned house_fetches_refused; /* so many of the next */
-static call_handler house_fetch_row;
+/* So many of the next. */
+static _Atomic unsigned house_fetches_refused, house_changes_refused;
+static call_handler house_fetch_row, house_changes_row;
+
+UNUSED static void
+house_refuse(struct call_in *in, const void *request, void *context, _Atomic unsigned *refused,
+    call_handler row)
+{
+	if (*refused == 0) {
+		row(in, request, context);
+		return;
+	}
+	(*refused)--;
+	call_refuse(in, STATUS_UNAVAILABLE, "", "refused by the test");
+}
 
 UNUSED static void
 house_fetch(struct call_in *in, const void *request, void *context)
 {
-	if (house_fetches_refused == 0) {
-		house_fetch_row(in, request, context);
-		return;
-	}
-	house_fetches_refused--;
-	call_refuse(in, STATUS_UNAVAILABLE, "", "refused by the test");
+	house_refuse(in, request, context, &house_fetches_refused, house_fetch_row);
+}
+
+UNUSED static void
+house_changes(struct call_in *in, const void *request, void *context)
+{
+	house_refuse(in, request, context, &house_changes_refused, house_changes_row);
 }
 
 /* Puts it between the store and who asks. */
@@ -55,11 +69,17 @@ house_may_refuse(struct house *h, struct call_server_config *store)
 {
 	CHECK(store->row_count <= ARRAY_LEN(h->store_rows));
 	for (size_t i = 0; i < store->row_count; i++) {
-		h->store_rows[i] = store->rows[i];
-		if (store->rows[i].call != &store_fetch_call)
-			continue;
-		house_fetch_row = store->rows[i].handle;
-		h->store_rows[i].handle = house_fetch;
+		struct call_row *row = &h->store_rows[i];
+
+		*row = store->rows[i];
+		if (row->call == &store_fetch_call) {
+			house_fetch_row = row->handle;
+			row->handle = house_fetch;
+		}
+		if (row->call == &store_changes_call) {
+			house_changes_row = row->handle;
+			row->handle = house_changes;
+		}
 	}
 	store->rows = h->store_rows;
 }
