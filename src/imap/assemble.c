@@ -18,6 +18,8 @@
 #define UNKNOWN_MAX 8192
 /* More than this is not thrown away but ends the connection. */
 #define DISCARD_MAX (UINT64_C(2) << 30)
+/* An APPEND longer than this is not filed with those before it. */
+#define GATHERED_MAX (1u << 20)
 #define MARK_MAX 32 /* "{18446744073709551615+}" and a CR fit */
 
 static size_t
@@ -215,25 +217,52 @@ imap_assemble(struct imap *im, struct command *c)
 	}
 }
 
-bool
+/* Whether all has come of an APPEND whose first message begins at next: AGAIN;
+ * NOT_FOUND: it is too long to be waited for here, or the client waits. */
+static enum status
+has_come(struct text in, size_t next, uint64_t octets)
+{
+	struct literal_mark mark = { .octets = octets };
+	size_t end;
+
+	while (mark.octets <= GATHERED_MAX && next + mark.octets <= GATHERED_MAX) {
+		next += (size_t)mark.octets;
+		end = next < in.len ? text_find_byte(in, '\n', next) : in.len;
+		if (end >= in.len)
+			return in.len > GATHERED_MAX ? STATUS_NOT_FOUND : STATUS_AGAIN;
+		if (!imap_literal_mark(text_trim(text_part(in, next, end)), &mark))
+			return STATUS_OK;
+		if (mark.waits)
+			return STATUS_NOT_FOUND;
+		next = end + 1;
+	}
+	return STATUS_NOT_FOUND;
+}
+
+enum status
 imap_assemble_append(
     struct imap *im, struct command *c, bool (*fits)(void *arg, const struct command *c), void *arg)
 {
 	struct text in = stream_buffered(&im->session.stream);
 	size_t end, next;
+	enum status st;
 
-	if (im->discard || !find_line(im, in, &end, &next) || end > command_max(im) ||
-	    !imap_literal_mark(text_part(in, 0, end), &c->literal) || c->literal.waits ||
-	    !for_handler(im, text_part(in, 0, c->literal.at)))
-		return false;
+	if (im->discard)
+		return STATUS_NOT_FOUND;
+	if (!find_line(im, in, &end, &next))
+		return in.len > command_max(im) ? STATUS_NOT_FOUND : STATUS_AGAIN;
+	if (end > command_max(im) || !imap_literal_mark(text_part(in, 0, end), &c->literal) ||
+	    c->literal.waits || !for_handler(im, text_part(in, 0, c->literal.at)))
+		return STATUS_NOT_FOUND;
 	c->has_literal = true;
 	c->line = arena_copy(&c->arena, text_part(in, 0, c->literal.at));
 	read_head(c);
-	if (!fits(arg, c))
-		return false;
+	st = fits(arg, c) ? has_come(in, next, c->literal.octets) : STATUS_NOT_FOUND;
+	if (st != STATUS_OK)
+		return st;
 	stream_consume(&im->session.stream, next);
 	start_over(im);
-	return true;
+	return STATUS_OK;
 }
 
 enum status
@@ -253,6 +282,13 @@ imap_assemble_line(struct imap *im, struct arena *a, size_t limit, struct text *
 }
 
 enum status
+imap_await(struct imap *im)
+{
+	(void)stream_flush(&im->session.stream); /* sticky */
+	return stream_fill(&im->session.stream);
+}
+
+enum status
 imap_read_literal(
     struct imap *im, uint64_t n, enum status (*sink)(void *arg, struct text part), void *arg)
 {
@@ -261,7 +297,7 @@ imap_read_literal(
 	while (n > 0) {
 		struct text in = stream_buffered(s);
 		struct text part = text_part(in, 0, n < in.len ? (size_t)n : in.len);
-		enum status st = part.len > 0 ? STATUS_OK : stream_fill(s);
+		enum status st = part.len > 0 ? STATUS_OK : imap_await(im);
 
 		if (st == STATUS_OK && part.len > 0 && sink != NULL)
 			st = sink(arg, part);

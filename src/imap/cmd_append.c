@@ -6,8 +6,8 @@
  * minimum rate, and on to intake. As a literal8 (RFC 3516 4.4) one may hold
  * NUL; its octets are kept as they are. A client that waits for "+" hears of a
  * refusal before it sends anything; one that does not wait (RFC 7888) has its
- * messages thrown away. Where it does not wait for answers either, what has
- * come of its next commands is filed together with the first.
+ * messages thrown away. Where it does not wait for answers either, those of its
+ * next commands that have come whole are filed together with the first.
  */
 #include "imap/append.h"
 #include "imap/names.h"
@@ -139,7 +139,7 @@ receive_message(struct command *c, struct append_batch *b, struct text *rest)
 	if (st != STATUS_OK)
 		return st;
 	while ((st = imap_assemble_line(c->im, &c->arena, ARGS_MAX, rest)) == STATUS_AGAIN)
-		if ((st = stream_fill(s)) != STATUS_OK)
+		if ((st = imap_await(c->im)) != STATUS_OK)
 			return st;
 	return st;
 }
@@ -236,16 +236,15 @@ static struct next_append *
 next_append(struct command *first, struct append_batch *b)
 {
 	struct next_append *n = ARENA_NEW(&first->arena, struct next_append);
-	struct stream *s = &first->im->session.stream;
-	bool came;
+	enum status st;
 
 	n->c = (struct command){ .im = first->im, .words = TEXT_EMPTY, .code = TEXT_EMPTY };
 	arena_init(&n->c.arena, 1024, 0);
 	arena_on_done(&first->arena, next_done, n);
-	came = imap_assemble_append(first->im, &n->c, may_join, b);
-	if (!came && stream_fill_now(s) == STATUS_OK)
-		came = imap_assemble_append(first->im, &n->c, may_join, b);
-	if (!came || !append_args(&n->c.args, &n->c.arena, &n->args))
+	while ((st = imap_assemble_append(first->im, &n->c, may_join, b)) == STATUS_AGAIN &&
+	       stream_fill_now(&first->im->session.stream) == STATUS_OK)
+		;
+	if (st != STATUS_OK || !append_args(&n->c.args, &n->c.arena, &n->args))
 		return NULL;
 	return n;
 }

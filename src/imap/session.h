@@ -148,15 +148,18 @@ enum status imap_assemble(struct imap *im, struct command *c) MUST_CHECK;
 /* The next line for im->more, copied. AGAIN, LIMIT. */
 enum status imap_assemble_line(
     struct imap *im, struct arena *a, size_t limit, struct text *line) MUST_CHECK;
-/* The next command, if it is an APPEND up to its message, for which the client
- * does not wait, and fits() says so; else nothing is consumed. */
-bool imap_assemble_append(struct imap *im, struct command *c,
-    bool (*fits)(void *arg, const struct command *c), void *arg);
+/* The next command up to its first message, if it is an APPEND that has come
+ * whole, and fits() says so. AGAIN: more of it must come; NOT_FOUND: it is
+ * something else, or its client waits. Nothing is consumed then. */
+enum status imap_assemble_append(struct imap *im, struct command *c,
+    bool (*fits)(void *arg, const struct command *c), void *arg) MUST_CHECK;
 /* Whether these arguments of APPEND are all that stands in front of the
  * message, so that the literal that follows is the message. */
 bool imap_append_is_ready(struct cursor args);
 /* What is left of this line, literals included, is thrown away. */
 void imap_discard_line(struct imap *im);
+/* Waits for more input. Answers to earlier commands leave before. */
+enum status imap_await(struct imap *im) MUST_CHECK;
 /* Reads n octets of a literal within the command in hand: sink gets them in
  * pieces (NULL: thrown away). Waits for the client by the rules of the stream. */
 enum status imap_read_literal(struct imap *im, uint64_t n,
