@@ -145,6 +145,8 @@ static enum status
 memory_read(struct stream *s, char *to, size_t n, size_t *got, short *events)
 {
 	*got = s->memory_in.len < n ? s->memory_in.len : n;
+	if (*got == 0 && s->memory_wait != NULL)
+		return STATUS_AGAIN;
 	if (*got > 0)
 		memcpy(to, s->memory_in.ptr, *got);
 	s->memory_in = text_part(s->memory_in, *got, s->memory_in.len);
@@ -177,6 +179,15 @@ stream_init_memory(struct stream *s, struct text in, struct buffer *out)
 		.kind = &memory_kind,
 		.memory_in = in,
 		.memory_out = out };
+}
+
+void
+stream_init_acted(struct stream *s, enum status (*wait)(struct stream *s, void *arg), void *arg,
+    struct buffer *out)
+{
+	stream_init_memory(s, TEXT_EMPTY, out);
+	s->memory_wait = wait;
+	s->memory_arg = arg;
 }
 
 /* ---- waiting ---- */
@@ -225,8 +236,15 @@ enum status
 stream_poll(struct stream *s, short events)
 {
 	int64_t now = clock_mono(), end = patience_ends(s, now);
-	enum status st = end > now ? poll_once(s->fd, events, end - now) : STATUS_AGAIN;
+	enum status st = STATUS_AGAIN;
 
+	if (end > now && s->memory_wait != NULL) {
+		st = s->memory_wait(s, s->memory_arg);
+		if (clock_mono() >= end)
+			st = STATUS_AGAIN;
+	} else if (end > now) {
+		st = poll_once(s->fd, events, end - now);
+	}
 	return st == STATUS_AGAIN ? STATUS_TIMEOUT : st;
 }
 
@@ -359,6 +377,25 @@ stream_fill_now(struct stream *s)
 		return STATUS_AGAIN;
 	}
 	return pull(s, &events);
+}
+
+void
+stream_last_words(struct stream *s)
+{
+	size_t got, sum = 0;
+
+	if (s->broken != STATUS_CLOSED || s->ended || s->fd < 0)
+		return;
+	while (sum < STREAM_WRITE_SIZE) {
+		short events;
+
+		got = 0;
+		if (s->kind->read(s, read_room(s), STREAM_READ_SIZE, &got, &events) != STATUS_OK ||
+		    got == 0)
+			return;
+		buffer_added(&s->in, got);
+		sum += got;
+	}
 }
 
 enum status

@@ -45,6 +45,8 @@ struct stream {
 	uint64_t rate_bytes;   /* what it moved */
 	struct text memory_in; /* memory kind: what is still to be read */
 	struct buffer *memory_out;
+	enum status (*memory_wait)(struct stream *s, void *arg); /* or NULL */
+	void *memory_arg;
 	uint64_t bytes_in, bytes_out;
 };
 
@@ -52,6 +54,11 @@ struct stream {
 void stream_init_fd(struct stream *s, int fd);
 /* Reads from in, then CLOSED; writes are appended to *out. */
 void stream_init_memory(struct stream *s, struct text in, struct buffer *out);
+/* The same with another side that acts: where the stream would wait for its
+ * peer, wait() is called instead. It sees what was written, may set memory_in
+ * and the clock of the test, and gives OK, or how the wait ended otherwise. */
+void stream_init_acted(struct stream *s, enum status (*wait)(struct stream *s, void *arg),
+    void *arg, struct buffer *out);
 /* Flushes nothing; closes TLS and the descriptor. */
 void stream_done(struct stream *s);
 
@@ -98,6 +105,10 @@ enum status stream_flush(struct stream *s);
 
 /* No handshake takes longer than this. */
 #define STREAM_TLS_MAX CLOCK_MINUTE
+
+/* After a write failed because the peer is gone: takes in what it had said
+ * before, for its reason may be among that. Reads then end with CLOSED. */
+void stream_last_words(struct stream *s);
 
 /* Server handshake on a plain stream whose input buffer is empty (a client
  * that sent data behind STARTTLS is refused by the caller, RFC 3207 6). */

@@ -353,10 +353,76 @@ a_peer_that_went_raises_no_signal(void **state)
 	stream_done(&s);
 }
 
+/* The other side acts when the stream would wait, and moves the clock. */
+static enum status
+act(struct stream *s, void *arg)
+{
+	struct buffer *out = arg;
+
+	if (text_ends(buffer_text(out), TEXT("bye\r\n"))) {
+		s->memory_wait = NULL;
+	} else if (out->len > 0) {
+		clock_set_for_test(0, 11 * CLOCK_SECOND);
+		s->memory_in = TEXT("late");
+	} else {
+		s->memory_in = TEXT("hello\r\n");
+	}
+	return STATUS_OK;
+}
+
+static void
+acted(void **state)
+{
+	struct buffer out = BUFFER_INIT;
+	struct stream s;
+
+	clock_set_for_test(0, CLOCK_SECOND);
+	stream_init_acted(&s, act, &out, &out);
+	assert_int_equal(stream_fill_now(&s), STATUS_AGAIN);
+	stream_set_deadline(&s, 10 * CLOCK_SECOND);
+	assert_ok(stream_fill(&s));
+	assert_text(stream_buffered(&s), "hello\r\n");
+	stream_write(&s, TEXT("what?\r\n"));
+	assert_ok(stream_flush(&s));
+	assert_int_equal(stream_fill(&s), STATUS_TIMEOUT);
+	stream_done(&s);
+	buffer_clear(&out);
+	buffer_add_string(&out, "bye\r\n");
+	stream_init_acted(&s, act, &out, &out);
+	assert_int_equal(stream_fill(&s), STATUS_CLOSED);
+	stream_done(&s);
+	buffer_done(&out);
+	clock_set_for_test(-1, -1);
+}
+
+/* A peer that says why, and goes without reading. */
+static void
+last_words(void **state)
+{
+	static char much[4 * STREAM_WRITE_SIZE];
+	struct stream s;
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	stream_init_fd(&s, ends[0]);
+	assert_int_equal(write(ends[1], "421 bye\r\n", 9), 9);
+	close(ends[1]);
+	stream_write(&s, (struct text){ much, sizeof(much) });
+	assert_int_equal(s.broken, STATUS_CLOSED);
+	assert_int_equal(stream_buffered(&s).len, 0);
+	stream_last_words(&s);
+	assert_text(stream_buffered(&s), "421 bye\r\n");
+	stream_consume(&s, 9);
+	assert_int_equal(stream_fill(&s), STATUS_CLOSED);
+	stream_done(&s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(acted),
+		cmocka_unit_test(last_words),
 		cmocka_unit_test(lines_have_one_end),
 		cmocka_unit_test(memory_is_read_to_its_end),
 		cmocka_unit_test(input_in_any_pieces),

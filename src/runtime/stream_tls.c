@@ -281,8 +281,8 @@ stream_tls_ssl(const struct stream *s)
 
 /* Input that stands in the stream's buffer came in front of the handshake
  * (behind a PROXY header) and belongs to it. */
-void
-stream_tls_begin(struct stream *s, struct tls_context *context)
+static void
+begin(struct stream *s, struct tls_context *context, SSL *ssl)
 {
 	struct tls *t = MEM_NEW(struct tls);
 	struct text early = stream_buffered(s);
@@ -290,8 +290,8 @@ stream_tls_begin(struct stream *s, struct tls_context *context)
 
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	CHECK(s->tls == NULL && s->fd >= 0 && s->out.len == 0);
-	t->context = tls_context_ref(context);
-	t->ssl = tls_context_ssl(context);
+	t->context = context;
+	t->ssl = ssl;
 	s->tls = t;
 	s->kind = &tls_kind;
 	b = bio_new(s);
@@ -302,6 +302,12 @@ stream_tls_begin(struct stream *s, struct tls_context *context)
 	memcpy(t->ahead, early.ptr, early.len);
 	t->ahead_len = early.len;
 	stream_consume(s, early.len);
+}
+
+void
+stream_tls_begin(struct stream *s, struct tls_context *context)
+{
+	begin(s, tls_context_ref(context), tls_context_ssl(context));
 }
 
 enum status
@@ -338,22 +344,12 @@ stream_tls_step(struct stream *s, struct failure *f)
 	    st == STATUS_IO ? tls_error_words(words) : status_word(st));
 }
 
-enum status
-stream_start_tls(struct stream *s, struct tls_context *context, struct failure *f)
+/* Steps to the end, within the deadline. */
+static enum status
+steps(struct stream *s, struct failure *f)
 {
-	int64_t before = s->deadline, end = clock_mono() + STREAM_TLS_MAX;
 	enum status st;
 
-	if (s->broken != STATUS_OK)
-		return s->broken;
-	if (stream_buffered(s).len > 0)
-		return fail(f, STATUS_INVALID, "No data may follow the command",
-		    "octets stand before the handshake");
-	if (stream_flush(s) != STATUS_OK)
-		return fail(f, s->broken, "TLS handshake failed", "%s", status_word(s->broken));
-	if (before == 0 || end < before)
-		stream_set_deadline(s, end);
-	stream_tls_begin(s, context);
 	while ((st = stream_tls_step(s, f)) == STATUS_AGAIN) {
 		st = stream_poll(s, POLLIN);
 		if (st != STATUS_OK) {
@@ -363,6 +359,45 @@ stream_start_tls(struct stream *s, struct tls_context *context, struct failure *
 			return fail(f, st, "TLS handshake failed", "%s", status_word(st));
 		}
 	}
-	stream_set_deadline(s, before);
 	return st;
+}
+
+/* A plain stream on which nobody has said anything of TLS yet. */
+static enum status
+fit_for_tls(struct stream *s, struct failure *f)
+{
+	if (s->broken != STATUS_OK)
+		return fail(f, s->broken, "TLS handshake failed", "%s", status_word(s->broken));
+	if (stream_buffered(s).len > 0)
+		return fail(f, STATUS_INVALID, "No data may follow the command",
+		    "octets stand before the handshake");
+	if (stream_flush(s) != STATUS_OK)
+		return fail(f, s->broken, "TLS handshake failed", "%s", status_word(s->broken));
+	return STATUS_OK;
+}
+
+enum status
+stream_tls_run(struct stream *s, struct tls_context *context, SSL *ssl, struct failure *f)
+{
+	int64_t before = s->deadline, end = clock_mono() + STREAM_TLS_MAX;
+	enum status st = fit_for_tls(s, f);
+
+	if (st != STATUS_OK) {
+		SSL_free(ssl);
+		tls_context_unref(context);
+		return st;
+	}
+	if (before == 0 || end < before)
+		stream_set_deadline(s, end);
+	begin(s, context, ssl);
+	st = steps(s, f);
+	if (st == STATUS_OK)
+		stream_set_deadline(s, before);
+	return st;
+}
+
+enum status
+stream_start_tls(struct stream *s, struct tls_context *context, struct failure *f)
+{
+	return stream_tls_run(s, tls_context_ref(context), tls_context_ssl(context), f);
 }

@@ -240,24 +240,30 @@ tls_facts_of(const struct stream *s, struct tls_facts *out)
 
 /* ---- making a context ---- */
 
-static bool
-set_rules(SSL_CTX *ssl, struct tls_context *c, struct text ticket_key)
+bool
+tls_common_rules(SSL_CTX *ssl)
 {
-	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-				     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
-				     SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(
+	    ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_read_ahead(ssl, 0);
+	return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_cipher_list(ssl, ciphers_12) == 1 &&
+	       SSL_CTX_set1_groups_list(ssl, groups) == 1;
+}
+
+static bool
+set_rules(SSL_CTX *ssl, struct tls_context *c, struct text ticket_key)
+{
+	SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_tlsext_servername_callback(ssl, choose_by_name);
 	SSL_CTX_set_tlsext_servername_arg(ssl, c);
 	if (ticket_key.len > 0 && SSL_CTX_set_tlsext_ticket_keys(ssl,
 				      (void *)(uintptr_t)ticket_key.ptr, (long)ticket_key.len) != 1)
 		return false;
-	return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_cipher_list(ssl, ciphers_12) == 1 &&
-	       SSL_CTX_set1_groups_list(ssl, groups) == 1 && SSL_CTX_set_num_tickets(ssl, 1) == 1 &&
+	return tls_common_rules(ssl) && SSL_CTX_set_num_tickets(ssl, 1) == 1 &&
 	       SSL_CTX_set_session_id_context(ssl, (const uint8_t *)"mailstead", 9) == 1 &&
 	       SSL_CTX_set_session_ticket_cb(ssl, fill_ticket, open_ticket, NULL) == 1;
 }

@@ -53,6 +53,13 @@ void tls_provider_prepare(void);
 SSL *tls_context_ssl(struct tls_context *c);
 /* The connection of a stream. */
 SSL *stream_tls_ssl(const struct stream *s);
+/* The whole handshake of a connection whose side is set; takes ssl and, unless
+ * it is NULL, the reference to the context, also when it fails. */
+enum status stream_tls_run(
+    struct stream *s, struct tls_context *context, SSL *ssl, struct failure *f) MUST_CHECK;
+/* What all connections keep to, whichever side is ours: versions, ciphers,
+ * groups, modes. False when OpenSSL refuses. */
+bool tls_common_rules(SSL_CTX *ssl);
 /* The words of OpenSSL's oldest error, which are forgotten with all others. */
 const char *tls_error_words(char out[256]);
 
