@@ -235,6 +235,11 @@ over_quota(void **state)
 	holds(&t, "INBOX", 0);
 	assert_non_null(strstr(sends(&t, "a4 APPEND INBOX % %\r\n", mail), "a4 OK [APPENDUID "));
 	holds(&t, "INBOX", 2);
+	/* What is filed together is counted once. */
+	set_quota(2 * (strlen(JOE) + strlen(FRED)) + strlen(MAIL_A));
+	assert_non_null(strstr(
+	    sends(&t, "a5 APPEND INBOX %\r\na6 APPEND INBOX % %\r\n", mail), "a6 OK [APPENDUID "));
+	holds(&t, "INBOX", 5);
 	talk_end(&t);
 }
 
