@@ -52,9 +52,7 @@ idle_asks_again(void **state)
 {
 	struct talk t, other;
 
-	sign_in(&t);
-	HAS(&t, "a0 CREATE News\r\n", "a0 OK");
-	HAS(&t, "a1 SELECT News\r\n", "a1 OK");
+	begin_with(&t, "News", 0);
 	SAYS(&t, "a2 IDLE\r\n", "+ idling\r\n");
 	sign_in(&other);
 	append_to(&other, "News", "", MAIL_A);
@@ -91,9 +89,7 @@ idle_that_begins_without_news_asks_again(void **state)
 {
 	struct talk t, other;
 
-	sign_in(&t);
-	HAS(&t, "a0 CREATE Late\r\n", "a0 OK");
-	HAS(&t, "a1 SELECT Late\r\n", "a1 OK");
+	begin_with(&t, "Late", 0);
 	sign_in(&other);
 	append_to(&other, "Late", "", MAIL_A);
 	(void)logged(FAILED);
@@ -119,9 +115,7 @@ commands_say_it_in_the_log(void **state)
 {
 	struct talk t, other;
 
-	sign_in(&t);
-	HAS(&t, "a0 CREATE Quiet\r\n", "a0 OK");
-	HAS(&t, "a1 SELECT Quiet\r\n", "a1 OK");
+	begin_with(&t, "Quiet", 0);
 	sign_in(&other);
 	append_to(&other, "Quiet", "", MAIL_A);
 	(void)logged(FAILED);

@@ -317,11 +317,7 @@ reading_sets_seen(void **state)
 {
 	struct talk t, other;
 
-	sign_in(&t);
-	HAS(&t, "a0 CREATE Seen\r\n", "a0 OK");
-	append_to(&t, "Seen", "", MAIL_A);
-	append_to(&t, "Seen", "", MAIL_B);
-	HAS(&t, "a1 SELECT Seen\r\n", "a1 OK");
+	begin_with(&t, "Seen", 2);
 	sign_in(&other);
 	HAS(&other, "b1 SELECT Seen\r\n", "b1 OK");
 	SAYS(&t, "a2 FETCH 1 BODY[]<0.4>\r\n",
@@ -348,11 +344,7 @@ store_flags_of_messages(void **state)
 {
 	struct talk t, other;
 
-	sign_in(&t);
-	HAS(&t, "a0 CREATE Flags\r\n", "a0 OK");
-	append_to(&t, "Flags", "", MAIL_A);
-	append_to(&t, "Flags", "", MAIL_B);
-	HAS(&t, "a1 SELECT Flags\r\n", "a1 OK");
+	begin_with(&t, "Flags", 2);
 	sign_in(&other);
 	HAS(&other, "b1 SELECT Flags\r\n", "b1 OK");
 	SAYS(&t, "a2 STORE 1:2 +FLAGS (\\Deleted)\r\n",
@@ -380,11 +372,7 @@ a_change_of_nothing_hides_nothing(void **state)
 {
 	struct talk t, other;
 
-	sign_in(&t);
-	HAS(&t, "a0 CREATE Race\r\n", "a0 OK");
-	append_to(&t, "Race", "", MAIL_A);
-	append_to(&t, "Race", "", MAIL_B);
-	HAS(&t, "a1 SELECT Race\r\n", "a1 OK");
+	begin_with(&t, "Race", 2);
 	sign_in(&other);
 	HAS(&other, "b1 SELECT Race\r\n", "b1 OK");
 	HAS(&other, "b2 STORE 1:2 +FLAGS.SILENT (\\Seen)\r\n", "b2 OK");
@@ -568,9 +556,7 @@ a_mailbox_that_is_deleted(void **state)
 {
 	struct talk t, other;
 
-	sign_in(&t);
-	HAS(&t, "a0 CREATE Gone\r\n", "a0 OK");
-	HAS(&t, "a1 SELECT Gone\r\n", "a1 OK");
+	begin_with(&t, "Gone", 0);
 	sign_in(&other);
 	HAS(&other, "b1 SELECT Gone\r\n", "b1 OK");
 	SAYS(&other, "b2 DELETE Gone\r\n", "b2 OK DELETE done\r\n");

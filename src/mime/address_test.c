@@ -238,18 +238,6 @@ print_theirs(struct buffer *b, const json_t *expected)
 	}
 }
 
-/* The value ends at the first line end that is no fold. */
-static struct text
-value_of(struct text header)
-{
-	for (size_t i = 0; i < header.len; i++)
-		if (header.ptr[i] == '\n' &&
-		    (i + 1 == header.len ||
-			(header.ptr[i + 1] != ' ' && header.ptr[i + 1] != '\t')))
-			return text_part(header, 0, i);
-	return header;
-}
-
 static void
 vectors(void **state)
 {
@@ -263,7 +251,7 @@ vectors(void **state)
 		struct arena a = ARENA_INIT;
 		struct mime_addresses list;
 
-		mime_addresses_parse(&a, value_of(header), 100, &list);
+		mime_addresses_parse(&a, vector_value(header), 100, &list);
 		print_ours(&ours, list);
 		print_theirs(&theirs, json_object_get(c, "expected"));
 		for (size_t k = 0; k < ARRAY_LEN(differences); k++) {

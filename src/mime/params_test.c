@@ -168,18 +168,6 @@ print_expected(struct buffer *b, const json_t *expected)
 	print_params(b, params, n);
 }
 
-/* The value ends at the first line end that is no fold. */
-static struct text
-value_of(struct text header)
-{
-	for (size_t i = 1; i < header.len; i++)
-		if (header.ptr[i] == '\n' &&
-		    (i + 1 == header.len ||
-			(header.ptr[i + 1] != ' ' && header.ptr[i + 1] != '\t')))
-			return text_part(header, 0, i);
-	return header;
-}
-
 static void
 type_vectors(void **state)
 {
@@ -194,7 +182,7 @@ type_vectors(void **state)
 		struct arena a = ARENA_INIT;
 		struct mime_type type;
 
-		mime_type_parse(value_of(header), &a, &type);
+		mime_type_parse(vector_value(header), &a, &type);
 		print_type(&ours, type.type, type.subtype);
 		print_params(&ours, type.params.at, type.params.count);
 		print_expected(&theirs, expected);

@@ -57,4 +57,16 @@ json_view(const json_t *json)
 		   : TEXT_EMPTY;
 }
 
+/* A field's value, which ends at the first line end that is no fold; what
+ * begins with a line end goes on behind it. */
+static inline struct text
+vector_value(struct text field)
+{
+	for (size_t i = 1; i < field.len; i++)
+		if (field.ptr[i] == '\n' &&
+		    (i + 1 == field.len || (field.ptr[i + 1] != ' ' && field.ptr[i + 1] != '\t')))
+			return text_part(field, 0, i);
+	return field;
+}
+
 #endif
