@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The guard against forged targets (server-side request forgery): to which
+ * addresses this host connects because somebody else named them. Only to
+ * those of the public Internet: not to this host, its network, other hosts'
+ * metadata services, multicast, or addresses that stand for an IPv4 address
+ * (RFC 6890 2.2 and the registries of IANA). An IPv4-mapped address is judged
+ * as the IPv4 address.
+ */
+#ifndef LOOKUP_GUARD_H
+#define LOOKUP_GUARD_H
+
+#include "runtime/network.h"
+
+#define GUARD_ALLOWED_MAX 32 /* networks that an operator allows beside */
+
+struct guard {
+	struct network allowed[GUARD_ALLOWED_MAX];
+	size_t count;
+};
+
+/* networks: separated by spaces; what is no network is left out. */
+void guard_init(struct guard *g, struct text networks);
+bool guard_lets(const struct guard *g, const struct sockaddr_storage *a);
+/* Whether it is an address of the public Internet. */
+bool guard_public(const struct sockaddr_storage *a);
+/* Of 4 or 16 octets; port in host order. */
+struct sockaddr_storage guard_address(struct text octets, uint16_t port);
+
+#endif
