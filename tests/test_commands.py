@@ -68,7 +68,8 @@ def test_every_command_helps_and_refuses(command, tmp_path):
         assert done.returncode == 2 and f"usage: mailstead {command}" in done.stderr and not done.stdout, (wrong, done)
     if command in ("demo", "run"):
         return
-    use = {"domain": ["list"], "account": ["list"], "alias": ["list"], "set": ["store.quota", "0"]}.get(command, [])
+    use = {"domain": ["list"], "account": ["list"], "alias": ["list"], "set": ["store.quota", "0"],
+           "lookup": ["example.test"]}.get(command, [])
     where = ["--config", str(tmp_path / "absent")] if command == "check" else ["--dir", str(tmp_path)]
     for form in ([], ["--json"]):
         done = said(*use, *where, *form)
@@ -337,9 +338,9 @@ def test_metrics_and_doctor(house):
     samples = house.run("metrics").splitlines()
     assert any(line.startswith('mailstead_sessions_total{role="access"') for line in samples)
     assert any(line.startswith("# TYPE mailstead_store_commits_total counter") for line in samples)
-    assert {s["role"] for s in json.loads(house.run("metrics", "--json"))} >= {"store", "auth", "intake", "mx", "access"}
+    assert {s["role"] for s in json.loads(house.run("metrics", "--json"))} >= {"store", "auth", "lookup", "intake", "mx", "access"}
     told = json.loads(call(house, "doctor", "--json").stdout)
-    assert {r["role"] for r in told["roles"]} == {"store", "auth", "intake", "mx", "access"}
+    assert {r["role"] for r in told["roles"]} == {"store", "auth", "lookup", "intake", "mx", "access"}
     if os.environ.get("MAILSTEAD_BUILD") == "release":
         assert all("seccomp" in r["sandbox"] for r in told["roles"])
 

@@ -19,7 +19,7 @@ import pytest
 
 from mailstead import Mailstead, binary, free_port_base, release_build
 
-ROLES = ("store", "auth", "intake", "mx", "access")
+ROLES = ("store", "auth", "lookup", "intake", "mx", "access")
 
 
 def pids(house):
@@ -73,7 +73,7 @@ def test_a_role_that_is_killed_comes_back(house, role):
     assert until(lambda: count(house, f"after-{role}")) >= 1
 
 
-@pytest.mark.parametrize("role", ("store", "auth", "intake", "mx"))
+@pytest.mark.parametrize("role", ("store", "auth", "lookup", "intake", "mx"))
 def test_a_signed_in_session_survives(house, role):
     """An IMAP session goes on when any role but its own ends."""
     with imaplib.IMAP4(house.host, house.port("imap"), timeout=60) as m:
@@ -222,6 +222,7 @@ def inodes(*tables):
 # What docs/threat-model.md lists: beside the log, the control socket and the links of a role.
 OPEN_BESIDE = {
     "store": [r"{store}(/.*)?"],
+    "lookup": [r"anon_inode:\[eventpoll\]", r"anon_inode:\[eventfd\]", r"pipe:\[\d+\]"],
     "intake": [r"/memfd:notes \(deleted\)"],
     "mx": [r"anon_inode:\[eventpoll\]", r"anon_inode:\[eventfd\]"],
     "access": [r"anon_inode:\[eventpoll\]", r"anon_inode:\[eventfd\]"],
@@ -312,7 +313,7 @@ def test_root_wants_a_user_for_each_role(tmp_path):
     config = tmp_path / "mailstead.conf"
     config.write_text(f'hostname = "mail.site.test"\ndir = "{tmp_path}/data"\n'
                       f"listen imap {{ address = 127.0.0.1, port = {free_port_base() + 143} }}\n"
-                      "users { store = 61001, auth = 61002, intake = 61003, mx = 61004, access = 61002 }\n")
+                      "users { store = 61001, auth = 61002, lookup = 61005, intake = 61003, mx = 61004, access = 61002 }\n")
     done = subprocess.run([binary(), "run", "--config", str(config)], capture_output=True, text=True, check=False,
                           timeout=60)
     assert done.returncode == 1

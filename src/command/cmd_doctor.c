@@ -95,8 +95,8 @@ look_at_alarms(struct checkup *c, enum role role, unsigned k)
 static void
 look_at_roles(struct checkup *c)
 {
-	static const enum role expected[] = { ROLE_STORE, ROLE_AUTH, ROLE_INTAKE, ROLE_MX,
-		ROLE_ACCESS };
+	static const enum role expected[] = { ROLE_STORE, ROLE_AUTH, ROLE_LOOKUP, ROLE_INTAKE,
+		ROLE_MX, ROLE_ACCESS };
 
 	for (size_t e = 0; e < ARRAY_LEN(expected); e++) {
 		unsigned count = runtime_instances(c->i->calls, expected[e]);

@@ -110,6 +110,7 @@ int command_get(const struct command *c, const struct options *o);
 int command_set(const struct command *c, const struct options *o);
 int command_metrics(const struct command *c, const struct options *o);
 int command_doctor(const struct command *c, const struct options *o);
+int command_lookup(const struct command *c, const struct options *o);
 int command_check_store(const struct command *c, const struct options *o);
 
 #endif

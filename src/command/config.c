@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "codec/idna.h"
 #include "command/conf_file.h"
+#include "lookup/resolver.h"
 
 struct reader {
 	struct arena *a;
@@ -394,18 +395,45 @@ take_hostname(struct reader *r, const struct conf_node *n, void *into)
 }
 
 static void
+take_path(struct reader *r, const struct conf_node *n, struct text *out)
+{
+	if (one(r, n, out) && (out->len == 0 || out->ptr[0] != '/'))
+		problem(r, n->line, "%.*s takes a path from the root: \"%.*s\"", TEXT_ARG(n->key),
+		    TEXT_ARG(*out));
+}
+
+static void
 take_dir(struct reader *r, const struct conf_node *n, void *into)
 {
-	struct config *c = into;
-
-	if (one(r, n, &c->dir) && (c->dir.len == 0 || c->dir.ptr[0] != '/'))
-		problem(r, n->line, "dir takes a path from the root: \"%.*s\"", TEXT_ARG(c->dir));
+	take_path(r, n, &((struct config *)into)->dir);
 }
 
 static void
 take_resolver(struct reader *r, const struct conf_node *n, void *into)
 {
-	(void)one(r, n, &((struct config *)into)->resolver);
+	struct buffer all = BUFFER_INIT;
+
+	for (uint32_t i = 0; i < n->value_count; i++)
+		buffer_addf(&all, "%s%.*s", i > 0 ? " " : "", TEXT_ARG(n->values[i]));
+	if (n->is_section || !resolver_servers_good(buffer_text(&all)))
+		problem(r, n->line,
+		    "resolver takes an address or a list of up to eight, each perhaps with a port: "
+		    "[\"192.0.2.1\", \"[2001:db8::1]:5353\"]");
+	else
+		((struct config *)into)->resolver = arena_copy(r->a, buffer_text(&all));
+	buffer_done(&all);
+}
+
+static void
+take_trust_anchor(struct reader *r, const struct conf_node *n, void *into)
+{
+	take_path(r, n, &((struct config *)into)->trust_anchor);
+}
+
+static void
+take_ca_file(struct reader *r, const struct conf_node *n, void *into)
+{
+	take_path(r, n, &((struct config *)into)->ca_file);
 }
 
 static void
@@ -429,6 +457,8 @@ static const struct config_key top_keys[] = {
 	{ "hostname", take_hostname, false },
 	{ "dir", take_dir, false },
 	{ "resolver", take_resolver, false },
+	{ "trust_anchor", take_trust_anchor, false },
+	{ "ca_file", take_ca_file, false },
 	{ "listen", take_listen, true },
 	{ "tls", take_tls, true },
 	{ "store", take_store, false },

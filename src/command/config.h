@@ -34,7 +34,8 @@ struct config_user {
 struct config {
 	struct text path;
 	struct text hostname, dir, engine;
-	struct text resolver;
+	struct text resolver;		   /* as in lookup/resolver.h; empty: the system's */
+	struct text trust_anchor, ca_file; /* paths; empty: the system's, none */
 	struct config_listener *listeners;
 	uint32_t listener_count;
 	struct config_tls *tls;

@@ -14,6 +14,8 @@ static const char good[] = "# a comment\n"
 			   "tls { certificate = /a.pem\n key = /b.pem }\n"
 			   "users { store = mail-store, mx = 1001 }\n"
 			   "log { format = json }\n"
+			   "resolver = [ 127.0.0.1:5353, \"::1\" ]\n"
+			   "trust_anchor = /root.key; ca_file = \"/ca.pem\"\n"
 			   "proxy_peers = [ 192.0.2.0/24, \"2001:db8::/32\" ]\n";
 
 static void
@@ -38,6 +40,9 @@ reads_all(void **state)
 	assert_true(text_equal(c.users[1].user, TEXT("1001")));
 	assert_int_equal(c.proxy_peer_count, 2);
 	assert_true(text_equal(c.proxy_peers[1], TEXT("2001:db8::/32")));
+	assert_true(text_equal(c.resolver, TEXT("127.0.0.1:5353 ::1")));
+	assert_true(text_equal(c.trust_anchor, TEXT("/root.key")));
+	assert_true(text_equal(c.ca_file, TEXT("/ca.pem")));
 	arena_done(&a);
 }
 
@@ -52,6 +57,11 @@ tells_mistakes(void **state)
 		{ "hostname = a.b\nhostname = c.d", "line 2: hostname is set twice" },
 		{ "hostname = \"a.b", "line 1: a quoted text is not closed on its line" },
 		{ "hostname = a.b\ndir = d", "line 2: dir takes a path from the root: \"d\"" },
+		{ "resolver = localhost", "line 1: resolver takes an address or a list" },
+		{ "resolver = []", "line 1: resolver takes an address or a list" },
+		{ "trust_anchor = root.key",
+		    "line 1: trust_anchor takes a path from the root: \"root.key\"" },
+		{ "ca_file = \"\"", "line 1: ca_file takes a path from the root: \"\"" },
 		{ "\n\nlisten ftp { }", "line 3: listen takes a protocol" },
 		{ "listen smtp {\n port = 70000 }", "line 2: port takes a number up to 65535" },
 		{ "\nlisten smtp { address = mail.example.org }",

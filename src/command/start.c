@@ -20,7 +20,8 @@
 #define PEM_MAX (1u << 20)
 
 /* Which role runs what; listeners by the name of their protocol. */
-static const enum role started[] = { ROLE_STORE, ROLE_AUTH, ROLE_INTAKE, ROLE_MX, ROLE_ACCESS };
+static const enum role started[] = { ROLE_STORE, ROLE_AUTH, ROLE_LOOKUP, ROLE_INTAKE, ROLE_MX,
+	ROLE_ACCESS };
 
 static const struct {
 	const char *protocol;
@@ -221,6 +222,9 @@ prepare(struct starting *s)
 	m->hostname = c->hostname;
 	m->dir = c->dir;
 	m->engine = c->engine;
+	m->resolver = c->resolver;
+	m->trust_anchor = c->trust_anchor;
+	m->ca_file = c->ca_file;
 	m->proxy_peers = (struct texts){ c->proxy_peers, c->proxy_peer_count };
 	m->log_format =
 	    text_equal(c->log_format, TEXT("json")) ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT;

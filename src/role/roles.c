@@ -6,6 +6,7 @@ static const struct role_ops *const all[] = {
 	&role_store_ops,
 	&role_auth_ops,
 	&role_intake_ops,
+	&role_lookup_ops,
 	&role_mx_ops,
 	&role_access_ops,
 };

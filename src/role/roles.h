@@ -11,6 +11,7 @@
 extern const struct role_ops role_store_ops;
 extern const struct role_ops role_auth_ops;
 extern const struct role_ops role_intake_ops;
+extern const struct role_ops role_lookup_ops;
 extern const struct role_ops role_mx_ops;
 extern const struct role_ops role_access_ops;
 

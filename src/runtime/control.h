@@ -24,6 +24,9 @@
 	F(S, TEXT, hostname)          \
 	F(S, TEXT, dir)               \
 	F(S, TEXT, engine)            \
+	F(S, TEXT, resolver)          \
+	F(S, TEXT, trust_anchor)      \
+	F(S, TEXT, ca_file)           \
 	F(S, U64, uid)                \
 	F(S, U64, gid)                \
 	F(S, U64, sandbox_off)        \

@@ -24,12 +24,14 @@ enum grant {
 	GRANT_VERIFIER = 8,
 	GRANT_PROXY_PEERS = 16,
 	GRANT_NOTES = 32,
+	GRANT_NETWORK = 64, /* what is trusted out there, and whom to ask */
 };
 
 /* All that is ever handed to a role, besides its name, host and listeners. */
 static const unsigned grants[ROLE_COUNT] = {
 	[ROLE_STORE] = GRANT_DIR | GRANT_TOKEN,
 	[ROLE_AUTH] = GRANT_CERTIFICATES | GRANT_TOKEN | GRANT_VERIFIER,
+	[ROLE_LOOKUP] = GRANT_NETWORK,
 	[ROLE_INTAKE] = GRANT_NOTES,
 	[ROLE_MX] = GRANT_PROXY_PEERS,
 	[ROLE_ACCESS] = GRANT_PROXY_PEERS,
@@ -113,6 +115,11 @@ send_start(struct monitor *m, struct child *child)
 		.has_notes = (grants[r] & GRANT_NOTES) != 0,
 	};
 
+	if ((grants[r] & GRANT_NETWORK) != 0) {
+		s.resolver = c->resolver;
+		s.trust_anchor = c->trust_anchor;
+		s.ca_file = c->ca_file;
+	}
 	if ((grants[r] & GRANT_PROXY_PEERS) != 0)
 		s.proxy_peers = c->proxy_peers;
 	if ((grants[r] & GRANT_CERTIFICATES) != 0)

@@ -45,7 +45,10 @@ struct role_start {
 	struct text hostname;
 	struct text dir;    /* data folder; store only, else empty */
 	struct text engine; /* store: "rocksdb" or "memory" */
-	uint32_t uid, gid;  /* 0: keep */
+	/* lookup: addresses of DNS servers, and paths of files to read in prepare;
+	 * empty where the configuration says nothing */
+	struct text resolver, trust_anchor, ca_file;
+	uint32_t uid, gid; /* 0: keep */
 	bool sandbox_off;
 	uint32_t log_format, log_level;
 	uint32_t threads; /* workers for calls, by the configuration; 0: the role's default */

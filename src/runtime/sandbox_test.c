@@ -87,6 +87,18 @@ bind_tcp(void)
 }
 
 static int
+make_pipe(void)
+{
+	int ends[2], got = result(pipe2(ends, O_CLOEXEC));
+
+	if (got == 0) {
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+	}
+	return got;
+}
+
+static int
 execute(void)
 {
 	char *const argv[] = { (char *)(uintptr_t) "true", NULL };
@@ -296,6 +308,7 @@ static const struct {
 	{ "make a local socket", local_socket, 0, EPERM },
 	{ "make a netlink socket", netlink_socket, 0, EPERM },
 	{ "bind to a port", bind_tcp, NETWORK, EPERM },
+	{ "make a pipe", make_pipe, NETWORK, EPERM },
 	{ "execute", execute, 0, EPERM },
 	{ "execute otherwise", execute_at, 0, EPERM },
 	{ "make a process", new_process, 0, EPERM },
