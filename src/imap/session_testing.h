@@ -69,6 +69,18 @@ sign_in(struct talk *t)
 	HAS(t, "l LOGIN alice@demo.test demo\r\n", "l OK [CAPABILITY IMAP4rev1");
 }
 
+/* Of the message of RFC 3501 8. */
+#define RFC_ENVELOPE                                               \
+	"(\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" "              \
+	"\"IMAP4rev1 WG mtg summary and minutes\" "                \
+	"((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "  \
+	"((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "  \
+	"((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\")) "  \
+	"((NIL NIL \"imap\" \"cac.washington.edu\")) "             \
+	"((NIL NIL \"minutes\" \"CNRI.Reston.VA.US\")"             \
+	"(\"John Klensin\" NIL \"KLENSIN\" \"MIT.EDU\")) NIL NIL " \
+	"\"<B27397-0100000@cac.washington.edu>\")"
+
 #define MAIL_A                                                                     \
 	"From: Ann <ann@example.org>\r\nTo: alice@demo.test\r\nSubject: first\r\n" \
 	"Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nMessage-ID: <1@example.org>\r\n" \
