@@ -68,13 +68,6 @@ buffer_make_room(struct buffer *b, size_t n)
 	return b->ptr + b->len;
 }
 
-void
-buffer_added(struct buffer *b, size_t n)
-{
-	CHECK(n == 0 || n < b->cap - b->len);
-	b->len += n;
-}
-
 /* Two digits at a time: sequence numbers, UIDs and sizes are most of what a
  * list of messages prints. */
 void

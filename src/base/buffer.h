@@ -46,7 +46,12 @@ buffer_room(struct buffer *b, size_t n)
 	return b->limit == 0 && n < b->cap - b->len ? b->ptr + b->len : buffer_make_room(b, n);
 }
 
-void buffer_added(struct buffer *b, size_t n);
+static inline void
+buffer_added(struct buffer *b, size_t n)
+{
+	CHECK(n == 0 || n < b->cap - b->len);
+	b->len += n;
+}
 
 /* Inline: rows and responses are made of very many short pieces. */
 static inline void

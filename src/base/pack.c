@@ -52,54 +52,27 @@ pack_text(struct buffer *b, struct text t)
 	buffer_add_text(b, t);
 }
 
-struct unpack
-unpack_of(struct text t)
-{
-	return (struct unpack){ .in = cursor_of(t) };
-}
-
-/* n bytes, or NULL and the error sticks. */
-static const char *
-take(struct unpack *u, size_t n)
-{
-	struct text t;
-
-	if (u->bad || !cursor_take(&u->in, n, &t)) {
-		u->bad = true;
-		return NULL;
-	}
-	return t.ptr;
-}
-
-uint8_t
-unpack_u8(struct unpack *u)
-{
-	const char *p = take(u, 1);
-
-	return p == NULL ? 0 : (uint8_t)*p;
-}
-
 uint32_t
 unpack_be32(struct unpack *u)
 {
-	const char *p = take(u, 4);
+	struct text t = unpack_bytes(u, 4);
 	uint32_t be;
 
-	if (p == NULL)
+	if (t.len == 0)
 		return 0;
-	memcpy(&be, p, sizeof(be));
+	memcpy(&be, t.ptr, sizeof(be));
 	return __builtin_bswap32(be);
 }
 
 uint64_t
 unpack_be64(struct unpack *u)
 {
-	const char *p = take(u, 8);
+	struct text t = unpack_bytes(u, 8);
 	uint64_t be;
 
-	if (p == NULL)
+	if (t.len == 0)
 		return 0;
-	memcpy(&be, p, sizeof(be));
+	memcpy(&be, t.ptr, sizeof(be));
 	return __builtin_bswap64(be);
 }
 
@@ -124,49 +97,4 @@ unpack_long_varint(struct unpack *u)
 	}
 	u->bad = true;
 	return 0;
-}
-
-uint64_t
-unpack_varint_max(struct unpack *u, uint64_t max)
-{
-	uint64_t v = unpack_varint(u);
-
-	if (v <= max)
-		return v;
-	u->bad = true;
-	return 0;
-}
-
-int64_t
-unpack_signed(struct unpack *u)
-{
-	uint64_t v = unpack_varint(u);
-
-	return (int64_t)((v >> 1) ^ (0 - (v & 1)));
-}
-
-struct text
-unpack_text(struct unpack *u)
-{
-	return unpack_bytes(u, unpack_varint_max(u, SIZE_MAX));
-}
-
-struct text
-unpack_bytes(struct unpack *u, size_t n)
-{
-	const char *p = take(u, n);
-
-	return p == NULL ? TEXT_EMPTY : (struct text){ p, n };
-}
-
-bool
-unpack_ok(const struct unpack *u)
-{
-	return !u->bad;
-}
-
-bool
-unpack_end(const struct unpack *u)
-{
-	return !u->bad && cursor_done(&u->in);
 }

@@ -48,8 +48,49 @@ struct unpack {
 	bool bad;
 };
 
-struct unpack unpack_of(struct text t);
-uint8_t unpack_u8(struct unpack *u);
+/* Inline: rows and summaries are very many short fields. */
+static inline struct unpack
+unpack_of(struct text t)
+{
+	return (struct unpack){ .in = cursor_of(t) };
+}
+
+/* True when nothing was bad so far. */
+static inline bool
+unpack_ok(const struct unpack *u)
+{
+	return !u->bad;
+}
+
+/* True when nothing was bad and nothing is left. */
+static inline bool
+unpack_end(const struct unpack *u)
+{
+	return !u->bad && cursor_done(&u->in);
+}
+
+/* A view into the source. */
+static inline struct text
+unpack_bytes(struct unpack *u, size_t n)
+{
+	struct text t = { u->in.at, n };
+
+	if (u->bad || n > cursor_left(&u->in)) {
+		u->bad = true;
+		return TEXT_EMPTY;
+	}
+	u->in.at += n;
+	return t;
+}
+
+static inline uint8_t
+unpack_u8(struct unpack *u)
+{
+	struct text t = unpack_bytes(u, 1);
+
+	return t.len == 0 ? 0 : (uint8_t)*t.ptr;
+}
+
 uint32_t unpack_be32(struct unpack *u);
 uint64_t unpack_be64(struct unpack *u);
 /* Of two octets and more. */
@@ -64,14 +105,29 @@ unpack_varint(struct unpack *u)
 }
 
 /* A varint that must not exceed max; bad otherwise. */
-uint64_t unpack_varint_max(struct unpack *u, uint64_t max);
-int64_t unpack_signed(struct unpack *u);
-/* A view into the source. */
-struct text unpack_text(struct unpack *u);
-struct text unpack_bytes(struct unpack *u, size_t n);
-/* True when nothing was bad so far. */
-bool unpack_ok(const struct unpack *u);
-/* True when nothing was bad and nothing is left. */
-bool unpack_end(const struct unpack *u);
+static inline uint64_t
+unpack_varint_max(struct unpack *u, uint64_t max)
+{
+	uint64_t v = unpack_varint(u);
+
+	if (v <= max)
+		return v;
+	u->bad = true;
+	return 0;
+}
+
+static inline int64_t
+unpack_signed(struct unpack *u)
+{
+	uint64_t v = unpack_varint(u);
+
+	return (int64_t)((v >> 1) ^ (0 - (v & 1)));
+}
+
+static inline struct text
+unpack_text(struct unpack *u)
+{
+	return unpack_bytes(u, unpack_varint_max(u, SIZE_MAX));
+}
 
 #endif

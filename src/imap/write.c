@@ -13,37 +13,29 @@
 #include "codec/utf8.h"
 #include "imap/grammar.h"
 #include "imap/names.h"
+#include "imap/quote.h"
 
-#define QUOTED_MAX 1000 /* longer strings are literals: some clients' line buffers */
-
-/* QUOTED_PLAIN: goes between quotes as it is; QUOTED_ESCAPED: with escapes. */
-enum quoted { QUOTED_PLAIN, QUOTED_ESCAPED, QUOTED_NOT };
-
-static enum quoted
+/* Whether quotes may hold it, perhaps with escapes. */
+static bool
 fits_quotes(struct text t, bool utf8)
 {
-	enum quoted fits = QUOTED_PLAIN;
 	unsigned char over = 0;
 
 	if (t.len > QUOTED_MAX)
-		return QUOTED_NOT;
+		return false;
 	for (size_t i = 0; i < t.len; i++) {
 		unsigned char c = (unsigned char)t.ptr[i];
 
 		over |= c & 0x80;
 		if (c < 0x20 || c == 0x7f)
-			return QUOTED_NOT;
-		if (t.ptr[i] == '"' || t.ptr[i] == '\\')
-			fits = QUOTED_ESCAPED;
+			return false;
 	}
-	if (over != 0 && !(utf8 && utf8_valid(t)))
-		return QUOTED_NOT;
-	return fits;
+	return over == 0 || (utf8 && utf8_valid(t));
 }
 
 /* At most two octets for each, and the quotes: one reservation. */
 static void
-write_quoted(struct buffer *out, struct text t, bool escaped)
+write_quoted(struct buffer *out, struct text t)
 {
 	char *to = buffer_room(out, 2 * t.len + 2);
 	size_t n = 0;
@@ -51,11 +43,7 @@ write_quoted(struct buffer *out, struct text t, bool escaped)
 	if (to == NULL)
 		return;
 	to[n++] = '"';
-	if (!escaped && t.len > 0)
-		memcpy(to + n, t.ptr, t.len);
-	if (!escaped)
-		n += t.len;
-	for (size_t i = 0; escaped && i < t.len; i++) {
+	for (size_t i = 0; i < t.len; i++) {
 		if (t.ptr[i] == '"' || t.ptr[i] == '\\')
 			to[n++] = '\\';
 		to[n++] = t.ptr[i];
@@ -75,10 +63,10 @@ imap_write_literal_head(struct buffer *out, uint64_t octets)
 static void
 write_string(struct buffer *out, struct text t, bool utf8)
 {
-	enum quoted fits = fits_quotes(t, utf8);
-
-	if (fits != QUOTED_NOT) {
-		write_quoted(out, t, fits == QUOTED_ESCAPED);
+	if (quote_plain(out, 0, t))
+		return;
+	if (fits_quotes(t, utf8)) {
+		write_quoted(out, t);
 		return;
 	}
 	imap_write_literal_head(out, t.len);
@@ -135,7 +123,7 @@ imap_write_mailbox(struct buffer *out, struct text name, bool utf8)
 	struct buffer wire = BUFFER_INIT;
 
 	if (utf8 && needs_utf8(name)) {
-		write_quoted(out, name, true);
+		write_quoted(out, name);
 		return;
 	}
 	imap_name_encode(&wire, name, utf8);

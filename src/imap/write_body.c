@@ -11,6 +11,7 @@
 
 #include "codec/mimewords.h"
 #include "codec/utf8.h"
+#include "imap/quote.h"
 
 #define DEPTH_MAX 200	      /* the summary's own limit is lower */
 #define VALUE_MAX (64u << 10) /* octets of a header value that is encoded anew */
@@ -23,12 +24,6 @@ struct writing {
 };
 
 static void
-sp(struct writing *w)
-{
-	buffer_add_byte(w->out, ' ');
-}
-
-static void
 string(struct writing *w, struct text t)
 {
 	if (w->rev2)
@@ -37,40 +32,53 @@ string(struct writing *w, struct text t)
 		imap_write_string(w->out, t);
 }
 
+/* SP string */
 static void
-nil(struct writing *w)
+sp_string(struct writing *w, struct text t)
 {
-	buffer_add(w->out, "NIL", 3);
+	if (quote_plain(w->out, ' ', t))
+		return;
+	buffer_add_byte(w->out, ' ');
+	string(w, t);
 }
 
 static void
-nstring(struct writing *w, bool present, struct text t)
+sp_nil(struct writing *w)
+{
+	buffer_add(w->out, " NIL", 4);
+}
+
+static void
+sp_nstring(struct writing *w, bool present, struct text t)
 {
 	if (present)
-		string(w, t);
+		sp_string(w, t);
 	else
-		nil(w);
+		sp_nil(w);
 }
 
-/* nstring where the empty text stands for an absent field. */
+/* SP nstring where the empty text stands for an absent field. */
 static void
-optional(struct writing *w, struct text t)
+sp_optional(struct writing *w, struct text t)
 {
-	nstring(w, t.len > 0, t);
+	sp_nstring(w, t.len > 0, t);
+}
+
+static void
+sp_number(struct writing *w, uint64_t n)
+{
+	buffer_add_byte(w->out, ' ');
+	buffer_add_u64(w->out, n);
 }
 
 /* A header value of words: octets over 127 that stand in it raw (RFC 6532, or
  * no standard at all) become encoded words (RFC 2047 5). */
 static void
-write_value(struct writing *w, bool present, struct text t)
+encode_words(struct writing *w, struct text t)
 {
 	struct buffer utf8 = BUFFER_INIT, words = BUFFER_INIT, line = BUFFER_INIT;
 	struct text folded, part;
 
-	if (!present || utf8_is_ascii(t) || (w->rev2 && utf8_valid(t))) {
-		nstring(w, present, t);
-		return;
-	}
 	mimewords_decode(t, VALUE_MAX, &utf8);
 	mimewords_encode(&words, buffer_text(&utf8));
 	folded = buffer_text(&words);
@@ -82,53 +90,82 @@ write_value(struct writing *w, bool present, struct text t)
 	buffer_done(&line);
 }
 
+/* An octet, and the words behind it; absent: NIL. */
+static void
+write_value(struct writing *w, char before, bool present, struct text t)
+{
+	if (present && quote_plain(w->out, before, t))
+		return;
+	buffer_add_byte(w->out, before);
+	if (!present)
+		buffer_add(w->out, "NIL", 3);
+	else if (utf8_is_ascii(t) || (w->rev2 && utf8_valid(t)))
+		string(w, t);
+	else
+		encode_words(w, t);
+}
+
 static void
 write_address(struct writing *w, const struct mime_address *a)
 {
-	buffer_add_byte(w->out, '(');
-	write_value(w, a->name.len > 0, a->name);
-	sp(w);
-	optional(w, a->adl);
-	sp(w);
+	write_value(w, '(', a->name.len > 0, a->name);
+	sp_optional(w, a->adl);
 	/* NIL host marks a group, and NIL both its end. */
-	nstring(w, !a->group_end, a->mailbox);
-	sp(w);
-	nstring(w, !a->group_end && !a->group_start, a->host);
+	sp_nstring(w, !a->group_end, a->mailbox);
+	sp_nstring(w, !a->group_end && !a->group_start, a->host);
 	buffer_add_byte(w->out, ')');
 }
 
 static void
 write_addresses(struct writing *w, const struct mime_addresses *list)
 {
-	sp(w);
 	if (list->count == 0) {
-		nil(w);
+		sp_nil(w);
 		return;
 	}
-	buffer_add_byte(w->out, '(');
+	buffer_add(w->out, " (", 2);
 	for (uint32_t i = 0; i < list->count; i++)
 		write_address(w, &list->at[i]);
 	buffer_add_byte(w->out, ')');
+}
+
+/* From, Sender, Reply-To. Absent or empty, the latter are as From
+ * (RFC 3501 7.4.2). */
+static void
+write_authors(struct writing *w, const struct mime_envelope *e)
+{
+	const struct mime_addresses *others[] = { &e->sender, &e->reply_to };
+	size_t at = w->out->len, len;
+
+	write_addresses(w, &e->from);
+	len = w->out->len - at;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (others[i]->count > 0) {
+			write_addresses(w, others[i]);
+		} else {
+			char *to = buffer_room(w->out, len);
+
+			memcpy(to, w->out->ptr + at, len);
+			buffer_added(w->out, len);
+		}
+	}
 }
 
 static void
 write_envelope(struct writing *w, const struct mime_envelope *e)
 {
 	buffer_add_byte(w->out, '(');
-	nstring(w, e->has_date, e->date);
-	sp(w);
-	write_value(w, e->has_subject, e->subject);
-	write_addresses(w, &e->from);
-	/* Absent or empty, these two are as From (RFC 3501 7.4.2). */
-	write_addresses(w, e->sender.count > 0 ? &e->sender : &e->from);
-	write_addresses(w, e->reply_to.count > 0 ? &e->reply_to : &e->from);
+	if (e->has_date)
+		string(w, e->date);
+	else
+		buffer_add(w->out, "NIL", 3);
+	write_value(w, ' ', e->has_subject, e->subject);
+	write_authors(w, e);
 	write_addresses(w, &e->to);
 	write_addresses(w, &e->cc);
 	write_addresses(w, &e->bcc);
-	sp(w);
-	nstring(w, e->has_in_reply_to, e->in_reply_to);
-	sp(w);
-	nstring(w, e->has_message_id, e->message_id);
+	sp_nstring(w, e->has_in_reply_to, e->in_reply_to);
+	sp_nstring(w, e->has_message_id, e->message_id);
 	buffer_add_byte(w->out, ')');
 }
 
@@ -178,47 +215,45 @@ extensible(const struct mime_param *p)
 	return p->name.len > 0 && !utf8_is_ascii(p->value);
 }
 
+/* SP body-fld-param */
 static void
 write_params(struct writing *w, const struct mime_params *params)
 {
 	if (params->count == 0) {
-		nil(w);
+		sp_nil(w);
 		return;
 	}
-	buffer_add_byte(w->out, '(');
+	buffer_add_byte(w->out, ' ');
 	for (uint32_t i = 0; i < params->count; i++) {
 		const struct mime_param *p = &params->at[i];
 
-		if (i > 0)
-			sp(w);
+		buffer_add_byte(w->out, i == 0 ? '(' : ' ');
 		if (!w->rev2 && extensible(p)) {
 			write_extended_param(w, p);
 			continue;
 		}
 		string(w, p->name);
-		sp(w);
-		string(w, p->value);
+		sp_string(w, p->value);
 	}
 	buffer_add_byte(w->out, ')');
 }
 
-/* body-fld-lang: one nstring, or a list of strings. */
+/* SP body-fld-lang: one nstring, or a list of strings. */
 static void
 write_language(struct writing *w, struct text value)
 {
 	struct text rest = value, tag;
-	bool more = false;
+	char before = '(';
 
-	if (text_find_byte(value, ',', 0) == value.len) {
-		optional(w, value);
+	if (value.len == 0 || text_find_byte(value, ',', 0) == value.len) {
+		sp_optional(w, value);
 		return;
 	}
-	buffer_add_byte(w->out, '(');
+	buffer_add_byte(w->out, ' ');
 	while (text_split(&rest, ',', &tag)) {
-		if (more)
-			sp(w);
+		buffer_add_byte(w->out, before);
 		string(w, text_trim(tag));
-		more = true;
+		before = ' ';
 	}
 	buffer_add_byte(w->out, ')');
 }
@@ -227,36 +262,27 @@ write_language(struct writing *w, struct text value)
 static void
 write_extensions(struct writing *w, const struct mime_part *p)
 {
-	sp(w);
 	if (p->disposition.len > 0) {
-		buffer_add_byte(w->out, '(');
+		buffer_add(w->out, " (", 2);
 		string(w, p->disposition);
-		sp(w);
 		write_params(w, &p->disposition_params);
 		buffer_add_byte(w->out, ')');
 	} else {
-		nil(w);
+		sp_nil(w);
 	}
-	sp(w);
 	write_language(w, p->language);
-	sp(w);
-	optional(w, p->location);
+	sp_optional(w, p->location);
 }
 
 /* body-fields */
 static void
 write_fields(struct writing *w, const struct mime_part *p)
 {
-	sp(w);
 	write_params(w, &p->params);
-	sp(w);
-	optional(w, p->id);
-	sp(w);
-	write_value(w, p->description.len > 0, p->description);
-	sp(w);
-	string(w, p->encoding_name.len > 0 ? p->encoding_name : TEXT("7bit"));
-	sp(w);
-	buffer_add_u64(w->out, p->body_len);
+	sp_optional(w, p->id);
+	write_value(w, ' ', p->description.len > 0, p->description);
+	sp_string(w, p->encoding_name.len > 0 ? p->encoding_name : TEXT("7bit"));
+	sp_number(w, p->body_len);
 }
 
 static void write_part(struct writing *w, const struct mime_part *p, unsigned depth);
@@ -276,11 +302,9 @@ write_multipart(struct writing *w, const struct mime_part *p, unsigned depth)
 	else
 		for (const struct mime_part *child = p->child; child != NULL; child = child->next)
 			write_part(w, child, depth + 1);
-	sp(w);
-	string(w, p->subtype);
+	sp_string(w, p->subtype);
 	if (!w->extended)
 		return;
-	sp(w);
 	write_params(w, &p->params);
 	write_extensions(w, p);
 }
@@ -290,15 +314,14 @@ write_inner_message(struct writing *w, const struct mime_part *p, unsigned depth
 {
 	static const struct mime_envelope none;
 
-	sp(w);
+	buffer_add_byte(w->out, ' ');
 	write_envelope(w, p->envelope != NULL ? p->envelope : &none);
-	sp(w);
+	buffer_add_byte(w->out, ' ');
 	if (p->child == NULL || depth > DEPTH_MAX)
 		write_nothing(w);
 	else
 		write_part(w, p->child, depth + 1);
-	sp(w);
-	buffer_add_u64(w->out, p->lines);
+	sp_number(w, p->lines);
 }
 
 static void
@@ -317,19 +340,15 @@ write_single(struct writing *w, const struct mime_part *p, unsigned depth)
 		type = TEXT("application");
 	}
 	string(w, type);
-	sp(w);
-	string(w, p->subtype);
+	sp_string(w, p->subtype);
 	write_fields(w, p);
-	if (message) {
+	if (message)
 		write_inner_message(w, p, depth);
-	} else if (text_equal(type, TEXT("text"))) {
-		sp(w);
-		buffer_add_u64(w->out, p->lines);
-	}
+	else if (text_equal(type, TEXT("text")))
+		sp_number(w, p->lines);
 	if (!w->extended)
 		return;
-	sp(w);
-	optional(w, p->md5);
+	sp_optional(w, p->md5);
 	write_extensions(w, p);
 }
 

@@ -24,6 +24,46 @@ strings(void **state)
 	wrote("bad??words?");
 }
 
+/* How a string of x and c among them is to be written. */
+static void
+want_string(struct text t, char c, struct buffer *want)
+{
+	bool literal = c < ' ' || c == '\x7f'; /* over 127 is below 0 */
+
+	if (literal)
+		buffer_addf(want, "{%zu}\r\n", t.len);
+	else
+		buffer_add_byte(want, '"');
+	for (size_t i = 0; i < t.len; i++) {
+		if (t.ptr[i] == '"' || t.ptr[i] == '\\')
+			buffer_add_byte(want, '\\');
+		buffer_add_byte(want, t.ptr[i] == '\0' ? '?' : t.ptr[i]);
+	}
+	if (!literal)
+		buffer_add_byte(want, '"');
+}
+
+static void
+every_octet_at_every_place(void **state)
+{
+	struct buffer want = BUFFER_INIT;
+	char line[33];
+
+	memset(line, 'x', sizeof(line));
+	for (size_t len = 1; len <= sizeof(line); len++) {
+		for (size_t i = 0; i < len * 256; i++) {
+			line[i / 256] = (char)(i % 256);
+			imap_write_string(&b, (struct text){ line, len });
+			want_string((struct text){ line, len }, line[i / 256], &want);
+			assert_true(text_equal(buffer_text(&b), buffer_text(&want)));
+			line[i / 256] = 'x';
+			buffer_clear(&b);
+			buffer_clear(&want);
+		}
+	}
+	buffer_done(&want);
+}
+
 static void
 astrings(void **state)
 {
@@ -246,6 +286,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(strings, clear),
+		cmocka_unit_test_teardown(every_octet_at_every_place, clear),
 		cmocka_unit_test_teardown(astrings, clear),
 		cmocka_unit_test_teardown(flags, clear),
 		cmocka_unit_test_teardown(envelope_of_the_rfc, clear),
