@@ -19,7 +19,7 @@ imap_binary_find(struct message *m, const struct section *s, struct binary *out,
 
 	*st = STATUS_OK;
 	if (s->depth > 0)
-		p = mime_part_find(imap_message_summary(m), s->part, s->depth);
+		p = mime_part_find(imap_message_shown(m), s->part, s->depth);
 	if (!imap_message_section(m, s, &b.where))
 		return false;
 	if (p != NULL && !text_equal(p->type, TEXT("multipart")))

@@ -58,21 +58,21 @@ static void
 write_envelope(struct fetch *f, struct message *m)
 {
 	buffer_add_string(&f->c->out, "ENVELOPE ");
-	imap_write_envelope(&f->c->out, &imap_message_envelope(m)->envelope, is_rev2(f));
+	imap_write_envelope(&f->c->out, &imap_message_shown(m)->envelope, is_rev2(f));
 }
 
 static void
 write_bodystructure(struct fetch *f, struct message *m)
 {
 	buffer_add_string(&f->c->out, "BODYSTRUCTURE ");
-	imap_write_body(&f->c->out, &imap_message_summary(m)->root, true, is_rev2(f));
+	imap_write_body(&f->c->out, &imap_message_shown(m)->root, true, is_rev2(f));
 }
 
 static void
 write_body(struct fetch *f, struct message *m)
 {
 	buffer_add_string(&f->c->out, "BODY ");
-	imap_write_body(&f->c->out, &imap_message_summary(m)->root, false, is_rev2(f));
+	imap_write_body(&f->c->out, &imap_message_shown(m)->root, false, is_rev2(f));
 }
 
 static const item_writer writers[] = {

@@ -66,7 +66,7 @@ static unsigned
 section_needs(const struct section *s)
 {
 	if (s->depth > 0)
-		return FETCH_PIECE0 | FETCH_SUMMARY;
+		return FETCH_PIECE0 | FETCH_SHOWN;
 	return s->text == SECTION_ALL || s->text == SECTION_BODY ? FETCH_PIECE0 : FETCH_HEADER;
 }
 

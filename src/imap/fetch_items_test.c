@@ -61,12 +61,12 @@ needs(void **state)
 	assert_int_equal(items.needs, 0);
 	assert_false(items.sets_seen);
 	assert_true(parse("(ENVELOPE BODYSTRUCTURE)", &items));
-	assert_int_equal(items.needs, FETCH_SUMMARY);
+	assert_int_equal(items.needs, FETCH_SHOWN);
 	assert_true(parse("BODY[]", &items));
 	assert_int_equal(items.needs, FETCH_PIECE0);
 	assert_true(items.sets_seen);
 	assert_true(parse("BODY.PEEK[1.2]", &items));
-	assert_int_equal(items.needs, FETCH_PIECE0 | FETCH_SUMMARY);
+	assert_int_equal(items.needs, FETCH_PIECE0 | FETCH_SHOWN);
 	assert_false(items.sets_seen);
 	assert_true(parse("RFC822.HEADER", &items));
 	assert_int_equal(items.needs, FETCH_HEADER);
@@ -74,7 +74,7 @@ needs(void **state)
 	assert_true(parse("(BODY.PEEK[HEADER] BODY.PEEK[HEADER.FIELDS (TO)])", &items));
 	assert_int_equal(items.needs, FETCH_HEADER);
 	assert_true(parse("BODY.PEEK[1.HEADER]", &items)); /* it stands in the body */
-	assert_int_equal(items.needs, FETCH_PIECE0 | FETCH_SUMMARY);
+	assert_int_equal(items.needs, FETCH_PIECE0 | FETCH_SHOWN);
 	assert_true(parse("BODY.PEEK[TEXT]", &items));
 	assert_int_equal(items.needs, FETCH_PIECE0);
 	assert_true(parse("RFC822", &items));

@@ -6,6 +6,8 @@
  */
 #include "imap/fetch_items.h"
 #include "imap/session_testing.h"
+#include "store/cold.h"
+#include "store/keys.h"
 
 /* The example of RFC 3501 6.4.5 (RFC 9051 6.4.5.1): a text, a stream of
  * octets, a message of two parts, and a multipart of a picture and a message
@@ -246,6 +248,56 @@ an_endless_header(void **state)
 	buffer_done(&mail);
 }
 
+/* The last summary of the account becomes what nobody can read. */
+static void
+damage_last_summary(uint64_t account)
+{
+	struct entity e = { ENTITY_ACCOUNT, account };
+	struct key key = key_of(KEY_SUMMARY), until = key_behind(key), last = key;
+	struct arena a = ARENA_INIT;
+	struct buffer row = BUFFER_INIT;
+	struct summary_row cold;
+	struct engine_batch batch;
+	struct engine_scan *scan;
+	struct text at, value;
+
+	assert_ok(engine_scan_open(house.engine, e, key_text(&key), key_text(&until), &scan));
+	for (; engine_scan_next(scan, &at, &value) == STATUS_OK; last.len = at.len)
+		memcpy(last.byte, at.ptr, at.len);
+	engine_scan_close(scan);
+	assert_ok(engine_get(house.engine, e, key_text(&last), &a, &value));
+	assert_ok(summary_row_unpack(value, &cold));
+	cold.summary = TEXT("\2\1nonsense");
+	summary_row_pack(&row, &cold);
+	engine_batch_init(&batch, e, 0);
+	assert_ok(engine_version(house.engine, e, &batch.guard));
+	engine_put(&batch, key_text(&last), buffer_text(&row));
+	assert_ok(engine_commit_wait(house.engine, &batch));
+	engine_batch_done(&batch);
+	buffer_done(&row);
+	arena_done(&a);
+}
+
+/* Its message is one text, whose octets are all there. */
+static void
+a_damaged_summary(void **state)
+{
+	struct talk t;
+
+	open_mailbox(&t, "Damaged", "", EXAMPLE);
+	damage_last_summary(((struct imap *)t.s)->account);
+	SAYS(&t, "a FETCH 1 ENVELOPE\r\n",
+	    "* 1 FETCH (ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL))\r\na OK FETCH "
+	    "done\r\n");
+	SAYS(&t, "b FETCH 1 BODYSTRUCTURE\r\n",
+	    "* 1 FETCH (BODYSTRUCTURE (\"text\" \"plain\" NIL NIL NIL \"8bit\" 717 0"
+	    " NIL NIL NIL NIL))\r\nb OK FETCH done\r\n");
+	HAS(&t, "c FETCH 1 (BODY BODY.PEEK[1]<0.5>)\r\n",
+	    "\"8bit\" 717 0) BODY[1]<0> {5}\r\n--A\r\n");
+	HAS(&t, "d UID SEARCH SUBJECT example\r\n", "d OK");
+	talk_end(&t);
+}
+
 int
 main(void)
 {
@@ -257,6 +309,7 @@ main(void)
 		cmocka_unit_test(macros_and_dates),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(an_endless_header),
+		cmocka_unit_test(a_damaged_summary),
 	};
 
 	return cmocka_run_group_tests(tests, open_house, close_house);

@@ -17,7 +17,7 @@ imap_message_init(struct message *m, struct imap *im, const struct store_row *ro
 	m->im = im;
 	m->row = row;
 	m->arena = a;
-	m->opened = m->has_summary = m->has_envelope = false;
+	m->opened = m->has_summary = m->has_shown = m->has_envelope = false;
 }
 
 enum status
@@ -33,17 +33,37 @@ imap_message_open(struct message *m)
 	return st;
 }
 
+/* A row of a list has no content: it is asked for. */
+static enum status
+open_alone(struct message *m)
+{
+	struct imap *im = m->im;
+	struct store_row row = { .uid = m->row->uid };
+	struct store_piece_request req = {
+		.token = im->token, .mailbox = im->view->mailbox, .uid = row.uid
+	};
+	struct store_piece_reply reply;
+	enum status st = store_piece(im->server->calls, &req, m->arena, &reply, NULL);
+
+	if (st != STATUS_OK)
+		return st;
+	row.prefix = reply.prefix;
+	row.piece0 = reply.bytes.bytes;
+	return store_reader_open(&m->reader, im->server->calls, im->token, im->view->mailbox, &row);
+}
+
 /* What can be said without the summary: one text part. */
 static void
 make_opaque(struct message *m)
 {
 	struct mime_summary *s = &m->summary;
+	bool there = (m->row->piece0.len > 0 ? imap_message_open(m) : open_alone(m)) == STATUS_OK;
 
 	LOG_WARN("imap.summary_unreadable", FIELD_U64("account", m->im->account),
 	    FIELD_U64("uid", m->row->uid));
 	mime_opaque(TEXT_EMPTY, m->arena, s);
-	s->size = m->row->size - m->row->prefix.len;
-	s->header_len = imap_message_open(m) == STATUS_OK ? m->reader.header_len : 0;
+	s->size = there ? m->reader.content.size : m->row->size;
+	s->header_len = there ? m->reader.header_len : 0;
 	s->root.body_at = s->header_len;
 	s->root.body_len = s->size > s->header_len ? s->size - s->header_len : 0;
 }
@@ -59,9 +79,20 @@ imap_message_summary(struct message *m)
 }
 
 const struct mime_summary *
+imap_message_shown(struct message *m)
+{
+	if (m->has_summary || m->has_shown)
+		return &m->summary;
+	if (mime_summary_unpack_shown(m->row->summary, m->arena, &m->summary) != STATUS_OK)
+		return imap_message_summary(m);
+	m->has_shown = true;
+	return &m->summary;
+}
+
+const struct mime_summary *
 imap_message_envelope(struct message *m)
 {
-	if (m->has_summary || m->has_envelope)
+	if (m->has_summary || m->has_shown || m->has_envelope)
 		return &m->summary;
 	if (mime_summary_unpack_envelope(m->row->summary, m->arena, &m->summary) != STATUS_OK)
 		return imap_message_summary(m);
@@ -141,7 +172,7 @@ imap_message_section(struct message *m, const struct section *s, struct octets *
 		*out = of_message(m, s->text);
 		return true;
 	}
-	p = mime_part_find(imap_message_summary(m), s->part, s->depth);
+	p = mime_part_find(imap_message_shown(m), s->part, s->depth);
 	if (p == NULL || !within(m, p) || (p->child != NULL && !within(m, p->child)) ||
 	    !of_part(m, p, s->text, &where))
 		return false;

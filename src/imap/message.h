@@ -18,20 +18,22 @@ struct message {
 	struct arena *arena; /* as long as the message is looked at */
 	bool opened;
 	struct store_reader reader;
-	bool has_summary, has_envelope;
+	bool has_summary, has_shown, has_envelope;
 	struct mime_summary summary;
 };
 
 /* The row was fetched with FETCH_PIECE0 where content is to be read (with
- * FETCH_HEADER where only its header is), and with FETCH_SUMMARY where the summary is. All live in
- * the arena or longer. */
+ * FETCH_HEADER where only its header is), and with FETCH_SUMMARY where the summary is (with
+ * FETCH_SHOWN where only its front is). All live in the arena or longer. */
 void imap_message_init(
     struct message *m, struct imap *im, const struct store_row *row, struct arena *a);
 /* Opens the content. CORRUPT. */
 enum status imap_message_open(struct message *m) MUST_CHECK;
 /* The summary; one that cannot be read gives way to an opaque one. */
 const struct mime_summary *imap_message_summary(struct message *m);
-/* The same, when nothing behind the envelope will be looked at: cheaper. */
+/* The same, when only envelope and parts will be looked at: cheaper. */
+const struct mime_summary *imap_message_shown(struct message *m);
+/* The same, when nothing behind the envelope will be: cheaper still. */
 const struct mime_summary *imap_message_envelope(struct message *m);
 
 /* Where a section stands; false if there is no such section. Fields are still

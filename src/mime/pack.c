@@ -3,11 +3,9 @@
  * The stored form of a summary. Offsets are distances from what came before,
  * well-known words are numbers of the dictionary, and a text that is part of
  * one already written is a place in it; so that an ordinary message takes
- * some hundred bytes.
- *
- * version; facts, size, header_len, sent_at, sent_zone, message-id (what
- * mime_summary_peek reads); envelope; subject, base subject, preview,
- * references; fields; parts in preorder.
+ * some hundred bytes. What clients are shown of a mailbox (ENVELOPE,
+ * BODYSTRUCTURE) stands in front, with its length, so that it can be handed on
+ * without the rest (mime/packed.h has the order).
  */
 #include "mime/packed.h"
 
@@ -193,13 +191,10 @@ pack_parts(struct buffer *b, const struct mime_part *part, uint64_t at)
 	}
 }
 
-void
-mime_summary_pack(const struct mime_summary *s, struct buffer *out)
+/* What a reader of envelope and structure needs. */
+static void
+pack_shown(const struct mime_summary *s, struct buffer *out)
 {
-	struct text reply = s->envelope.in_reply_to;
-	uint32_t last_end = 0;
-
-	pack_u8(out, PACKED_VERSION);
 	pack_varint(out, s->facts);
 	pack_varint(out, s->size);
 	pack_varint(out, s->header_len);
@@ -208,6 +203,15 @@ mime_summary_pack(const struct mime_summary *s, struct buffer *out)
 	pack_text(out, s->envelope.message_id);
 	pack_within(out, s->envelope.message_id, s->message_id);
 	pack_envelope(out, &s->envelope);
+	pack_parts(out, &s->root, 0);
+}
+
+static void
+pack_rest(const struct mime_summary *s, struct buffer *out)
+{
+	struct text reply = s->envelope.in_reply_to;
+	uint32_t last_end = 0;
+
 	pack_within(out, s->envelope.subject, s->subject);
 	pack_within(out, s->subject, s->base_subject);
 	pack_text(out, s->preview);
@@ -219,5 +223,16 @@ mime_summary_pack(const struct mime_summary *s, struct buffer *out)
 		pack_field(out, &s->fields[i], last_end);
 		last_end = s->fields[i].end;
 	}
-	pack_parts(out, &s->root, 0);
+}
+
+void
+mime_summary_pack(const struct mime_summary *s, struct buffer *out)
+{
+	struct buffer shown = BUFFER_INIT;
+
+	pack_shown(s, &shown);
+	pack_u8(out, PACKED_VERSION);
+	pack_text(out, buffer_text(&shown));
+	pack_rest(s, out);
+	buffer_done(&shown);
 }

@@ -9,7 +9,12 @@
 
 #include "mime/summary.h"
 
-#define PACKED_VERSION 1
+/* 2: version; octets of what is shown, which follows: facts, size, header_len,
+ *    sent_at, sent_zone, message-id, envelope, parts in preorder; then subject,
+ *    base subject, preview, references, fields.
+ * 1: version, facts .. envelope, subject .. fields, parts. Read, not written. */
+#define PACKED_VERSION 2
+#define PACKED_OLD 1
 
 /* Of an address. */
 #define PACKED_NAME (1u << 0)

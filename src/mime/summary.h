@@ -156,6 +156,14 @@ void mime_summary_pack(const struct mime_summary *s, struct buffer *out);
 /* CORRUPT if the bytes are no summary; bounds-checked against everything. */
 enum status mime_summary_unpack(
     struct text bytes, struct arena *a, struct mime_summary *out) MUST_CHECK;
+/* The same as far as a mailbox is listed by it, cheaper: facts, size, header_len,
+ * sent_at, sent_zone, message_id, envelope and root; the rest is zero where the
+ * bytes are not of an older version. */
+enum status mime_summary_unpack_shown(
+    struct text bytes, struct arena *a, struct mime_summary *out) MUST_CHECK;
+/* The front of the bytes, which is enough for mime_summary_unpack_shown and all
+ * that follow below; all of them where they are of an older version. */
+struct text mime_summary_shown(struct text bytes);
 /* The same up to the envelope: what stands behind it in the struct is zero. */
 enum status mime_summary_unpack_envelope(
     struct text bytes, struct arena *a, struct mime_summary *out) MUST_CHECK;

@@ -551,7 +551,7 @@ damage(void **state)
 		if (i % 1000 == 0)
 			arena_reset(&a);
 	}
-	packed.ptr[0] = 2;
+	packed.ptr[0] = 3;
 	assert_int_equal(mime_summary_unpack(buffer_text(&packed), &a, &s), STATUS_CORRUPT);
 	assert_int_equal(mime_summary_peek(buffer_text(&packed), &s), STATUS_CORRUPT);
 	buffer_done(&packed);

@@ -22,7 +22,7 @@ check_tree(const struct mime_part *part, uint64_t at, uint64_t end, unsigned dep
 	}
 }
 
-/* What is read up to the envelope alone is what is read of it in the whole. */
+/* What is read of the front alone is what is read of it in the whole. */
 static void
 check_front(struct text bytes, const struct mime_summary *s, struct arena *a)
 {
@@ -36,6 +36,10 @@ check_front(struct text bytes, const struct mime_summary *s, struct arena *a)
 	CHECK(text_equal(front.envelope.message_id, s->envelope.message_id));
 	CHECK(front.envelope.from.count == s->envelope.from.count);
 	CHECK(front.envelope.bcc.count == s->envelope.bcc.count);
+	CHECK(mime_summary_unpack_shown(mime_summary_shown(bytes), a, &front) == STATUS_OK);
+	CHECK(front.size == s->size && front.header_len == s->header_len);
+	same_envelope(&front.envelope, &s->envelope);
+	same_parts(&front.root, &s->root);
 }
 
 int
@@ -47,6 +51,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mime_summary s, back;
 
 	(void)mime_summary_peek(bytes, &back);
+	if (mime_summary_unpack_shown(mime_summary_shown(bytes), &a, &s) == STATUS_OK)
+		check_tree(&s.root, 0, s.size, 0);
 	if (mime_summary_unpack_envelope(bytes, &a, &back) == STATUS_OK)
 		CHECK(back.header_len <= back.size);
 	if (mime_summary_unpack(bytes, &a, &s) == STATUS_OK) {

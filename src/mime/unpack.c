@@ -230,12 +230,10 @@ unpack_parts(struct unpack *u, struct arena *a, uint32_t depth, uint64_t at, uin
 	}
 }
 
-/* What stands at the front; the reader goes on behind it. */
+/* What stands in front of the envelope; the reader goes on behind it. */
 static void
 unpack_front(struct unpack *u, struct mime_summary *s)
 {
-	if (unpack_u8(u) != PACKED_VERSION)
-		u->bad = true;
 	s->facts = (uint32_t)unpack_varint_max(u, UINT32_MAX);
 	s->size = unpack_varint_max(u, SIZE_WALL);
 	s->header_len = unpack_varint_max(u, s->size);
@@ -246,46 +244,103 @@ unpack_front(struct unpack *u, struct mime_summary *s)
 }
 
 static void
-unpack_references(struct unpack *u, struct arena *a, struct mime_summary *s)
+unpack_root(struct unpack *u, struct arena *a, struct mime_summary *s)
 {
+	unpack_parts(u, a, 0, 0, s->size, &s->root);
+	if (s->root.next != NULL || s->root.header_at != 0 || s->root.body_at != s->header_len)
+		u->bad = true;
+}
+
+/* What a mailbox is listed by needs none of this. */
+static void
+unpack_rest(struct unpack *u, struct arena *a, struct mime_summary *s)
+{
+	s->subject = unpack_within(u, s->envelope.subject);
+	s->base_subject = unpack_within(u, s->subject);
+	s->preview = unpack_text(u);
 	s->reference_count = (uint32_t)unpack_varint_max(u, MIME_REFERENCES_MAX);
-	if (s->reference_count == 0)
-		return;
-	s->references = ARENA_ARRAY(a, struct text, s->reference_count);
+	if (s->reference_count > 0)
+		s->references = ARENA_ARRAY(a, struct text, s->reference_count);
 	for (uint32_t i = 0; i < s->reference_count; i++)
 		s->references[i] = unpack_within(u, s->envelope.in_reply_to);
+	unpack_fields(u, a, s);
+}
+
+/* A packed summary in hand: what is shown, and what follows behind it. */
+struct packed {
+	struct unpack shown, rest;
+	bool old;
+};
+
+static struct packed
+packed_of(struct text bytes)
+{
+	struct packed p = { .rest = unpack_of(bytes) };
+	uint8_t version = unpack_u8(&p.rest);
+
+	p.old = version == PACKED_OLD;
+	p.shown = p.old ? p.rest : unpack_of(unpack_text(&p.rest));
+	p.shown.bad = p.rest.bad || (!p.old && version != PACKED_VERSION);
+	return p;
 }
 
 enum status
 mime_summary_unpack(struct text bytes, struct arena *a, struct mime_summary *out)
 {
-	struct unpack u = unpack_of(bytes);
+	struct packed p = packed_of(bytes);
 	struct mime_summary s = { 0 };
 
-	unpack_front(&u, &s);
-	unpack_envelope(&u, a, &s.envelope);
-	s.subject = unpack_within(&u, s.envelope.subject);
-	s.base_subject = unpack_within(&u, s.subject);
-	s.preview = unpack_text(&u);
-	unpack_references(&u, a, &s);
-	unpack_fields(&u, a, &s);
-	unpack_parts(&u, a, 0, 0, s.size, &s.root);
-	if (!unpack_end(&u) || s.root.next != NULL || s.root.header_at != 0 ||
-	    s.root.body_at != s.header_len)
+	unpack_front(&p.shown, &s);
+	unpack_envelope(&p.shown, a, &s.envelope);
+	if (p.old) {
+		unpack_rest(&p.shown, a, &s);
+		unpack_root(&p.shown, a, &s);
+	} else {
+		unpack_root(&p.shown, a, &s);
+		unpack_rest(&p.rest, a, &s);
+	}
+	if (!unpack_end(&p.shown) || (!p.old && !unpack_end(&p.rest)))
 		return STATUS_CORRUPT;
 	*out = s;
 	return STATUS_OK;
 }
 
 enum status
-mime_summary_unpack_envelope(struct text bytes, struct arena *a, struct mime_summary *out)
+mime_summary_unpack_shown(struct text bytes, struct arena *a, struct mime_summary *out)
 {
-	struct unpack u = unpack_of(bytes);
+	struct packed p = packed_of(bytes);
 	struct mime_summary s = { 0 };
 
-	unpack_front(&u, &s);
-	unpack_envelope(&u, a, &s.envelope);
-	if (!unpack_ok(&u))
+	if (p.old)
+		return mime_summary_unpack(bytes, a, out);
+	unpack_front(&p.shown, &s);
+	unpack_envelope(&p.shown, a, &s.envelope);
+	unpack_root(&p.shown, a, &s);
+	if (!unpack_end(&p.shown))
+		return STATUS_CORRUPT;
+	*out = s;
+	return STATUS_OK;
+}
+
+struct text
+mime_summary_shown(struct text bytes)
+{
+	struct packed p = packed_of(bytes);
+
+	if (p.old || !unpack_ok(&p.shown))
+		return bytes;
+	return text_part(bytes, 0, bytes.len - cursor_left(&p.rest.in));
+}
+
+enum status
+mime_summary_unpack_envelope(struct text bytes, struct arena *a, struct mime_summary *out)
+{
+	struct packed p = packed_of(bytes);
+	struct mime_summary s = { 0 };
+
+	unpack_front(&p.shown, &s);
+	unpack_envelope(&p.shown, a, &s.envelope);
+	if (!unpack_ok(&p.shown))
 		return STATUS_CORRUPT;
 	*out = s;
 	return STATUS_OK;
@@ -294,11 +349,11 @@ mime_summary_unpack_envelope(struct text bytes, struct arena *a, struct mime_sum
 enum status
 mime_summary_peek(struct text bytes, struct mime_summary *out)
 {
-	struct unpack u = unpack_of(bytes);
+	struct packed p = packed_of(bytes);
 	struct mime_summary s = { 0 };
 
-	unpack_front(&u, &s);
-	if (!unpack_ok(&u))
+	unpack_front(&p.shown, &s);
+	if (!unpack_ok(&p.shown))
 		return STATUS_CORRUPT;
 	*out = s;
 	return STATUS_OK;

@@ -214,6 +214,7 @@ enum fetch_item {
 	FETCH_SUMMARY = 2, /* cold row: summary, prefix, thread */
 	FETCH_PIECE0 = 4,  /* first piece of the content; implies the prefix */
 	FETCH_HEADER = 8,  /* the same without the body in it; nothing beside PIECE0 */
+	FETCH_SHOWN = 16, /* of the summary what mime_summary_shown gives; nothing beside SUMMARY */
 };
 
 struct store_row {
@@ -226,8 +227,8 @@ struct store_row {
 	int64_t date;	     /* INTERNALDATE, seconds since 1970 */
 	uint64_t email;	     /* id of the message in the account (OBJECTID) */
 	uint64_t thread;     /* FETCH_SUMMARY */
-	struct text prefix;  /* with any of these: octets in front of the content */
-	struct text summary; /* FETCH_SUMMARY */
+	struct text prefix;  /* all but SHOWN: octets in front of the content */
+	struct text summary; /* FETCH_SUMMARY, FETCH_SHOWN */
 	struct text piece0;  /* FETCH_PIECE0, FETCH_HEADER */
 };
 void store_row_pack(struct buffer *out, const struct store_row *r, unsigned items);

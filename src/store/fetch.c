@@ -5,6 +5,7 @@
  * The account's lock is held only to see that the mailbox is there; a message
  * that goes while it is read is left out.
  */
+#include "mime/summary.h"
 #include "store/content.h"
 #include "store/core.h"
 #include "store/hot_walk.h"
@@ -148,7 +149,8 @@ add_cold(struct account *a, struct fetch_op *f, struct walk *w, const struct hot
 			row.piece0 = content_head(row.piece0);
 		row.thread = cold.thread;
 		row.prefix = cold.prefix;
-		row.summary = cold.summary;
+		row.summary =
+		    (items & FETCH_SUMMARY) != 0 ? cold.summary : mime_summary_shown(cold.summary);
 		store_row_pack(&f->rows, &row, items);
 	}
 	arena_done(&arena);
@@ -176,7 +178,8 @@ static enum status
 add_block(struct account *a, struct fetch_op *f, struct hot *h)
 {
 	const struct store_fetch_request *r = f->o.op.request;
-	unsigned items = (unsigned)r->items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER);
+	unsigned items =
+	    (unsigned)r->items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER | FETCH_SHOWN);
 	struct walk w = { .scan = NULL };
 	enum status s = items == 0 ? STATUS_OK : walk_open(a, f, h, &w);
 

@@ -108,10 +108,10 @@ store_row_pack(struct buffer *out, const struct store_row *r, unsigned items)
 			   r->size, r->email, r->date });
 	if (items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER))
 		pack_text(out, r->prefix);
-	if (items & FETCH_SUMMARY) {
+	if (items & FETCH_SUMMARY)
 		pack_varint(out, r->thread);
+	if (items & (FETCH_SUMMARY | FETCH_SHOWN))
 		pack_text(out, r->summary);
-	}
 	if (items & (FETCH_PIECE0 | FETCH_HEADER))
 		pack_text(out, r->piece0);
 }
@@ -144,10 +144,10 @@ store_row_unpack(struct unpack *u, unsigned items, struct store_row *out)
 	out->prefix = out->summary = out->piece0 = TEXT_EMPTY;
 	if (items & (FETCH_SUMMARY | FETCH_PIECE0 | FETCH_HEADER))
 		out->prefix = unpack_text(u);
-	if (items & FETCH_SUMMARY) {
+	if (items & FETCH_SUMMARY)
 		out->thread = unpack_varint(u);
+	if (items & (FETCH_SUMMARY | FETCH_SHOWN))
 		out->summary = unpack_text(u);
-	}
 	if (items & (FETCH_PIECE0 | FETCH_HEADER))
 		out->piece0 = unpack_text(u);
 }

@@ -29,7 +29,7 @@ questions(struct unpack u)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	unsigned items = size == 0 ? 0 : data[0] & 7u;
+	unsigned items = size == 0 ? 0 : data[0] & 31u;
 	struct unpack u =
 	    unpack_of(size == 0 ? TEXT_EMPTY : (struct text){ (const char *)data + 1, size - 1 });
 	struct unpack m = u, q = u;

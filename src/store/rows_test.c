@@ -26,7 +26,7 @@ sample(void)
 static void
 row_round_trip(void **state)
 {
-	for (unsigned items = 0; items < 8; items++) {
+	for (unsigned items = 0; items < 32; items++) {
 		struct store_row in = sample(), out;
 		struct buffer b = BUFFER_INIT;
 		struct unpack u;
@@ -41,9 +41,10 @@ row_round_trip(void **state)
 		assert_int_equal(out.keywords[2], 9999);
 		assert_int_equal(out.date, -5);
 		assert_int_equal(out.email, 99);
-		assert_int_equal(out.prefix.len, items & 6 ? in.prefix.len : 0);
+		assert_int_equal(out.prefix.len, items & 14 ? in.prefix.len : 0);
 		assert_int_equal(out.thread, items & 2 ? 12 : 0);
-		assert_true(text_equal(out.piece0, items & 4 ? in.piece0 : TEXT_EMPTY));
+		assert_true(text_equal(out.summary, items & 18 ? in.summary : TEXT_EMPTY));
+		assert_true(text_equal(out.piece0, items & 12 ? in.piece0 : TEXT_EMPTY));
 		for (size_t n = 0; n < b.len; n++) {
 			u = unpack_of(text_part(buffer_text(&b), 0, n));
 			store_row_unpack(&u, items, &out);
