@@ -39,53 +39,6 @@ was_told(const struct command *c, const struct store_row *row)
 	return false;
 }
 
-/* "* 3 FETCH (UID 9 FLAGS (\Seen) MODSEQ (12))" */
-void
-imap_write_news(struct imap *im, const struct store_row *row, unsigned parts, struct texts names,
-    struct buffer *out)
-{
-	struct view *v = im->view;
-
-	buffer_add(out, "* ", 2);
-	buffer_add_u64(out, view_seq(v, row->uid));
-	buffer_add_string(out, " FETCH (");
-	if ((parts & NEWS_UID) != 0) {
-		buffer_add_string(out, "UID ");
-		buffer_add_u64(out, row->uid);
-	}
-	if ((parts & NEWS_FLAGS) != 0) {
-		buffer_add_string(out, (parts & NEWS_UID) != 0 ? " FLAGS " : "FLAGS ");
-		imap_write_flags(out, row->flags, runs_has(&v->recent, row->uid), row->keywords,
-		    row->keyword_count, names);
-	}
-	if ((parts & NEWS_MODSEQ) != 0) {
-		buffer_add_byte(out, ' '); /* UID or FLAGS stand in front */
-		imap_write_modseq(im, row->modseq, out);
-	}
-	buffer_add(out, ")\r\n", 3);
-}
-
-void
-imap_write_modseq(struct imap *im, uint64_t modseq, struct buffer *out)
-{
-	buffer_add_string(out, "MODSEQ (");
-	buffer_add_u64(out, modseq);
-	buffer_add_byte(out, ')');
-	if (modseq > im->view->shown)
-		im->view->shown = modseq;
-}
-
-unsigned
-imap_news_parts(const struct imap *im, bool uid)
-{
-	/* RFC 7162 3.2.4 */
-	if ((im->enabled & ENABLED_CONDSTORE) != 0)
-		return NEWS_UID | NEWS_FLAGS | NEWS_MODSEQ;
-	return uid || (im->enabled & ENABLED_REV2) != 0 /* RFC 9051 7.5.2 */
-		   ? NEWS_UID | NEWS_FLAGS
-		   : NEWS_FLAGS;
-}
-
 static void
 tell_row(struct news *n, const struct store_row *row)
 {

@@ -95,6 +95,25 @@ take_rows(struct storing *s, struct text rows, unsigned parts)
 	return STATUS_OK;
 }
 
+/* The same of messages that have all in common. */
+static enum status
+take_spans(struct storing *s, struct text spans, unsigned parts)
+{
+	struct unpack u = unpack_of(spans);
+	struct store_span *span = ARENA_NEW(&s->c->arena, struct store_span);
+
+	while (unpack_ok(&u) && !unpack_end(&u)) {
+		store_span_unpack(&u, span);
+		if (!unpack_ok(&u))
+			return STATUS_CORRUPT;
+		saw(s, span->modseq);
+		s->told += span->last - span->first + 1;
+		if (parts != 0)
+			imap_write_news_span(s->c, span, parts, s->names);
+	}
+	return STATUS_OK;
+}
+
 /* The rows of these messages from one UID on. */
 static enum status
 take_rest(
@@ -137,7 +156,7 @@ run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, unsign
 		.flags = s->flags.flags,
 		.keywords = s->flags.keywords,
 		.unchanged_since = unchanged_since,
-		/* Rows are told, or counted for what is missing. */
+		/* They are told, or counted for what is missing. */
 		.quiet = parts == 0 && !s->conditional };
 	enum status st = store_flags(im->server->calls, &req, &s->c->arena, r, f);
 
@@ -145,7 +164,7 @@ run(struct storing *s, const struct runs *uids, uint64_t unchanged_since, unsign
 		return st;
 	saw(s, r->newest);
 	st = imap_take_keywords(s->c, r->keyword_total, &s->names);
-	return st == STATUS_OK ? take_rows(s, r->rows, parts) : st;
+	return st == STATUS_OK ? take_spans(s, r->spans, parts) : st;
 }
 
 static void

@@ -216,15 +216,6 @@ enum status imap_changes_after(struct command *c, bool expunges) MUST_CHECK;
 void imap_tell_view(struct imap *im, bool expunges, struct buffer *out);
 /* A reply told the account's modseq, or a message's: is there news? */
 void imap_saw_modseq(struct command *c, uint64_t modseq);
-/* "* n FETCH (...)" about a message of the view, of these parts; MODSEQ never
- * stands alone. */
-enum news_part { NEWS_UID = 1, NEWS_FLAGS = 2, NEWS_MODSEQ = 4 };
-void imap_write_news(struct imap *im, const struct store_row *row, unsigned parts,
-    struct texts names, struct buffer *out);
-/* The parts that news of flags has in this session. */
-unsigned imap_news_parts(const struct imap *im, bool uid);
-/* "MODSEQ (12)", noted as shown. Whoever shows one calls imap_saw_modseq. */
-void imap_write_modseq(struct imap *im, uint64_t modseq, struct buffer *out);
 /* At the end of a command: HIGHESTMODSEQ where it has to be said. */
 void imap_tell_highest(struct command *c);
 /* HIGHESTMODSEQ, in the tagged reply if that is OK and has room for it. */
@@ -236,6 +227,22 @@ enum status imap_need_keywords(struct imap *im, struct arena *a, uint64_t total)
 enum status imap_take_keywords(struct command *c, uint64_t total, struct texts *names) MUST_CHECK;
 /* "* FLAGS (...)", and PERMANENTFLAGS if wanted. */
 void imap_write_mailbox_flags(struct imap *im, struct arena *a, bool permanent, struct buffer *out);
+
+/* ---- news.c: what is told of messages that the client knows ---- */
+
+/* "* n FETCH (...)" about a message of the view, of these parts; MODSEQ never
+ * stands alone. */
+enum news_part { NEWS_UID = 1, NEWS_FLAGS = 2, NEWS_MODSEQ = 4 };
+void imap_write_news(struct imap *im, const struct store_row *row, unsigned parts,
+    struct texts names, struct buffer *out);
+/* The same about all messages of a span that the view has; handed on to the
+ * stream when much is there. */
+void imap_write_news_span(
+    struct command *c, const struct store_span *span, unsigned parts, struct texts names);
+/* The parts that news of flags has in this session. */
+unsigned imap_news_parts(const struct imap *im, bool uid);
+/* "MODSEQ (12)", noted as shown. Whoever shows one calls imap_saw_modseq. */
+void imap_write_modseq(struct imap *im, uint64_t modseq, struct buffer *out);
 
 /* ---- watch.c: which accounts this process is told of ---- */
 

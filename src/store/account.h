@@ -103,11 +103,12 @@ struct account_txn {
 	struct head head;
 	struct facts facts;
 	bool facts_changed;
-	struct map edits;   /* id -> struct edit */
-	struct map names;   /* name -> struct edit: names that are new here */
-	struct map blocks;  /* (mailbox << 24 | block) + 1 -> struct hot */
-	struct map threads; /* thread -> email + 1: joined in this transaction */
-	struct map heirs;   /* thread -> email: all that were before it went in this transaction */
+	struct map edits;     /* id -> struct edit */
+	struct map names;     /* name -> struct edit: names that are new here */
+	struct map blocks;    /* (mailbox << 24 | block) + 1 -> struct hot */
+	struct list in_order; /* the same, as they were asked for: the engine likes rows in order */
+	struct map threads;   /* thread -> email + 1: joined in this transaction */
+	struct map heirs; /* thread -> email: all that were before it went in this transaction */
 	struct text *new_keyword;
 	uint32_t new_keywords, new_keyword_cap;
 	struct map new_keyword_number;
@@ -191,6 +192,9 @@ void edit_count_out(struct edit *e, const struct hot_entry *h);
 
 /* A hot block, empty if it is not there. */
 enum status account_hot(
+    struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot **out) MUST_CHECK;
+/* The same, packed as long as nobody has asked for its entries. */
+enum status account_hot_packed(
     struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot **out) MUST_CHECK;
 /* All UIDs of a mailbox as the transaction has them; reads them once. The set
  * is the caller's, and shares what is published. */

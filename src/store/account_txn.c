@@ -157,18 +157,21 @@ edit_not_unseen(struct edit *e, uint32_t uid)
 
 /* ---- hot blocks and UIDs ---- */
 
+/* TEXT_EMPTY: it is not there. */
 static enum status
-read_hot(struct account_txn *t, struct hot *h)
+read_hot(struct account_txn *t, const struct hot *h, struct text *out)
 {
 	struct kept_mailbox *k = map_get_u64(&t->a->by_id, h->mailbox);
 	struct key key = key_hot(h->mailbox, h->block);
-	struct text value;
 	enum status s;
 
+	*out = TEXT_EMPTY;
 	if (k == NULL)
 		return STATUS_OK; /* a new mailbox has none */
-	if (k->tail_bytes.len > 0 && k->tail == h->block)
-		return hot_decode(buffer_text(&k->tail_bytes), txn_arena(&t->txn), h);
+	if (k->tail_bytes.len > 0 && k->tail == h->block) {
+		*out = buffer_text(&k->tail_bytes);
+		return STATUS_OK;
+	}
 	if (h->block > hot_block(k->m.uidnext - 1))
 		return STATUS_OK;
 	if (k->uids_known) {
@@ -179,14 +182,14 @@ read_hot(struct account_txn *t, struct hot *h)
 			return STATUS_OK;
 	}
 	s = engine_get(
-	    t->txn.store->engine, t->txn.owner->entity, key_text(&key), txn_arena(&t->txn), &value);
-	if (s == STATUS_OK)
-		s = hot_decode(value, txn_arena(&t->txn), h);
+	    t->txn.store->engine, t->txn.owner->entity, key_text(&key), txn_arena(&t->txn), out);
+	if (s == STATUS_OK && out->len == 0)
+		return STATUS_CORRUPT;
 	return s == STATUS_NOT_FOUND ? STATUS_OK : s;
 }
 
 enum status
-account_hot(struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot **out)
+account_hot_packed(struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot **out)
 {
 	uint64_t at = ((uint64_t)mailbox << 24 | block) + 1;
 	struct hot *h = map_get_u64(&t->blocks, at);
@@ -196,11 +199,28 @@ account_hot(struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot 
 		h = ARENA_NEW(txn_arena(&t->txn), struct hot);
 		h->mailbox = mailbox;
 		h->block = block;
-		s = read_hot(t, h);
+		s = read_hot(t, h, &h->value);
 		if (s != STATUS_OK)
 			return s;
+		h->packed = h->value.len > 0;
 		(void)map_put_u64(&t->blocks, at, h);
+		list_add_last(&t->in_order, &h->node);
 	}
+	*out = h;
+	return STATUS_OK;
+}
+
+enum status
+account_hot(struct account_txn *t, uint32_t mailbox, uint32_t block, struct hot **out)
+{
+	struct hot *h = NULL;
+	enum status s = account_hot_packed(t, mailbox, block, &h);
+
+	if (s == STATUS_OK && h->packed)
+		s = hot_decode(h->value, txn_arena(&t->txn), h);
+	if (s != STATUS_OK)
+		return s;
+	h->packed = false;
 	*out = h;
 	return STATUS_OK;
 }
@@ -252,6 +272,7 @@ txn_begin(struct txn *txn)
 	t->a = account_of(txn->owner);
 	t->head = t->a->head;
 	t->facts = t->a->facts;
+	list_init(&t->in_order);
 	t->facts_changed = t->gone = t->garbage = false;
 	remembering_begin(&t->remembering);
 }
@@ -303,16 +324,18 @@ static void
 seal_blocks(struct account_txn *t)
 {
 	struct buffer value = BUFFER_INIT;
-	size_t at = 0;
-	uint64_t number;
-	void *p;
 
-	while (map_each(&t->blocks, &at, NULL, &number, &p)) {
-		struct hot *h = p;
+	LIST_EACH(&t->in_order, it)
+	{
+		struct hot *h = LIST_OWNER(it, struct hot, node);
 		struct key key = key_hot(h->mailbox, h->block);
 
 		if (!h->dirty)
 			continue;
+		if (h->packed) {
+			txn_put_kept(&t->txn, key_text(&key), h->value);
+			continue;
+		}
 		if (h->count == 0) {
 			txn_delete(&t->txn, key_text(&key));
 			continue;
@@ -425,12 +448,9 @@ publish_mailboxes(struct account_txn *t)
 static void
 publish_blocks(struct account_txn *t)
 {
-	size_t at = 0;
-	uint64_t number;
-	void *p;
-
-	while (map_each(&t->blocks, &at, NULL, &number, &p)) {
-		struct hot *h = p;
+	LIST_EACH(&t->in_order, it)
+	{
+		struct hot *h = LIST_OWNER(it, struct hot, node);
 		struct kept_mailbox *k = map_get_u64(&t->a->by_id, h->mailbox);
 
 		if (!h->dirty || k == NULL)
@@ -440,7 +460,7 @@ publish_blocks(struct account_txn *t)
 			struct key key = key_hot(h->mailbox, h->block);
 
 			buffer_clear(&k->tail_bytes);
-			if (h->count > 0)
+			if (h->packed || h->count > 0)
 				buffer_add_text(
 				    &k->tail_bytes, txn_written(&t->txn, key_text(&key)));
 			k->tail = h->block;

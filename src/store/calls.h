@@ -273,13 +273,25 @@ void store_question_unpack(struct unpack *u, struct store_question *out);
 	F(S, TEXT, token) F(S, U64, mailbox) F(S, U64, uid) F(S, U64, piece)
 #define store_piece_REPLY(F, S) F(S, TEXT, prefix) F(S, PAYLOAD, bytes)
 
+/* Messages without a hole between them that have all of this in common. */
+struct store_span {
+	uint32_t first, last; /* UIDs */
+	uint64_t modseq;
+	uint32_t flags; /* enum message_flag */
+	uint32_t keyword_count;
+	uint16_t keywords[KEYWORDS_PER_MESSAGE];
+};
+void store_span_pack(struct buffer *out, const struct store_span *s);
+/* out is good if unpack_ok says so. */
+void store_span_unpack(struct unpack *u, struct store_span *out);
+
 enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 /* One commit and one row of the change log for the whole set. unchanged_since:
  * only messages whose modseq is not greater (RFC 7162 3.1.3), UINT64_MAX: all;
- * the others come back in stale. rows: the messages that were touched, as
- * store_fetch without items; changed or not. There is room for about 30,000
- * rows: those of UIDs from resume on (0: none) are to be had by store_fetch.
- * newest: the greatest modseq among them; quiet: no rows are wanted, only that. */
+ * the others come back in stale. spans: the messages that were touched, changed
+ * or not, in order. There is room for 768 KiB of spans: messages from UID resume
+ * on (0: none) are to be had by store_fetch. newest: the greatest modseq among
+ * them; quiet: no spans are wanted, only that. */
 #define store_flags_REQUEST(F, S) \
 	F(S, TEXT, token)         \
 	F(S, U64, op)             \
@@ -288,7 +300,7 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 	F(S, U64, mode)           \
 	F(S, U64, flags) F(S, TEXTS, keywords) F(S, U64, unchanged_since) F(S, U64, quiet)
 #define store_flags_REPLY(F, S) \
-	F(S, TEXT, rows)        \
+	F(S, TEXT, spans)       \
 	F(S, RUNS, stale)       \
 	F(S, U64, modseq) F(S, U64, newest) F(S, U64, keyword_total) F(S, U64, resume)
 

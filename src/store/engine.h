@@ -77,6 +77,8 @@ void engine_batch_init(struct engine_batch *b, struct entity e, uint64_t guard);
 void engine_batch_done(struct engine_batch *b); /* frees its arena */
 /* Keys and values are copied into the arena. */
 void engine_put(struct engine_batch *b, struct text key, struct text value);
+/* The value is not copied. */
+void engine_put_kept(struct engine_batch *b, struct text key, struct text value);
 void engine_delete(struct engine_batch *b, struct text key);
 /* The bytes are not copied. */
 void engine_blob_put(struct engine_batch *b, struct blob_id id, uint16_t piece, struct text bytes);

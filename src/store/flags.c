@@ -3,14 +3,18 @@
  * STORE (RFC 9051 6.4.6, RFC 7162 3.1.3): flags and keywords of a set of
  * messages in one commit, with one modseq and one row of the change log.
  * A message whose flags are already so is left alone and keeps its modseq.
+ * Where no keywords are concerned, which is nearly always, a block's columns of
+ * flags and modseqs are changed and the rest is left as it is.
  */
 #include "store/core.h"
+#include "store/hot_columns.h"
 #include "store/serve.h"
 
 struct flags_op {
 	struct account_op o; /* first */
-	struct buffer rows;
-	uint32_t resume; /* rows stops before this UID; 0: all are there */
+	struct buffer spans;
+	struct store_span span; /* the last one, not in spans yet; first 0: none */
+	uint32_t resume;	/* spans stop before this UID; 0: all are there */
 	uint32_t keyword_total;
 	/* In the course of run(). */
 	uint16_t keywords[KEYWORDS_PER_MESSAGE];
@@ -18,9 +22,12 @@ struct flags_op {
 	struct runs stale, changed;
 	uint64_t newest;
 	struct edit *edit; /* NULL: nothing is changed yet */
+	bool in_columns, columns_changed;
+	struct hot_columns columns; /* of the block in hand */
+	struct buffer made;
 };
 
-#define FLAGS_ROWS_MAX (768u << 10)
+#define FLAGS_SPANS_MAX (768u << 10)
 
 /* ---- what becomes of one message ---- */
 
@@ -68,26 +75,34 @@ without(const struct hot_entry *e, const struct flags_op *f, uint16_t *out)
 	return n;
 }
 
-/* The new flags; UINT32_MAX in *count: too many keywords. */
-static uint8_t
-flags_after(
-    const struct flags_op *f, const struct hot_entry *e, uint16_t *keywords, uint32_t *count)
+/* Bits beside the flags stay, unless all is replaced. */
+static inline uint8_t
+flags_after(const struct store_flags_request *r, uint8_t before)
 {
-	const struct store_flags_request *r = f->o.op.request;
 	uint8_t flags = (uint8_t)(r->flags & FLAG_ALL);
 
 	switch (r->mode) {
 	case FLAGS_ADD:
-		*count = with(e, f, keywords);
-		return e->flags | flags;
+		return before | flags;
 	case FLAGS_REMOVE:
-		*count = without(e, f, keywords);
-		return (uint8_t)(e->flags & ~flags);
+		return (uint8_t)(before & ~flags);
 	default:
-		memcpy(keywords, f->keywords, f->keyword_count * sizeof(*keywords));
-		*count = f->keyword_count;
 		return flags;
 	}
+}
+
+/* How many keywords then; UINT32_MAX: too many. */
+static uint32_t
+keywords_after(const struct flags_op *f, const struct hot_entry *e, uint16_t *out)
+{
+	const struct store_flags_request *r = f->o.op.request;
+
+	if (r->mode == FLAGS_ADD)
+		return with(e, f, out);
+	if (r->mode == FLAGS_REMOVE)
+		return without(e, f, out);
+	memcpy(out, f->keywords, f->keyword_count * sizeof(*out));
+	return f->keyword_count;
 }
 
 static void
@@ -109,8 +124,8 @@ static enum status
 change_one(struct account_txn *t, struct flags_op *f, struct hot *h, struct hot_entry *at)
 {
 	uint16_t keywords[KEYWORDS_PER_MESSAGE], *kept = NULL;
-	uint32_t count;
-	uint8_t flags = flags_after(f, at, keywords, &count);
+	uint32_t count = keywords_after(f, at, keywords);
+	uint8_t flags = flags_after(f->o.op.request, at->flags);
 
 	if (count == UINT32_MAX)
 		return op_refuse(&f->o.op, STATUS_LIMIT, "Too many keywords for one message.",
@@ -134,51 +149,222 @@ change_one(struct account_txn *t, struct flags_op *f, struct hot *h, struct hot_
 	return STATUS_OK;
 }
 
-static void
-add_row(struct flags_op *f, const struct hot_entry *at)
-{
-	const struct store_flags_request *r = f->o.op.request;
+/* ---- what is told of it ---- */
 
-	if (at->modseq > f->newest)
-		f->newest = at->modseq;
-	if (r->quiet || f->resume != 0)
-		return;
-	if (f->rows.len > FLAGS_ROWS_MAX)
-		f->resume = at->uid;
-	else
-		hot_row_pack(&f->rows, at);
+static void
+end_span(struct flags_op *f)
+{
+	if (f->span.first != 0)
+		store_span_pack(&f->spans, &f->span);
+	f->span.first = 0;
 }
 
-/* All messages of the set; without change: only their rows. */
-static enum status
-walk(struct account_txn *t, struct flags_op *f, bool change, const struct runs *uids)
+static inline bool
+goes_on(const struct store_span *s, const struct hot_entry *e)
+{
+	return s->first != 0 && s->last + 1 == e->uid && s->flags == e->flags &&
+	       s->modseq == e->modseq && s->keyword_count == e->keyword_count &&
+	       (e->keyword_count == 0 ||
+		   memcmp(s->keywords, e->keywords, e->keyword_count * sizeof(*e->keywords)) == 0);
+}
+
+static inline void
+tell(struct flags_op *f, const struct hot_entry *e)
 {
 	const struct store_flags_request *r = f->o.op.request;
-	uint32_t mailbox = (uint32_t)r->mailbox;
-	enum status s = STATUS_OK;
-	struct hot_entry *at = NULL;
-	struct hot *h = NULL;
 
-	for (uint32_t uid = runs_next(uids, 1); uid != 0 && s == STATUS_OK;
-	     uid = uid == UINT32_MAX ? 0 : runs_next(uids, uid + 1)) {
-		if (h == NULL || h->block != hot_block(uid)) {
-			s = account_hot(t, mailbox, hot_block(uid), &h);
-			at = NULL;
-		}
-		if (s != STATUS_OK)
-			break;
-		at = hot_find_behind(h, at, uid);
+	if (e->modseq > f->newest)
+		f->newest = e->modseq;
+	if (r->quiet || f->resume != 0)
+		return;
+	if (goes_on(&f->span, e)) {
+		f->span.last = e->uid;
+		return;
+	}
+	end_span(f);
+	if (f->spans.len > FLAGS_SPANS_MAX) {
+		f->resume = e->uid;
+		return;
+	}
+	f->span.first = f->span.last = e->uid;
+	f->span.flags = e->flags;
+	f->span.modseq = e->modseq;
+	f->span.keyword_count = e->keyword_count;
+	if (e->keyword_count > 0)
+		memcpy(f->span.keywords, e->keywords, e->keyword_count * sizeof(*e->keywords));
+}
+
+/* ---- messages of a block ---- */
+
+/* One by one; without change they are only told. */
+static enum status
+use_entries(struct account_txn *t, struct flags_op *f, bool change, struct hot *h, struct run uids)
+{
+	const struct store_flags_request *r = f->o.op.request;
+	struct hot_entry *at = NULL;
+	enum status s = account_hot(t, h->mailbox, h->block, &h);
+
+	for (uint32_t i = 0; s == STATUS_OK && i <= uids.last - uids.first; i++) {
+		at = hot_find_behind(h, at, uids.first + i);
 		if (at == NULL)
 			return STATUS_CORRUPT;
 		if (change && at->modseq > r->unchanged_since) {
-			runs_add(&f->stale, uid, uid);
+			runs_add(&f->stale, at->uid, at->uid);
 			continue;
 		}
 		if (change)
 			s = change_one(t, f, h, at);
 		if (s == STATUS_OK)
-			add_row(f, at);
+			tell(f, at);
 	}
+	return s;
+}
+
+/* They changed: those that come one behind the other are added at once. */
+static inline void
+add_changed(struct runs *out, struct run *at, uint32_t uid)
+{
+	if (at->first != 0 && at->last + 1 == uid) {
+		at->last = uid;
+		return;
+	}
+	if (at->first != 0)
+		runs_add(out, at->first, at->last);
+	at->first = at->last = uid;
+}
+
+static void
+change_column(struct account_txn *t, struct flags_op *f, const struct hot *h, uint32_t uid,
+    uint32_t at, uint8_t flags)
+{
+	struct hot_columns *c = &f->columns;
+
+	if (f->edit == NULL)
+		f->edit = account_edit(t, h->mailbox);
+	if ((c->flags[at] ^ flags) & (FLAG_SEEN | FLAG_DELETED))
+		count_flags(f->edit, uid, c->flags[at], flags);
+	c->flags[at] = flags;
+	c->modseq[at] = account_modseq(t);
+	f->columns_changed = true;
+}
+
+/* The same in the columns. */
+static enum status
+use_columns(struct account_txn *t, struct flags_op *f, const struct hot *h, struct run uids)
+{
+	const struct store_flags_request *r = f->o.op.request;
+	struct hot_columns *c = &f->columns;
+	uint32_t rank = runs_rank(&c->uids, uids.first % HOT_SPAN + 1);
+	struct run changed = { .first = 0 };
+
+	if (rank == 0 ||
+	    runs_rank(&c->uids, uids.last % HOT_SPAN + 1) != rank + (uids.last - uids.first))
+		return STATUS_CORRUPT;
+	for (uint32_t i = 0; i <= uids.last - uids.first; i++) {
+		uint32_t uid = uids.first + i, at = rank - 1 + i;
+		uint8_t flags = flags_after(r, c->flags[at]);
+
+		if (c->modseq[at] > r->unchanged_since) {
+			runs_add(&f->stale, uid, uid);
+			continue;
+		}
+		if (flags != c->flags[at]) {
+			change_column(t, f, h, uid, at, flags);
+			add_changed(&f->changed, &changed, uid);
+		}
+		tell(f, &(struct hot_entry){
+			    .uid = uid, .flags = flags & FLAG_ALL, .modseq = c->modseq[at] });
+	}
+	if (changed.first != 0)
+		runs_add(&f->changed, changed.first, changed.last);
+	return STATUS_OK;
+}
+
+/* Whether the columns are all that is changed and told. */
+static bool
+is_plain(const struct flags_op *f, const struct hot_columns *c)
+{
+	const struct store_flags_request *r = f->o.op.request;
+
+	return f->keyword_count == 0 && (!c->keywords || (r->quiet && r->mode != FLAGS_REPLACE));
+}
+
+static enum status
+enter_block(struct account_txn *t, struct flags_op *f, uint32_t block, struct hot **out)
+{
+	const struct store_flags_request *r = f->o.op.request;
+	enum status s = account_hot_packed(t, (uint32_t)r->mailbox, block, out);
+
+	f->in_columns = f->columns_changed = false;
+	if (s != STATUS_OK || !(*out)->packed)
+		return s;
+	s = hot_columns_read((*out)->value, &f->columns);
+	f->in_columns = s == STATUS_OK && is_plain(f, &f->columns);
+	if (s == STATUS_OK && !f->in_columns)
+		hot_columns_done(&f->columns);
+	return s;
+}
+
+static void
+leave_block(struct account_txn *t, struct flags_op *f, struct hot *h)
+{
+	struct hot_columns *c = &f->columns;
+
+	if (h == NULL || !f->in_columns)
+		return;
+	if (f->columns_changed) {
+		buffer_clear(&f->made);
+		hot_columns_write(c, &f->made);
+		h->value = arena_copy(txn_arena(&t->txn), buffer_text(&f->made));
+		h->dirty = true;
+		h->unseen = h->deleted = false;
+		for (uint32_t i = 0; i < c->count; i++) {
+			h->unseen |= (c->flags[i] & FLAG_SEEN) == 0;
+			h->deleted |= (c->flags[i] & FLAG_DELETED) != 0;
+		}
+	}
+	hot_columns_done(c);
+	f->in_columns = false;
+}
+
+/* The next messages of a set that stand in one block, without a hole between
+ * them; uid: from here on. False: there are none. */
+static bool
+next_part(const struct runs *uids, uint32_t *at, uint32_t *uid, struct run *out)
+{
+	const struct run *r = &uids->at[*at];
+	uint32_t end;
+
+	if (*at == uids->count)
+		return false;
+	out->first = *uid > r->first ? *uid : r->first;
+	end = out->first | (HOT_SPAN - 1);
+	out->last = r->last < end ? r->last : end;
+	*at += out->last == r->last;
+	*uid = out->last + 1;
+	return true;
+}
+
+/* All messages of the set; without change they are only told. */
+static enum status
+walk(struct account_txn *t, struct flags_op *f, bool change, const struct runs *uids)
+{
+	enum status s = STATUS_OK;
+	struct hot *h = NULL;
+	uint32_t at = 0, uid = 0;
+	struct run part;
+
+	while (s == STATUS_OK && next_part(uids, &at, &uid, &part)) {
+		if (h == NULL || h->block != hot_block(part.first)) {
+			leave_block(t, f, h);
+			s = enter_block(t, f, hot_block(part.first), &h);
+		}
+		if (s == STATUS_OK)
+			s = f->in_columns && change ? use_columns(t, f, h, part)
+						    : use_entries(t, f, change, h, part);
+	}
+	leave_block(t, f, h);
+	end_span(f);
 	return s;
 }
 
@@ -209,9 +395,11 @@ change(struct account_txn *t, struct flags_op *f, const struct runs *uids)
 static void
 forget(struct flags_op *f)
 {
-	buffer_done(&f->rows);
+	buffer_done(&f->spans);
+	buffer_done(&f->made);
 	runs_done(&f->stale);
 	runs_done(&f->changed);
+	f->span.first = 0;
 	f->resume = 0;
 	f->newest = 0;
 	f->edit = NULL;
@@ -245,7 +433,7 @@ flags_run(struct account_txn *t, struct op *op)
 	return s;
 }
 
-/* A repeated call: the rows are told as they are now. */
+/* A repeated call: the messages are told as they are now. */
 static enum status
 flags_again(struct account_txn *t, struct op *op)
 {
@@ -275,17 +463,18 @@ flags_answer(struct op *op)
 {
 	struct flags_op *f = (struct flags_op *)(void *)op;
 	struct unpack u = unpack_of(op->result);
-	struct store_flags_reply reply = { .rows = buffer_text(&f->rows),
+	struct store_flags_reply reply = { .spans = buffer_text(&f->spans),
 		.stale = f->stale,
 		.modseq = unpack_varint(&u),
 		.newest = f->newest,
 		.keyword_total = f->keyword_total,
 		.resume = f->resume };
-	struct buffer rows = f->rows;
+	struct buffer spans = f->spans, made = f->made;
 	struct runs stale = f->stale, changed = f->changed;
 
 	call_reply(op->in, &reply);
-	buffer_done(&rows);
+	buffer_done(&spans);
+	buffer_done(&made);
 	runs_done(&stale);
 	runs_done(&changed);
 }

@@ -12,7 +12,6 @@
 #include "store/calls.h"
 
 #define HOT_VERSION 1
-#define HAS_KEYWORDS 0x20
 
 static void
 encode_uids(const struct hot *h, struct buffer *out)
@@ -29,8 +28,8 @@ static void
 encode_flags(const struct hot *h, struct buffer *out)
 {
 	for (uint32_t i = 0; i < h->count; i++)
-		pack_u8(out,
-		    (uint8_t)(h->at[i].flags | (h->at[i].keyword_count > 0 ? HAS_KEYWORDS : 0)));
+		pack_u8(out, (uint8_t)(h->at[i].flags |
+				       (h->at[i].keyword_count > 0 ? HOT_HAS_KEYWORDS : 0)));
 	for (uint32_t i = 0; i < h->count; i++) {
 		if (h->at[i].keyword_count == 0)
 			continue;
@@ -76,9 +75,8 @@ hot_encode(const struct hot *h, struct buffer *out)
 	}
 }
 
-/* The version and the UIDs, which are 1..256 here. */
-static enum status
-decode_uids(struct unpack *u, struct runs *out)
+enum status
+hot_uids_unpack(struct unpack *u, struct runs *out)
 {
 	if (unpack_u8(u) != HOT_VERSION || !unpack_ok(u))
 		return STATUS_CORRUPT;
@@ -95,7 +93,7 @@ hot_marks(struct text value, uint32_t block, struct runs *add, bool *unseen, boo
 {
 	struct unpack u = unpack_of(value);
 	struct runs uids = RUNS_INIT;
-	enum status s = decode_uids(&u, &uids);
+	enum status s = hot_uids_unpack(&u, &uids);
 
 	if (s != STATUS_OK)
 		return s;
@@ -139,11 +137,11 @@ decode_flags(struct unpack *u, struct arena *a, struct hot *h)
 {
 	for (uint32_t i = 0; i < h->count; i++) {
 		h->at[i].flags = unpack_u8(u);
-		if (h->at[i].flags & ~(FLAG_ALL | HAS_KEYWORDS))
+		if (h->at[i].flags & ~(FLAG_ALL | HOT_HAS_KEYWORDS))
 			u->bad = true;
 	}
 	for (uint32_t i = 0; i < h->count; i++) {
-		if (h->at[i].flags & HAS_KEYWORDS)
+		if (h->at[i].flags & HOT_HAS_KEYWORDS)
 			decode_keywords(u, a, &h->at[i]);
 		h->at[i].flags &= FLAG_ALL;
 	}
@@ -178,7 +176,7 @@ hot_decode(struct text value, struct arena *a, struct hot *out)
 	struct runs uids = RUNS_INIT;
 	struct hot h = *out;
 
-	if (decode_uids(&u, &uids) != STATUS_OK)
+	if (hot_uids_unpack(&u, &uids) != STATUS_OK)
 		return STATUS_CORRUPT;
 	h.count = h.cap = runs_total(&uids);
 	h.at = ARENA_ARRAY(a, struct hot_entry, h.count);

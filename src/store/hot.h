@@ -9,9 +9,11 @@
 #define STORE_HOT_H
 
 #include "base/arena.h"
+#include "base/list.h"
 #include "base/runs.h"
 
 #define HOT_SPAN 256u
+#define HOT_HAS_KEYWORDS 0x20u /* beside the enum message_flag of an octet on the disk */
 
 struct hot_entry {
 	uint32_t uid;
@@ -25,10 +27,15 @@ struct hot_entry {
 };
 
 struct hot {
+	struct list node;	 /* of a transaction */
 	uint32_t mailbox, block; /* UIDs block * 256 .. block * 256 + 255 */
 	uint32_t count, cap;
 	struct hot_entry *at; /* in order of UID; in an arena */
 	bool dirty;
+	/* Nobody asked for its entries yet: count and at are not made, value is what
+	 * it is. Whether one is unseen or deleted is known where it is dirty. */
+	bool packed, unseen, deleted;
+	struct text value;
 };
 
 /* How many of the account's keyword names it takes to tell this entry. */
@@ -51,6 +58,8 @@ enum status hot_decode(struct text value, struct arena *a, struct hot *out) MUST
  * unseen or deleted. CORRUPT. */
 enum status hot_marks(
     struct text value, uint32_t block, struct runs *add, bool *unseen, bool *deleted) MUST_CHECK;
+/* The version, which it checks, and the UIDs, counted from 1 at the block's start. CORRUPT. */
+enum status hot_uids_unpack(struct unpack *u, struct runs *out) MUST_CHECK;
 /* The entry of a UID, or NULL. */
 struct hot_entry *hot_find(struct hot *h, uint32_t uid);
 /* The same where the entry looked at before (or NULL) is likely next to it. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Any bytes as a hot block: what is taken encodes to a block that reads the
- * same, and its UIDs and marks alone are those of its entries. */
+ * same, its UIDs and marks alone are those of its entries, and so are its columns,
+ * which when changed are the octets of the changed entries. */
+#include <string.h>
+
 #include "store/calls.h"
-#include "store/hot.h"
+#include "store/hot_columns.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,6 +23,34 @@ check_marks(struct text value, const struct hot *h)
 	}
 	CHECK(unseen == some_unseen && deleted == some_deleted);
 	runs_done(&uids);
+}
+
+/* Of a value as hot_encode wrote it. Every third message becomes flagged. */
+static void
+check_columns(struct text value, struct hot *h)
+{
+	struct hot_columns c;
+	struct buffer changed = BUFFER_INIT, same = BUFFER_INIT;
+
+	CHECK(hot_columns_read(value, &c) == STATUS_OK);
+	CHECK(c.count == h->count);
+	hot_columns_write(&c, &same);
+	CHECK(text_equal(buffer_text(&same), value));
+	for (uint32_t i = 0; i < h->count; i++) {
+		CHECK((c.flags[i] & FLAG_ALL) == h->at[i].flags && c.modseq[i] == h->at[i].modseq);
+		if (i % 3 != 0)
+			continue;
+		h->at[i].flags |= FLAG_FLAGGED;
+		c.flags[i] |= FLAG_FLAGGED;
+		h->at[i].modseq = c.modseq[i] = 1000;
+	}
+	buffer_clear(&same);
+	hot_encode(h, &same);
+	hot_columns_write(&c, &changed);
+	CHECK(text_equal(buffer_text(&same), buffer_text(&changed)));
+	hot_columns_done(&c);
+	buffer_done(&changed);
+	buffer_done(&same);
 }
 
 int
@@ -40,6 +71,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			      again.at[i].email == h.at[i].email &&
 			      again.at[i].modseq == h.at[i].modseq &&
 			      again.at[i].date == h.at[i].date);
+		check_columns(buffer_text(&b), &again);
 	}
 	buffer_done(&b);
 	arena_done(&a);

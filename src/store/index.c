@@ -78,9 +78,9 @@ note(struct index *x, struct uidset *set, uint32_t block, bool has)
 static void
 note_block(struct index *x, const struct hot *h)
 {
-	bool unseen = false, deleted = false;
+	bool unseen = h->packed && h->unseen, deleted = h->packed && h->deleted;
 
-	for (uint32_t i = 0; i < h->count; i++) {
+	for (uint32_t i = 0; !h->packed && i < h->count; i++) {
 		unseen |= (h->at[i].flags & FLAG_SEEN) == 0;
 		deleted |= (h->at[i].flags & FLAG_DELETED) != 0;
 	}
@@ -284,9 +284,6 @@ static void
 index_of_txn(struct account_txn *t, const struct edit *e, struct index *out)
 {
 	const struct index *x = &e->old->index;
-	size_t at = 0;
-	uint64_t number;
-	void *p;
 
 	uidset_share(&out->uids, &x->uids);
 	uidset_share(&out->unseen, &x->unseen);
@@ -294,8 +291,9 @@ index_of_txn(struct account_txn *t, const struct edit *e, struct index *out)
 	runs_copy(&out->stale, &x->stale);
 	add_uids(out, &e->added);
 	remove_uids(out, &e->removed);
-	while (map_each(&t->blocks, &at, NULL, &number, &p)) {
-		const struct hot *h = p;
+	LIST_EACH(&t->in_order, it)
+	{
+		const struct hot *h = LIST_OWNER(it, struct hot, node);
 
 		if (h->dirty && h->mailbox == e->now.id)
 			note_block(out, h);
@@ -432,16 +430,14 @@ index_deleted(struct account_txn *t, uint32_t mailbox, const struct uidset *all,
 	struct kept_mailbox *k = map_get_u64(&t->a->by_id, mailbox);
 	enum status s = k == NULL ? STATUS_OK : index_know(t->a, k);
 	struct runs blocks = RUNS_INIT;
-	size_t at = 0;
-	uint64_t number;
-	void *p;
 
 	if (s != STATUS_OK)
 		return s;
 	if (k != NULL)
 		uidset_to_runs(&k->index.deleted, &blocks);
-	while (map_each(&t->blocks, &at, NULL, &number, &p)) {
-		const struct hot *h = p;
+	LIST_EACH(&t->in_order, it)
+	{
+		const struct hot *h = LIST_OWNER(it, struct hot, node);
 
 		if (h->dirty && h->mailbox == mailbox)
 			runs_add(&blocks, h->block + 1, h->block + 1);

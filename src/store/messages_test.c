@@ -10,27 +10,26 @@ flags_are_kept(void **state)
 	struct box *b = *state;
 	struct store_flags_reply r = box_set_flags(b, 2, 4, FLAGS_ADD, FLAG_SEEN, "Label");
 	struct store_open_reply open = world_open_mailbox(b->w, b->token, "INBOX");
-	struct unpack u = unpack_of(r.rows);
-	struct store_row row;
+	struct unpack u = unpack_of(r.spans);
+	struct store_span span;
 
 	assert_int_equal(open.unseen, 2);
 	assert_int_equal(open.first_unseen, 1);
 	assert_int_equal(open.keywords.count, 1);
 	assert_text(open.keywords.at[0], "Label");
-	for (uint32_t uid = 2; uid <= 4; uid++) {
-		store_row_unpack(&u, 0, &row);
-		assert_int_equal(row.uid, uid);
-		assert_int_equal(row.flags, FLAG_SEEN);
-		assert_int_equal(row.keyword_count, 1);
-		assert_int_equal(row.modseq, r.modseq);
-	}
+	store_span_unpack(&u, &span);
+	assert_int_equal(span.first, 2);
+	assert_int_equal(span.last, 4);
+	assert_int_equal(span.flags, FLAG_SEEN);
+	assert_int_equal(span.keyword_count, 1);
+	assert_int_equal(span.modseq, r.modseq);
 	assert_true(unpack_end(&u));
 	r = box_set_flags(b, 1, 1, FLAGS_REPLACE, FLAG_SEEN, "");
 	r = box_set_flags(b, 2, 2, FLAGS_REMOVE, FLAG_SEEN, "LABEL");
-	u = unpack_of(r.rows);
-	store_row_unpack(&u, 0, &row);
-	assert_int_equal(row.flags, 0);
-	assert_int_equal(row.keyword_count, 0);
+	u = unpack_of(r.spans);
+	store_span_unpack(&u, &span);
+	assert_int_equal(span.flags, 0);
+	assert_int_equal(span.keyword_count, 0);
 	open = world_open_mailbox(b->w, b->token, "INBOX");
 	assert_int_equal(open.first_unseen, 2);
 }
@@ -156,7 +155,7 @@ quiet_flags_give_no_rows(void **state)
 		assert_ok(ASK(b->w, access, store_flags, &r, .token = b->token, .op = random_u64(),
 		    .mailbox = b->inbox, .uids = uids, .mode = FLAGS_ADD, .flags = FLAG_SEEN,
 		    .unchanged_since = UINT64_MAX, .quiet = 1));
-		assert_int_equal(r.rows.len, 0);
+		assert_int_equal(r.spans.len, 0);
 		assert_int_equal(r.resume, 0);
 		assert_int_equal(r.newest, before + 1);
 	}

@@ -129,16 +129,22 @@ txn_find(struct txn *t, struct text key)
 void
 txn_put(struct txn *t, struct text key, struct text value)
 {
+	txn_put_kept(t, key, arena_copy(&t->batch.arena, value));
+}
+
+void
+txn_put_kept(struct txn *t, struct text key, struct text value)
+{
 	struct engine_write *w = txn_find(t, key);
 
 	t->changes++;
 	if (w == NULL) {
-		engine_put(&t->batch, key, value);
+		engine_put_kept(&t->batch, key, value);
 		(void)map_put(&t->rows, key, (void *)(uintptr_t)t->batch.count);
 		return;
 	}
 	w->kind = ENGINE_PUT;
-	w->value = arena_copy(&t->batch.arena, value);
+	w->value = value;
 	t->batch.bytes += value.len;
 }
 

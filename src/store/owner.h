@@ -137,6 +137,8 @@ enum status owner_wait_loaded(struct owner *o) MUST_CHECK;
 /* Rows of the transaction's entity, as of its own writes. Keys and values are
  * copied. */
 void txn_put(struct txn *t, struct text key, struct text value);
+/* The same with a value that stands in the transaction's arena: not copied. */
+void txn_put_kept(struct txn *t, struct text key, struct text value);
 void txn_delete(struct txn *t, struct text key);
 enum status txn_get(struct txn *t, struct text key, struct arena *a, struct text *value) MUST_CHECK;
 /* The same for who knows the committed value (NULL: there is none) from a scan;

@@ -153,6 +153,35 @@ store_row_unpack(struct unpack *u, unsigned items, struct store_row *out)
 }
 
 void
+store_span_pack(struct buffer *out, const struct store_span *s)
+{
+	pack_varint(out, s->first);
+	pack_varint(out, s->last - s->first);
+	pack_varint(out, s->modseq);
+	pack_varint(out, s->flags);
+	pack_varint(out, s->keyword_count);
+	for (uint32_t i = 0; i < s->keyword_count; i++)
+		pack_varint(out, s->keywords[i]);
+}
+
+void
+store_span_unpack(struct unpack *u, struct store_span *out)
+{
+	uint64_t last;
+
+	out->first = (uint32_t)unpack_varint_max(u, UINT32_MAX);
+	last = out->first + unpack_varint_max(u, UINT32_MAX);
+	if (out->first == 0 || last > UINT32_MAX)
+		u->bad = true;
+	out->last = (uint32_t)last;
+	out->modseq = unpack_varint(u);
+	out->flags = (uint32_t)unpack_varint_max(u, FLAG_ALL);
+	out->keyword_count = (uint32_t)unpack_varint_max(u, KEYWORDS_PER_MESSAGE);
+	for (uint32_t i = 0; unpack_ok(u) && i < out->keyword_count; i++)
+		out->keywords[i] = (uint16_t)unpack_varint_max(u, KEYWORDS_PER_ACCOUNT - 1);
+}
+
+void
 store_question_pack(struct buffer *out, const struct store_question *q)
 {
 	pack_u8(out, (uint8_t)(q->what << 1 | (q->negate ? 1 : 0)));

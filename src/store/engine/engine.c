@@ -68,13 +68,19 @@ check_key(struct text key)
 void
 engine_put(struct engine_batch *b, struct text key, struct text value)
 {
+	engine_put_kept(b, key, arena_copy(&b->arena, value));
+}
+
+void
+engine_put_kept(struct engine_batch *b, struct text key, struct text value)
+{
 	struct engine_write *w;
 
 	check_key(key);
 	CHECK(value.len <= ENGINE_VALUE_MAX);
 	w = write_new(b, ENGINE_PUT);
 	w->key = arena_copy(&b->arena, key);
-	w->value = arena_copy(&b->arena, value);
+	w->value = value;
 	b->bytes += key.len + value.len;
 }
 
