@@ -242,8 +242,9 @@ static void
 both_ways_mix_in_one_batch(void **state)
 {
 	struct many m = { .b = *state };
-	struct asker askers[] = { { .m = &m, .flags = FLAG_SEEN }, { .m = &m, .flags = FLAG_DELETED },
-		{ .m = &m, .flags = 0 }, { .m = &m, .flags = FLAG_DRAFT } };
+	struct asker askers[] = { { .m = &m, .flags = FLAG_SEEN },
+		{ .m = &m, .flags = FLAG_DELETED }, { .m = &m, .flags = 0 },
+		{ .m = &m, .flags = FLAG_DRAFT } };
 
 	fill(&m);
 	for (size_t i = 0; i < ARRAY_LEN(askers); i++)

@@ -51,6 +51,18 @@ core_blob_id(struct store *s)
 
 /* ---- start and end ---- */
 
+/* The first MAC of a process makes OpenSSL set itself up, which takes as long as
+ * some dozen calls: the first client need not wait for it. */
+static void
+warm_up(struct store *s)
+{
+	struct text key = { s->token_key, sizeof(s->token_key) };
+	struct buffer token = BUFFER_INIT;
+
+	token_make(key, &(struct token){ .expires = 0 }, &token);
+	buffer_done_secret(&token);
+}
+
 static struct store *
 core_new(struct engine *e, const struct store_config *config)
 {
@@ -65,6 +77,7 @@ core_new(struct engine *e, const struct store_config *config)
 	CHECK(config->token_key.len == sizeof(s->token_key));
 	memcpy(s->token_key, config->token_key.ptr, sizeof(s->token_key));
 	s->config.token_key = TEXT_EMPTY;
+	warm_up(s);
 	random_bytes(s->blob_seed, sizeof(s->blob_seed));
 	CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&s->idle, NULL) == 0);
