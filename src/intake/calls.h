@@ -41,9 +41,9 @@
 	F(S, TEXTS, keywords) F(S, NUMBERS, dates) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages)
 #define intake_append_all_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
-#define INTAKE_CALLS(X)                                  \
-	X(intake_deliver, BY_MX, CALL_AGAIN)             \
-	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN) \
+#define INTAKE_CALLS(X)                                               \
+	X(intake_deliver, BY_MX, CALL_AGAIN | CALL_SHORT)             \
+	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
 	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)
 
 CALLS_DECLARE(intake, INTAKE_CALLS)

@@ -60,7 +60,7 @@ access_serve(void *context, struct call_server_config *config, struct failure *f
 	return STATUS_OK;
 }
 
-/* On the link's thread: wakes the sessions, which ask for themselves. */
+/* By who reads the link: wakes the sessions, which ask for themselves. */
 static void
 fed(void *arg, enum status s, const void *reply)
 {

@@ -48,7 +48,7 @@ mx_serve(void *context, struct call_server_config *config, struct failure *f)
 	return STATUS_OK;
 }
 
-/* On the link's thread. */
+/* By who reads the link. */
 static void
 directory_changed(void *arg, enum status s, const void *reply)
 {

@@ -38,6 +38,7 @@ struct pending {
 	uint64_t id;
 	uint64_t at;   /* octet of the link at which it begins */
 	bool was_sent; /* perhaps; valid when LOST */
+	bool wanted;   /* counted by the link */
 };
 
 /* ---- sleeping and waking ---- */
@@ -75,6 +76,22 @@ sleep_until(struct pending *p, int64_t deadline)
 
 /* ---- sending ---- */
 
+/* With the lock. */
+static void
+want(struct link *l, struct pending *p)
+{
+	p->wanted = true;
+	link_want(l);
+}
+
+/* With the lock. */
+static void
+unwant(struct link *l, struct pending *p)
+{
+	l->wanted -= p->wanted;
+	p->wanted = false;
+}
+
 /* Encodes, enters p into the map and sends. CLOSED: the link is broken. */
 static enum status
 send_request(struct link *l, struct pending *p, const void *request)
@@ -99,6 +116,8 @@ send_request(struct link *l, struct pending *p, const void *request)
 	if (link_append(l, &b, fds, fd_count, &p->at)) {
 		p->id = id;
 		(void)map_put_u64(&l->pending, id, p);
+		if (p->once != NULL)
+			want(l, p);
 		if (!l->reader_active)
 			link_flush(l);
 	} else {
@@ -110,18 +129,45 @@ send_request(struct link *l, struct pending *p, const void *request)
 	return st;
 }
 
-/* Waits for the reply: REPLIED, LOST, or RUNNING for a call that took too
- * long; after that nobody else knows of p. */
+/* Reads the link until the reply is there. RUNNING: the deadline passed, or the
+ * link ends and p will be told so. */
+static uint32_t
+read_until(struct link *l, struct pending *p, int64_t deadline)
+{
+	enum status st = STATUS_OK;
+	uint32_t state;
+
+	while ((state = atomic_load_explicit(&p->state, memory_order_acquire)) == RUNNING &&
+	       st == STATUS_OK)
+		st = link_read(l, deadline);
+	link_read_give(l, st);
+	return state;
+}
+
+/* Waits for the reply, by reading if nobody does: REPLIED, LOST, or RUNNING for
+ * a call that took too long; after that nobody else knows of p. */
 static uint32_t
 await(struct link *l, struct pending *p, int64_t deadline)
 {
-	uint32_t state = sleep_until(p, deadline);
-	bool mine;
+	uint32_t state = atomic_load_explicit(&p->state, memory_order_acquire);
+	bool reads, mine;
 
 	if (state != RUNNING)
 		return state;
 	pthread_mutex_lock(&l->lock);
+	reads = link_read_take(l);
+	if (!reads && map_get_u64(&l->pending, p->id) == p)
+		want(l, p);
+	pthread_mutex_unlock(&l->lock);
+	if (reads)
+		state = read_until(l, p, deadline);
+	if (state == RUNNING)
+		state = sleep_until(p, deadline);
+	if (state != RUNNING)
+		return state;
+	pthread_mutex_lock(&l->lock);
 	mine = map_remove_u64(&l->pending, p->id) != NULL;
+	unwant(l, p);
 	pthread_mutex_unlock(&l->lock);
 	/* The reader has it in its hand: it will be told at once. */
 	return mine ? RUNNING : sleep_until(p, INT64_MAX);
@@ -411,7 +457,7 @@ call_stream(
 	return st;
 }
 
-/* ---- on the reader's thread ---- */
+/* ---- by who reads the link ---- */
 
 static void
 stream_push(struct calls *c, struct pending *p, struct call_frame *f)
@@ -468,6 +514,16 @@ may_answer(const struct pending *p, const struct call_frame *f)
 	return f->number == p->call->number && (f->kind == CALL_KIND_REPLY || p->fn != NULL);
 }
 
+/* With the lock. */
+static void
+take_out(struct link *l, struct pending *p)
+{
+	(void)map_remove_u64(&l->pending, p->id);
+	unwant(l, p);
+	if (p->fn == NULL && p->once == NULL)
+		l->replied = thread_time();
+}
+
 /* The entry that this frame answers, taken out unless more will come. OK and
  * NULL: the caller has gone since. */
 static enum status
@@ -481,7 +537,7 @@ find_pending(struct link *l, const struct call_frame *f, struct pending **out)
 	if (p == NULL ? f->id > l->last_id : !may_answer(p, f))
 		st = STATUS_INVALID;
 	else if (p != NULL && f->kind == CALL_KIND_REPLY)
-		(void)map_remove_u64(&l->pending, f->id);
+		take_out(l, p);
 	pthread_mutex_unlock(&l->lock);
 	*out = p;
 	return st;

@@ -122,7 +122,7 @@ encode(const struct toy_echo_request *q, struct buffer *b, int fds[4], unsigned 
 static void
 the_table(void **state)
 {
-	assert_int_equal(toy_call_count, 8);
+	assert_int_equal(toy_call_count, 9);
 	assert_ptr_equal(toy_call_list[0], &toy_echo_call);
 	assert_null(toy_call_list[toy_call_count]);
 	assert_string_equal(toy_echo_call.name, "toy_echo");

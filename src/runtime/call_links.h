@@ -84,6 +84,8 @@ void client_lost(struct link *l);
 void server_init(struct calls *c);
 void server_done(struct calls *c);
 enum status server_frame(struct link *l, struct call_frame *f) MUST_CHECK;
+/* Behind the frames of one read. */
+void server_after(struct link *l);
 void server_lost(struct link *l);
 
 /* Opens what the handlers of runtime/runtime_calls.h read, which a sandbox

@@ -2,9 +2,10 @@
 /*
  * The server's half. The reader finds the row and asks whether the peer's role
  * is named in it, before anything of the request is looked at; a thread of the
- * pool decodes it and runs the handler; any thread answers, once. A request in
- * hand keeps its link's memory, not the link: answers to a peer that has gone
- * are dropped.
+ * pool decodes it and runs the handler, or the reader itself, if the row says
+ * so (CALL_SHORT: and nothing else has come with it); any thread answers, once.
+ * A request in hand keeps its link's memory, not the link: answers to a peer
+ * that has gone are dropped.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct call_in {
 	struct call_frame *frame;
 	void *record;	     /* the request, once it is decoded */
 	call_handler handle; /* who takes it up */
+	bool by_reader;	     /* its handler runs on the thread that reads the link */
 	struct arena arena;
 };
 
@@ -320,8 +322,28 @@ turn_away(struct link *l, struct call_frame *frame)
 	call_frame_free(frame);
 }
 
+/* Whether the reader may run it itself when it has handled what came. */
+static bool
+may_be_alone(const struct link *l, const struct call_in *in)
+{
+	return (in->call->flags & CALL_SHORT) != 0 && in->frame->fd_count == 0 && !l->crowded &&
+	       !l->caller_reads;
+}
+
+/* What came with others is shared out. */
 static void
-dispatch(struct calls *c, struct call_in *in)
+crowd(struct calls *c, struct link *l)
+{
+	struct call_in *alone = l->alone;
+
+	l->crowded = true;
+	l->alone = NULL;
+	if (alone != NULL)
+		pool_run(c->pool, &alone->task);
+}
+
+static void
+dispatch(struct calls *c, struct link *l, struct call_in *in)
 {
 	bool open;
 
@@ -330,10 +352,51 @@ dispatch(struct calls *c, struct call_in *in)
 	if (!open)
 		list_add_last(&c->gated, &in->task.node);
 	pthread_mutex_unlock(&c->lock);
-	if (open && (in->call->flags & CALL_QUICK) != 0)
+	if (!open)
+		return;
+	if ((in->call->flags & CALL_QUICK) != 0) {
 		handle(&in->task);
-	else if (open)
-		pool_run(c->pool, &in->task);
+		return;
+	}
+	if (l->alone == NULL && may_be_alone(l, in)) {
+		l->alone = in;
+		return;
+	}
+	crowd(c, l);
+	pool_run(c->pool, &in->task);
+}
+
+void
+server_after(struct link *l)
+{
+	struct call_in *in = l->alone;
+
+	if (in == NULL)
+		return;
+	if (l->in.frame != NULL || l->in.head_len > 0) { /* more is coming */
+		crowd(l->owner, l);
+		return;
+	}
+	l->alone = NULL;
+	in->by_reader = true;
+	handle(&in->task);
+}
+
+bool
+call_by_reader(const struct call_in *in)
+{
+	MAGIC_CHECK(in, CALL_IN_MAGIC);
+	return in->by_reader;
+}
+
+bool
+call_step_aside(struct call_in *in)
+{
+	if (!call_by_reader(in))
+		return false;
+	in->by_reader = false;
+	call_hand_on(in, in->served->row.handle);
+	return true;
 }
 
 enum status
@@ -363,7 +426,7 @@ server_frame(struct link *l, struct call_frame *f)
 	in->served = served;
 	in->frame = f;
 	arena_init(&in->arena, ARENA_BLOCK, 0);
-	dispatch(c, in);
+	dispatch(c, l, in);
 	return STATUS_OK;
 }
 

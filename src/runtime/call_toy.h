@@ -35,6 +35,9 @@
 /* Answered on the link's thread, or (odd numbers) handed on. */
 #define toy_quick_REQUEST(F, S) F(S, U64, number)
 #define toy_quick_REPLY(F, S) F(S, U64, number)
+/* Answered on the link's thread if it came alone and is even. */
+#define toy_short_REQUEST(F, S) F(S, U64, number)
+#define toy_short_REPLY(F, S) F(S, U64, number)
 #define toy_nobody_REQUEST(F, S) F(S, U64, number)
 #define toy_nobody_REPLY(F, S) F(S, U64, number)
 
@@ -46,7 +49,8 @@
 	X(toy_size, BY_MX, CALL_AGAIN)                      \
 	X(toy_stream, BY_MX | BY_ACCESS, CALL_STREAM)       \
 	X(toy_nobody, BY_NOBODY, CALL_AGAIN)                \
-	X(toy_quick, BY_MX, CALL_AGAIN | CALL_QUICK)
+	X(toy_quick, BY_MX, CALL_AGAIN | CALL_QUICK)        \
+	X(toy_short, BY_MX, CALL_AGAIN | CALL_SHORT)
 
 CALLS_DECLARE(toy, TOY_CALLS)
 

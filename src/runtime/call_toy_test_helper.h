@@ -123,6 +123,16 @@ handle_quick(struct call_in *in, const void *request, void *context)
 		answer_by(in, request, context);
 }
 
+UNUSED static void
+handle_short(struct call_in *in, const void *request, void *context)
+{
+	const struct toy_short_request *q = request;
+
+	if (q->number % 2 == 1 && call_step_aside(in))
+		return;
+	answer_by(in, request, context);
+}
+
 static const struct call_row toy_rows[] = {
 	{ &toy_echo_call, handle_echo },
 	{ &toy_hold_call, handle_hold },
@@ -132,6 +142,7 @@ static const struct call_row toy_rows[] = {
 	{ &toy_stream_call, handle_stream },
 	{ &toy_nobody_call, handle_hold },
 	{ &toy_quick_call, handle_quick },
+	{ &toy_short_call, handle_short },
 };
 
 UNUSED static void

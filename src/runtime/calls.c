@@ -91,7 +91,7 @@ lost(struct link *l)
 static void
 begin(struct link *l)
 {
-	(void)l;
+	l->crowded = false;
 	call_answers_hold();
 }
 
@@ -102,7 +102,7 @@ end(struct link *l)
 	call_answers_send();
 }
 
-static const struct link_ops ops = { begin, end, frame, lost };
+static const struct link_ops ops = { begin, end, server_after, frame, lost };
 
 static void
 join_ended(struct calls *c)

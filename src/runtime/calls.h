@@ -77,6 +77,11 @@ enum call_flag {
 	/* The handler runs on the thread that reads the link: it takes a few
 	 * microseconds and waits for nothing, or hands on (call_hand_on). */
 	CALL_QUICK = 4,
+	/* The handler runs on the thread that reads the link if the request came
+	 * alone and without descriptors: it takes a fraction of a millisecond,
+	 * waits for no peer, and steps aside from what is longer
+	 * (call_step_aside). Requests that come together go to the pool. */
+	CALL_SHORT = 8,
 };
 
 /* One row, ready for use. */
@@ -192,7 +197,7 @@ void call_abandon(struct call_ahead *h);
 
 /* ---- client side ---- */
 
-/* Opens a CALL_STREAM call. fn is called on the link's thread for each answer
+/* Opens a CALL_STREAM call. fn is called by who reads the link for each answer
  * (status OK) and once at the end (another status; reply NULL), after which
  * the caller may open it again; it must not block or make calls. */
 typedef void (*call_stream_fn)(void *arg, enum status s, const void *reply);
@@ -200,7 +205,7 @@ enum status call_stream(struct calls *c, const struct call *call, const void *re
     call_stream_fn fn, void *arg) MUST_CHECK;
 
 /* A call whose answer nobody waits for: sends the request and returns; fn is
- * called once, on the link's thread, with the reply (which lives until fn
+ * called once, by who reads the link, with the reply (which lives until fn
  * returns) or with the failure. It must not block or make calls. CLOSED: the
  * link was lost, and whether the server has the request is not known; who may
  * ask again does it with call_do, on a thread that may wait. There is no
@@ -242,6 +247,11 @@ void call_refuse(struct call_in *in, enum status s, const char *client, const ch
 /* Has this function take the request up, from the beginning, on a thread of
  * the pool; from any thread. What hangs on the arena stays. */
 void call_hand_on(struct call_in *in, call_handler taker);
+/* Whether the handler runs on the thread that reads the link (CALL_SHORT). */
+bool call_by_reader(const struct call_in *in);
+/* If it does, has it run again, from the beginning, on a thread of the pool: true,
+ * and in is not its any more. */
+bool call_step_aside(struct call_in *in) MUST_CHECK;
 /* One more answer of a stream; false when the peer is gone: call call_end. */
 bool call_push(struct call_in *in, const void *reply) MUST_CHECK;
 void call_end(struct call_in *in, enum status s);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The two threads of a link and the write role. Invariants: `sending` is
- * touched only by who has the write role; descriptors leave with or before
- * the first octet of their frame; the reader is the only one that ends a
- * link, everybody else shuts the socket down and lets it find out.
+ * Writing to a link, and its life; reading is in link_read.c. Invariants:
+ * `sending` is touched only by who has the write role; descriptors leave with
+ * or before the first octet of their frame.
  */
 #include "runtime/link.h"
 
@@ -21,7 +20,6 @@
 #include "base/random.h"
 #include "runtime/thread.h"
 
-#define READ_SIZE 65536
 /* Rounds after which a thread that wanted to send one frame lets the writer
  * thread go on for the others. */
 #define ROUNDS_MOST 8
@@ -92,6 +90,15 @@ add_secret(struct buffer *to, struct buffer *from)
 	secret_wipe(from->ptr, from->len);
 }
 
+/* With the lock: whoever reads finds the end. */
+static void
+break_off(struct link *l)
+{
+	l->broken = true;
+	(void)shutdown(l->fd, SHUT_RDWR);
+	pthread_cond_signal(&l->turn);
+}
+
 bool
 link_append(struct link *l, struct buffer *b, const int *fds, unsigned count, uint64_t *at)
 {
@@ -100,8 +107,7 @@ link_append(struct link *l, struct buffer *b, const int *fds, unsigned count, ui
 	if (!l->broken && l->out.octets.len > LINK_QUEUE_MAX) {
 		LOG_WARN("link.peer_does_not_read", FIELD_STRING("peer", role_word(l->peer)),
 		    FIELD_U64("instance", l->instance));
-		l->broken = true;
-		(void)shutdown(l->fd, SHUT_RDWR);
+		break_off(l);
 	}
 	if (l->broken) {
 		call_close_fds(fds, count);
@@ -214,7 +220,7 @@ refill(struct link *l)
 		return false;
 	struct link_queue was = l->sending;
 
-	if (was.octets.cap > READ_SIZE)
+	if (was.octets.cap > LINK_READ_SIZE)
 		buffer_done(&was.octets);
 	l->sending = l->out;
 	l->out = was;
@@ -232,10 +238,8 @@ send_round(struct link *l)
 	pthread_mutex_unlock(&l->lock);
 	st = send_some(l);
 	pthread_mutex_lock(&l->lock);
-	if (st == STATUS_CLOSED) {
-		l->broken = true;
-		(void)shutdown(l->fd, SHUT_RDWR);
-	}
+	if (st == STATUS_CLOSED)
+		break_off(l);
 	return st;
 }
 
@@ -299,130 +303,6 @@ writer_main(void *arg)
 	}
 	pthread_mutex_unlock(&l->lock);
 	link_unref(l);
-	return NULL;
-}
-
-/* ---- reading ---- */
-
-/* Receives into the room of the frame in hand, then into scratch. */
-static ssize_t
-receive(struct link *l, struct iovec iov[2], int fds[CALL_FDS_WAITING], unsigned *fd_count)
-{
-	union {
-		char space[CMSG_SPACE(sizeof(int) * CALL_FDS_WAITING)];
-		struct cmsghdr align;
-	} control;
-	bool in_place = iov[0].iov_len > 0;
-	struct msghdr m = {
-		.msg_iov = in_place ? iov : iov + 1,
-		.msg_iovlen = in_place ? 2 : 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space),
-	};
-	ssize_t n;
-
-	do
-		n = recvmsg(l->fd, &m, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	*fd_count = 0;
-	if (n <= 0)
-		return n;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-			*fd_count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-			memcpy(fds, CMSG_DATA(c), *fd_count * sizeof(int));
-		}
-	if ((m.msg_flags & MSG_CTRUNC) != 0) {
-		call_close_fds(fds, *fd_count);
-		errno = EPROTO;
-		return -1;
-	}
-	return n;
-}
-
-/* What the assembler calls with each frame of a batch. */
-struct batch_in {
-	struct link *link;
-	enum status status;
-};
-
-static void
-frame_came(void *arg, struct call_frame *f)
-{
-	struct batch_in *b = arg;
-
-	if (b->status == STATUS_OK)
-		b->status = b->link->ops->frame(b->link, f);
-	else
-		call_frame_free(f);
-}
-
-static void
-set_active(struct link *l, bool active)
-{
-	pthread_mutex_lock(&l->lock);
-	l->reader_active = active;
-	if (!active)
-		link_flush(l);
-	pthread_mutex_unlock(&l->lock);
-}
-
-/* Reads and handles one batch. CLOSED: the peer went; INVALID: it lies. */
-static enum status
-read_batch(struct link *l, char *scratch)
-{
-	struct iovec iov[2] = { call_assembler_room(&l->in), { scratch, READ_SIZE } };
-	struct batch_in b = { l, STATUS_OK };
-	int fds[CALL_FDS_WAITING];
-	size_t got, direct;
-	unsigned fd_count;
-	enum status st;
-	ssize_t n = receive(l, iov, fds, &fd_count);
-
-	if (n <= 0)
-		return n < 0 && errno == EPROTO ? STATUS_INVALID : STATUS_CLOSED;
-	got = (size_t)n;
-	direct = got < iov[0].iov_len ? got : iov[0].iov_len;
-	set_active(l, true);
-	l->ops->begin(l);
-	st = call_assembler_fds(&l->in, fds, fd_count);
-	if (st == STATUS_OK)
-		st = call_assembler_add(
-		    &l->in, direct, (struct text){ scratch, got - direct }, frame_came, &b);
-	l->ops->end(l);
-	set_active(l, false);
-	if (l->secret)
-		secret_wipe(scratch, got - direct);
-	return st == STATUS_OK ? b.status : st;
-}
-
-static void
-reader_ends(struct link *l)
-{
-	pthread_mutex_lock(&l->lock);
-	l->broken = true;
-	pthread_cond_broadcast(&l->changed);
-	pthread_mutex_unlock(&l->lock);
-	(void)shutdown(l->fd, SHUT_RDWR);
-	l->ops->lost(l);
-	link_unref(l);
-}
-
-static void *
-reader_main(void *arg)
-{
-	struct link *l = arg;
-	char *scratch = mem_resize(NULL, READ_SIZE, 1);
-	enum status st;
-
-	do
-		st = read_batch(l, scratch);
-	while (st == STATUS_OK);
-	if (st == STATUS_INVALID)
-		LOG_ALARM("link.not_our_words", FIELD_STRING("peer", role_word(l->peer)),
-		    FIELD_U64("instance", l->instance));
-	mem_free(scratch);
-	reader_ends(l);
 	return NULL;
 }
 
@@ -498,6 +378,8 @@ link_unref(struct link *l)
 	queue_done(l, &l->sending);
 	call_assembler_done(&l->in);
 	map_done(&l->pending);
+	mem_free(l->scratch);
+	pthread_cond_destroy(&l->turn);
 	pthread_cond_destroy(&l->changed);
 	pthread_mutex_destroy(&l->lock);
 	l->magic = 0;
@@ -508,8 +390,7 @@ void
 link_close(struct link *l)
 {
 	pthread_mutex_lock(&l->lock);
-	l->broken = true;
-	(void)shutdown(l->fd, SHUT_RDWR);
+	break_off(l);
 	pthread_cond_broadcast(&l->changed);
 	pthread_mutex_unlock(&l->lock);
 }
@@ -537,9 +418,11 @@ link_new(int fd, enum role peer, unsigned instance, const struct link_ops *ops, 
 	l->number = atomic_fetch_add(&last_number, 1) + 1;
 	l->refs = 1;
 	l->in_hand_max = in_hand_max == 0 ? UINT32_MAX : in_hand_max;
+	l->scratch = mem_resize(NULL, LINK_READ_SIZE, 1);
 	list_init(&l->node);
 	CHECK(pthread_mutex_init(&l->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&l->changed, NULL) == 0);
+	CHECK(pthread_cond_init(&l->turn, NULL) == 0);
 	return l;
 }
 
@@ -564,7 +447,7 @@ link_run(struct link *l)
 
 	if (st != STATUS_OK)
 		return st;
-	st = start(l, "of", reader_main, &l->reader);
+	st = start(l, "of", link_reader_main, &l->reader);
 	if (st != STATUS_OK) {
 		link_close(l);
 		(void)pthread_join(l->writer, NULL);

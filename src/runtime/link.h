@@ -8,8 +8,10 @@
  * their frames and go. The role never waits for the peer: when the socket is
  * full it passes to the link's writer thread. While the reader works on a
  * batch it flushes for all at its end.
- * Reading: one thread a link. It never writes to a full socket and never waits
- * for anything but frames, and for in_hand to fall below its limit.
+ * Reading: whoever has the read role, which never writes to a full socket and
+ * never waits for anything but frames, and for in_hand to fall below its limit.
+ * It is a thread of the link, or a caller that waits for its reply anyhow and
+ * finds nobody reading: so a reply costs one change of threads less.
  */
 #ifndef RUNTIME_LINK_H
 #define RUNTIME_LINK_H
@@ -22,17 +24,23 @@
 
 #define LINK_MAGIC 0x117c0001u
 #define LINK_QUEUE_MAX (64u << 20) /* octets that a peer may leave unread */
+#define LINK_READ_SIZE 65536
+/* Microseconds for which the link's thread leaves reading to callers after one
+ * of them had a reply: so long may wait what comes unasked. */
+#define LINK_ABSENCE 2000
 
 struct link;
 
 struct link_ops {
-	/* On the reader's thread, around the frames of one read. */
+	/* By who reads, around the frames of one read. */
 	void (*begin)(struct link *l);
 	void (*end)(struct link *l);
-	/* On the reader's thread. Owns the frame. INVALID: no peer of ours sends
+	/* By who reads, behind it, when what was held back is on its way. */
+	void (*after)(struct link *l);
+	/* By who reads. Owns the frame. INVALID: no peer of ours sends
 	 * that; the link is closed. */
 	enum status (*frame)(struct link *l, struct call_frame *f);
-	/* On the reader's thread, last of all. */
+	/* On the link's thread, last of all. */
 	void (*lost)(struct link *l);
 };
 
@@ -77,13 +85,25 @@ struct link {
 	unsigned in_hand, in_hand_max; /* requests that are not answered */
 	unsigned streams;	       /* how many of them are streams */
 	pthread_cond_t changed;	       /* to_writer, broken, in_hand */
+	/* the read role */
+	bool reading;	     /* somebody has it */
+	bool caller_reads;   /* it is not the link's thread */
+	bool thread_sleeps;  /* until it is told that its turn has come */
+	unsigned wanted;     /* replies that are waited for by who does not read */
+	int64_t replied;     /* when a caller was given a reply last: monotonic */
+	enum status ended;   /* what a caller met */
+	pthread_cond_t turn; /* of the link's thread */
 	pthread_t reader, writer;
 	struct map pending; /* calls that wait here: see call_client.c */
 	uint64_t last_id;
 
 	_Atomic unsigned in_flight; /* calls that wait for a reply */
 
-	struct call_assembler in; /* the reader's */
+	/* of who reads */
+	struct call_assembler in;
+	char *scratch;
+	void *alone;  /* of the owner: the only request of this read, */
+	bool crowded; /* or there were others */
 };
 
 struct timespec;
@@ -113,6 +133,19 @@ bool link_append(struct link *l, struct buffer *b, const int *fds, unsigned coun
 void link_flush(struct link *l);
 /* The same without the lock. */
 void link_flush_now(struct link *l);
+
+/* With the lock: takes the read role for a caller, which reads with link_read
+ * until it has its reply and gives the role back, with what it met at last.
+ * False: another has it, or the link is at its end. */
+bool link_read_take(struct link *l) MUST_CHECK;
+/* Handles what comes next. TIMEOUT: nothing came until then; CLOSED, INVALID:
+ * nothing more will. */
+enum status link_read(struct link *l, int64_t until) MUST_CHECK;
+void link_read_give(struct link *l, enum status st);
+/* With the lock: somebody waits for a reply without reading. Who finds the
+ * reply, or gives it up, lowers l->wanted. */
+void link_want(struct link *l);
+void *link_reader_main(void *arg);
 
 /* A request came in hand (the reader waits here at the limit), or was
  * answered. False: nothing is taken any more. */

@@ -11,7 +11,8 @@
  * With a source, a worker that finds no task asks it instead of sleeping, if
  * nobody else does: the asker. What it submits from within it takes up itself
  * when it comes back, so nobody is woken for that. Invariant: somebody asks,
- * or a worker is awake that will look for work when its task ends or waits.
+ * or a worker is awake that will look for work when its task ends or waits, or
+ * one whose task waits watches the source (the deputy, for some milliseconds).
  * Tasks that go on for long and wait in between now and then see to it that
  * somebody asks at least each millisecond.
  */
@@ -57,6 +58,7 @@ struct pool {
 	unsigned awake_max;	/* 0: any number */
 	_Atomic uint32_t asker; /* nobody sleeps on it: its address stands for the asker */
 	bool asking;		/* the source */
+	struct worker *deputy;	/* watches it while its task waits */
 	int64_t asked;		/* when it answered last */
 	bool coming;		/* a thread was woken or started and is on its way */
 	bool closing;
@@ -136,7 +138,7 @@ wants_another(const struct pool *p)
 		return false;
 	if (p->queued > 0)
 		return p->awake_max == 0 || awake(p) < p->awake_max;
-	if (p->config.wait == NULL || p->asking)
+	if (p->config.wait == NULL || p->asking || p->deputy != NULL)
 		return false;
 	return awake(p) == 0 || thread_time() - p->asked >= ASK_WITHIN;
 }
@@ -215,7 +217,53 @@ goes_on(void *arg)
 		return;
 	pthread_mutex_lock(&w->pool->lock);
 	w->pool->blocked--;
+	if (w->pool->deputy == w)
+		w->pool->deputy = NULL;
 	pthread_mutex_unlock(&w->pool->lock);
+}
+
+static bool
+wants_deputy(const struct pool *p)
+{
+	return p->config.source_fd > 0 && p->queued == 0 && !p->asking && !p->coming &&
+	       p->deputy == NULL && !p->closing;
+}
+
+static int
+watches(void *arg)
+{
+	struct worker *w = arg;
+	struct pool *p = w->pool;
+	bool deputy = false;
+
+	pthread_mutex_lock(&p->lock);
+	if (w->waits == 0 && wants_deputy(p)) {
+		p->deputy = w;
+		p->blocked++;
+		w->waits++;
+		deputy = true;
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (deputy)
+		return p->config.source_fd;
+	blocks(w);
+	return -1;
+}
+
+static void
+hears(void *arg)
+{
+	struct worker *w = arg;
+	struct pool *p = w->pool;
+	_Atomic uint32_t *next = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->deputy == w) {
+		p->deputy = NULL;
+		next = next_worker(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+	wake(p, next);
 }
 
 /* ---- workers ---- */
@@ -289,7 +337,7 @@ start_worker(struct pool *p)
 
 	w->pool = p;
 	w->state = WOKEN;
-	w->keeper = (struct thread_keeper){ blocks, goes_on, w };
+	w->keeper = (struct thread_keeper){ blocks, goes_on, watches, hears, w };
 	list_init(&w->node);
 	if (thread_start(p->name, p->config.stack, worker_main, w, &w->thread) != STATUS_OK) {
 		if (p->threads == 0)

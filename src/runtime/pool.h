@@ -10,7 +10,8 @@
  * other thread has to be woken for it. While the asker is at work itself
  * nobody asks; it, or another that is awake, asks when it is done, and one that
  * is about to wait for something (thread_blocks) sees to it that somebody
- * does.
+ * does; if it waits by thread_await_input it watches the source meanwhile, and
+ * wakes another only when there is something.
  *
  * A pool is cooperative if its tasks say when they wait for others, by what
  * they wait with (calls, streams, thread_blocks). Then no more of its threads
@@ -44,6 +45,7 @@ struct pool_config {
 	void (*wait)(void *source);
 	void (*interrupt)(void *source);
 	void *source;
+	int source_fd; /* is readable when a wait would find something; 0: none */
 };
 
 struct pool *pool_new(const struct pool_config *config);

@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/testing.h"
 #include "runtime/thread.h"
@@ -179,12 +181,14 @@ struct source {
 	bool interrupted;
 	unsigned asked; /* how often */
 	unsigned asking;
+	int fd; /* as many as there are tasks, or 0 */
 };
 
 static void
 source_wait(void *arg)
 {
 	struct list *node;
+	eventfd_t one;
 	struct source *s = arg;
 
 	pthread_mutex_lock(&s->lock);
@@ -196,6 +200,8 @@ source_wait(void *arg)
 	s->interrupted = false;
 	s->asking--;
 	node = list_take_first(&s->tasks);
+	if (node != NULL && s->fd > 0)
+		assert_int_equal(eventfd_read(s->fd, &one), 0);
 	pthread_mutex_unlock(&s->lock);
 	if (node != NULL)
 		pool_run_front(s->pool, LIST_OWNER(node, struct task, node));
@@ -217,6 +223,8 @@ source_put(struct source *s, struct task *t)
 {
 	pthread_mutex_lock(&s->lock);
 	list_add_last(&s->tasks, &t->node);
+	if (s->fd > 0)
+		assert_int_equal(eventfd_write(s->fd, 1), 0);
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -231,21 +239,29 @@ source_await_asker(struct source *s)
 }
 
 static void
-source_start(struct source *s, unsigned max)
+source_start_watched(struct source *s, unsigned max, int fd)
 {
 	struct pool_config config = { .name = "test",
 		.min = 1,
 		.max = max,
 		.wait = source_wait,
 		.interrupt = source_interrupt,
-		.source = s };
+		.source = s,
+		.source_fd = fd };
 
-	*s = (struct source){ .lock = PTHREAD_MUTEX_INITIALIZER,
-		.changed = PTHREAD_COND_INITIALIZER };
+	*s = (struct source){
+		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .fd = fd
+	};
 	list_init(&s->tasks);
 	pthread_mutex_lock(&s->lock); /* until the pool is known */
 	s->pool = pool_new(&config);
 	pthread_mutex_unlock(&s->lock);
+}
+
+static void
+source_start(struct source *s, unsigned max)
+{
+	source_start_watched(s, max, 0);
 }
 
 static void
@@ -322,6 +338,75 @@ somebody_asks_while_tasks_wait(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
 		sem_post(&waiting[i].leave);
 	pool_free(s.pool);
+}
+
+/* A task that waits for input. */
+struct listener_task {
+	struct gate gate; /* first */
+	int fd;
+};
+
+static void
+listen_and_pass(struct task *t)
+{
+	thread_await_input(((struct listener_task *)(void *)t)->fd, -1);
+	gate_run(t);
+}
+
+static void
+listener_start(struct source *s, struct listener_task *l, int fd)
+{
+	gate_init(&l->gate);
+	l->gate.task.run = listen_and_pass;
+	l->fd = fd;
+	source_put(s, &l->gate.task);
+}
+
+static void
+nobody_is_woken_for_who_waits_briefly(void **state)
+{
+	int source = eventfd(0, EFD_SEMAPHORE), there = eventfd(1, 0);
+	struct pool_facts facts;
+	struct listener_task l;
+	struct source s;
+
+	source_start_watched(&s, 8, source);
+	for (int i = 0; i < 100; i++) {
+		source_await_asker(&s);
+		listener_start(&s, &l, there);
+		gate_pass(&l.gate);
+	}
+	source_await_asker(&s);
+	pool_facts_of(s.pool, &facts);
+	assert_int_equal(facts.threads, 1);
+	pool_free(s.pool);
+	(void)close(source);
+	(void)close(there);
+}
+
+/* Whether the source has something at once or only after a while. */
+static void
+who_waits_watches_the_source(void **state)
+{
+	int source = eventfd(0, EFD_SEMAPHORE), silent = eventfd(0, 0);
+	struct listener_task l;
+	struct source s;
+	struct gate g;
+
+	source_start_watched(&s, 8, source);
+	listener_start(&s, &l, silent);
+	for (int i = 0; i < 3; i++) {
+		gate_init(&g);
+		source_put(&s, &g.task);
+		gate_pass(&g);
+		source_await_asker(&s);
+	}
+	assert_int_equal(sem_trywait(&l.gate.entered), -1); /* it waits still */
+	assert_int_equal(eventfd_write(silent, 1), 0);
+	gate_pass(&l.gate);
+	pool_free(s.pool);
+	(void)close(source);
+	(void)close(silent);
 }
 
 /* A task that goes on and on and waits for a moment now and then. */
@@ -429,6 +514,8 @@ main(void)
 		cmocka_unit_test(others_may_submit_too),
 		cmocka_unit_test(somebody_asks_while_tasks_wait),
 		cmocka_unit_test(somebody_asks_while_tasks_toil),
+		cmocka_unit_test(nobody_is_woken_for_who_waits_briefly),
+		cmocka_unit_test(who_waits_watches_the_source),
 		cmocka_unit_test(few_are_awake),
 	};
 

@@ -174,7 +174,7 @@ struct service *
 service_start(const struct service_config *config)
 {
 	struct service *v = MEM_NEW(struct service);
-	const struct pool_config pool = {
+	struct pool_config pool = {
 		.name = "worker",
 		.min = config->workers_min == 0 ? 1 : config->workers_min,
 		.max = config->workers_max,
@@ -193,6 +193,7 @@ service_start(const struct service_config *config)
 	v->tls = config->tls == NULL ? NULL : tls_context_ref(config->tls);
 	v->limits = limits_new(config->sessions_max == 0 ? UINT32_MAX : config->sessions_max + 1);
 	v->waiter = waiter_new(&waiter);
+	pool.source_fd = waiter_fd(v->waiter);
 	v->pool = pool_new(&pool);
 	for (size_t i = 0; i < config->listener_count; i++)
 		waiter_listen(v->waiter, &config->listeners[i]);

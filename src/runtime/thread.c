@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -119,4 +120,28 @@ thread_goes_on(void)
 {
 	if (keeper_of_this != NULL)
 		keeper_of_this->goes_on(keeper_of_this->arg);
+}
+
+/* How long who waits for one thing watches another as well. */
+#define WATCH_MS 20
+
+void
+thread_await_input(int fd, int milliseconds)
+{
+	const struct thread_keeper *k = keeper_of_this;
+	struct pollfd p[2] = { { fd, POLLIN, 0 }, { -1, POLLIN, 0 } };
+	bool brief = milliseconds >= 0 && milliseconds <= WATCH_MS;
+	int n;
+
+	if (k == NULL) {
+		(void)poll(p, 1, milliseconds);
+		return;
+	}
+	p[1].fd = k->watches(k->arg);
+	n = poll(p, 2, p[1].fd < 0 || brief ? milliseconds : WATCH_MS);
+	if (p[1].fd >= 0 && p[0].revents == 0 && (n != 0 || !brief)) {
+		k->hears(k->arg);
+		(void)poll(p, 1, milliseconds);
+	}
+	k->goes_on(k->arg);
 }

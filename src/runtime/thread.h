@@ -37,11 +37,20 @@ void thread_wake(_Atomic uint32_t *word);
 struct thread_keeper {
 	void (*blocks)(void *arg);
 	void (*goes_on)(void *arg);
+	/* As blocks, by who can watch a descriptor for input while it waits, until
+	 * it goes on: the one to watch, or -1. hears: input came there, or it
+	 * will not watch any longer. */
+	int (*watches)(void *arg);
+	void (*hears)(void *arg);
 	void *arg;
 };
 /* The keeper of the calling thread, or NULL; it stays the caller's. */
 void thread_set_keeper(const struct thread_keeper *keeper);
 void thread_blocks(void);
 void thread_goes_on(void);
+/* Waits by poll until there is input at fd, or so many milliseconds (-1: for
+ * ever), as one that blocks; meanwhile it keeps an eye on what else its keeper
+ * waits for, so that nobody has to be woken to do so. */
+void thread_await_input(int fd, int milliseconds);
 
 #endif

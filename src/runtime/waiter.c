@@ -414,6 +414,12 @@ waiter_wait(struct waiter *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
+int
+waiter_fd(const struct waiter *w)
+{
+	return w->epoll;
+}
+
 void
 waiter_interrupt(struct waiter *w)
 {

@@ -46,6 +46,9 @@ struct waiter *waiter_new(const struct waiter_config *config);
 void waiter_wait(struct waiter *w);
 /* The round under way, or the next one, ends at once. */
 void waiter_interrupt(struct waiter *w);
+/* A descriptor that is readable when a round would find input, connections or
+ * an interruption (times it does not tell). */
+int waiter_fd(const struct waiter *w);
 /* The listener's socket becomes non-blocking. */
 void waiter_listen(struct waiter *w, const struct listener *l);
 /* No accept() for this long: the process has no descriptors left. */

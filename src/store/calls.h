@@ -432,17 +432,17 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 
 #define STORE_CALLS(X)                                            \
 	X(store_rcpt, BY_MX | BY_ACCESS, CALL_AGAIN | CALL_QUICK) \
-	X(store_deliver, BY_INTAKE, CALL_AGAIN)                   \
-	X(store_append, BY_INTAKE, CALL_AGAIN)                    \
+	X(store_deliver, BY_INTAKE, CALL_AGAIN | CALL_SHORT)      \
+	X(store_append, BY_INTAKE, CALL_AGAIN | CALL_SHORT)       \
 	X(store_append_all, BY_INTAKE, CALL_AGAIN)                \
 	X(store_mailboxes, STORE_FRONTS, CALL_AGAIN)              \
-	X(store_mailbox, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_mailbox, STORE_FRONTS, CALL_AGAIN | CALL_SHORT)   \
 	X(store_create, STORE_FRONTS, CALL_AGAIN)                 \
 	X(store_remove, STORE_FRONTS, CALL_AGAIN)                 \
 	X(store_rename, STORE_FRONTS, CALL_AGAIN)                 \
 	X(store_subscribe, STORE_FRONTS, CALL_AGAIN)              \
-	X(store_open, STORE_FRONTS, CALL_AGAIN)                   \
-	X(store_changes, STORE_FRONTS, CALL_AGAIN)                \
+	X(store_open, STORE_FRONTS, CALL_AGAIN | CALL_SHORT)      \
+	X(store_changes, STORE_FRONTS, CALL_AGAIN | CALL_SHORT)   \
 	X(store_fetch, STORE_FRONTS, CALL_AGAIN)                  \
 	X(store_match, STORE_FRONTS, CALL_AGAIN)                  \
 	X(store_piece, STORE_FRONTS, CALL_AGAIN)                  \
@@ -452,7 +452,7 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 	X(store_quota, STORE_FRONTS, CALL_AGAIN)                  \
 	X(store_maildrop, STORE_FRONTS, CALL_AGAIN)               \
 	X(store_feed, STORE_FRONTS, CALL_STREAM)                  \
-	X(store_watch, STORE_FRONTS, CALL_AGAIN)                  \
+	X(store_watch, STORE_FRONTS, CALL_AGAIN | CALL_SHORT)     \
 	X(store_directory_feed, BY_MX, CALL_STREAM)               \
 	X(store_verifier, BY_AUTH, CALL_AGAIN)                    \
 	X(store_verifier_set, BY_AUTH, CALL_AGAIN)                \

@@ -155,6 +155,20 @@ locked_look(struct account *a, struct changes_op *c, bool full, bool *quiet)
 	return s;
 }
 
+/* Whether there is something to tell, for which rows are read. */
+static bool
+is_news(struct account *a, const struct store_changes_request *r)
+{
+	struct kept_mailbox *k;
+	bool news;
+
+	pthread_mutex_lock(&a->owner.lock);
+	k = serve_mailbox(a, r->mailbox);
+	news = k != NULL && k->m.highest_modseq > r->since;
+	pthread_mutex_unlock(&a->owner.lock);
+	return news;
+}
+
 static enum status
 changes_read(struct account *a, struct op *op)
 {
@@ -165,6 +179,8 @@ changes_read(struct account *a, struct op *op)
 	bool quiet = true, whole = true;
 	enum status s;
 
+	if (call_by_reader(op->in) && is_news(a, r))
+		return STATUS_AGAIN; /* steps aside */
 	forget(c);
 	s = locked_look(a, c, false, &quiet);
 	if (s != STATUS_OK || quiet || c->reply.full)

@@ -350,6 +350,9 @@ serve_store_deliver(struct call_in *in, const void *request, void *context)
 	enum status s;
 	bool again = false;
 
+	if (((const struct store_deliver_request *)request)->recipients.count > 1 &&
+	    call_step_aside(in))
+		return;
 	d->store = context;
 	d->r = request;
 	d->a.op.arena = call_arena(in);
@@ -361,6 +364,8 @@ serve_store_deliver(struct call_in *in, const void *request, void *context)
 		call_fail(in, s, &d->a.op.failure);
 		return;
 	}
+	if (d->count == 1 && serve_steps_aside(d->store, d->at[0].account, in))
+		return;
 	metric_add(METRIC_STORE_BYTES_IN, (int64_t)d->r->size);
 	if (again)
 		deliver_many(d, in);

@@ -101,11 +101,46 @@ enter(struct store *s, struct call_in *in, const void *request, struct account_o
 	return true;
 }
 
+/* What must be loaded first is not for the thread that reads the link. True: in
+ * is not ours any more. */
+static bool
+step_aside(struct account *a, struct call_in *in)
+{
+	bool aside = call_step_aside(in);
+
+	if (aside)
+		account_put(a);
+	return aside;
+}
+
+static bool
+is_loaded(struct account *a)
+{
+	bool loaded;
+
+	pthread_mutex_lock(&a->owner.lock);
+	loaded = a->owner.loaded;
+	pthread_mutex_unlock(&a->owner.lock);
+	return loaded;
+}
+
+bool
+serve_steps_aside(struct store *s, uint64_t account, struct call_in *in)
+{
+	struct account *a = account_get(s, account);
+	bool aside = !is_loaded(a) && call_step_aside(in);
+
+	account_put(a);
+	return aside;
+}
+
 void
 serve_write(struct store *s, struct call_in *in, const void *request, struct account_op *o,
     struct text token, uint64_t op)
 {
 	if (!enter(s, in, request, o, token, SCOPE_MAIL_WRITE))
+		return;
+	if (!is_loaded(o->a) && step_aside(o->a, in))
 		return;
 	o->op.id = op;
 	o->op.apply = apply_write;
@@ -148,6 +183,8 @@ serve_read(struct store *s, struct call_in *in, const void *request, struct acco
     struct text token)
 {
 	if (!enter(s, in, request, o, token, SCOPE_MAIL_READ) || read_now(o))
+		return;
+	if (step_aside(o->a, in))
 		return;
 	o->op.apply = apply_read;
 	owner_submit(&o->a->owner, &o->op);

@@ -39,6 +39,9 @@ void serve_write_plain(struct store *s, struct call_in *in, const void *request,
     struct text token, uint64_t op);
 void serve_read(struct store *s, struct call_in *in, const void *request, struct account_op *o,
     struct text token);
+/* Has the call taken up by the pool (call_step_aside) if the account must be
+ * loaded first: true, and in is not the handler's any more. */
+bool serve_steps_aside(struct store *s, uint64_t account, struct call_in *in) MUST_CHECK;
 /* Without a token: for calls of auth, the operator and the store itself. op.in
  * may be NULL if answer and op.finish do not need it. */
 void serve_trusted(struct store *s, uint64_t account, struct account_op *o);
