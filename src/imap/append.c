@@ -7,7 +7,7 @@
 void
 append_batch_init(struct append_batch *b, struct imap *im)
 {
-	*b = (struct append_batch){ .im = im };
+	*b = (struct append_batch){ .im = im, .room = UINT64_MAX };
 	spool_init(&b->spool, 0);
 }
 
@@ -116,6 +116,7 @@ file_one(struct append_batch *b, const struct part *p, struct arena *a, struct f
 	const struct intake_append_request q = { .token = b->im->token,
 		.op = imap_op(),
 		.mailbox = b->mailbox,
+		.name = b->mailbox == 0 ? b->name : TEXT_EMPTY,
 		.flags = b->flags[p->from],
 		.keywords = keywords_of(b, p),
 		.date = (int64_t)b->dates[p->from],
@@ -134,6 +135,7 @@ file_part(struct append_batch *b, const struct part *p, struct arena *a, struct 
 	const struct intake_append_all_request q = { .token = b->im->token,
 		.op = imap_op(),
 		.mailbox = b->mailbox,
+		.name = b->mailbox == 0 ? b->name : TEXT_EMPTY,
 		.flags = { b->flags + p->from, p->count },
 		.keyword_counts = { b->keyword_counts + p->from, p->count },
 		.keywords = keywords_of(b, p),

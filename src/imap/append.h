@@ -13,6 +13,7 @@
 #include "runtime/payload.h"
 
 #define APPEND_COMMANDS_MAX 100	       /* of one batch */
+#define APPEND_UNASKED_MAX (64u << 10) /* octets that are taken in without a question before */
 #define APPEND_GATHER_MAX (768u << 10) /* octets up to which commands are gathered */
 #define APPEND_SEVERAL_MAX (32u << 20) /* octets of a command with several messages */
 #define APPEND_OPTIONS_MAX (4u << 20)  /* octets of its lines between them */
@@ -34,8 +35,8 @@ struct append_command {
 struct append_batch {
 	struct imap *im;
 	struct text wire, name; /* the mailbox as on the wire, and as it is called */
-	uint32_t mailbox;
-	uint64_t room; /* octets that the account takes */
+	uint32_t mailbox;	/* 0: not looked up yet, so the store goes by the name */
+	uint64_t room;		/* octets that the account takes, as far as is known */
 	struct spool spool;
 	struct append_command at[APPEND_COMMANDS_MAX];
 	unsigned commands;

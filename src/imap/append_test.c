@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* APPEND: what is stored and what is answered, by RFC section. */
 #include "imap/session_testing.h"
+#include "runtime/metrics.h"
 #include "store/engine.h"
 
 /* Says octets that hold NUL. */
@@ -353,6 +354,25 @@ the_name_is_told(void **state)
 	talk_end(&t);
 }
 
+/* One call to intake, and intake's to the store; what is refused costs no more. */
+static void
+a_small_message_is_not_asked_about(void **state)
+{
+	static const char *const mail[] = { JOE, FRED };
+	struct talk t;
+	int64_t before;
+
+	sign_in(&t);
+	before = metric_get(METRIC_CALLS_SENT);
+	assert_non_null(strstr(sends(&t, "a1 APPEND inbox %\r\n", mail), "a1 OK [APPENDUID "));
+	assert_int_equal(metric_get(METRIC_CALLS_SENT) - before, 2);
+	assert_non_null(strstr(sends(&t, "a2 APPEND Nowhere % %\r\n", mail), "a2 NO [TRYCREATE] "));
+	assert_int_equal(metric_get(METRIC_CALLS_SENT) - before, 4);
+	assert_non_null(strstr(sends(&t, "a3 APPEND a//b %\r\n", mail), "a3 NO [CANNOT] "));
+	holds(&t, "INBOX", 1);
+	talk_end(&t);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
 
 int
@@ -368,6 +388,7 @@ main(void)
 		CASE(commands_are_filed_together),
 		CASE(each_has_its_own_answer),
 		CASE(one_of_them_is_too_much),
+		CASE(a_small_message_is_not_asked_about),
 		CASE(the_name_is_told),
 	};
 

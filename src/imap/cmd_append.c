@@ -49,28 +49,34 @@ imap_append_is_ready(struct cursor args)
 	return ready;
 }
 
+/* False with the reply made. */
+static bool
+name_mailbox(struct command *c, struct append_batch *b)
+{
+	const char *why;
+	enum status st = imap_name_decode(b->wire, imap_utf8(c->im), &c->arena, &b->name, &why);
+
+	if (st == STATUS_OK)
+		return true;
+	(void)imap_no(c, st == STATUS_LIMIT ? "LIMIT" : "CANNOT", why);
+	return false;
+}
+
 /* Finds the mailbox for the batch; false with the reply made. */
 static bool
 find_mailbox(struct command *c, struct append_batch *b)
 {
-	struct store_mailbox_request req = { .token = c->im->token };
+	const struct store_mailbox_request req = { .token = c->im->token, .name = b->name };
 	struct store_mailbox_reply r;
 	struct store_mailbox m = { 0 };
 	struct failure f = { 0 };
 	struct unpack u;
-	const char *why;
-	enum status st = imap_name_decode(b->wire, imap_utf8(c->im), &c->arena, &req.name, &why);
+	enum status st = store_mailbox(c->im->server->calls, &req, &c->arena, &r, &f);
 
-	if (st != STATUS_OK) {
-		(void)imap_no(c, st == STATUS_LIMIT ? "LIMIT" : "CANNOT", why);
-		return false;
-	}
-	st = store_mailbox(c->im->server->calls, &req, &c->arena, &r, &f);
 	if (st == STATUS_OK) {
 		u = unpack_of(r.row);
 		store_mailbox_unpack(&u, &m);
 		b->mailbox = m.id;
-		b->name = req.name;
 		b->room = r.room;
 		if (unpack_ok(&u) && m.exists)
 			return true;
@@ -83,12 +89,23 @@ find_mailbox(struct command *c, struct append_batch *b)
 	return false;
 }
 
+/* Whether the store is asked before a message comes. What is small and comes
+ * anyhow is not worth a question: the store refuses it when it is filed. */
+static bool
+must_ask(const struct command *c, const struct append_batch *b)
+{
+	return b->mailbox == 0 && (c->literal.waits || b->name.len == 0 ||
+				      c->literal.octets + b->spool.len > APPEND_UNASKED_MAX);
+}
+
 /* Before a message comes; false with the reply made if it need not come. */
 static bool
-admit(struct command *c, const struct append_batch *b, const struct append_command *a)
+admit(struct command *c, struct append_batch *b, const struct append_command *a)
 {
 	uint64_t max = (uint64_t)setting(SET_SMTP_MESSAGE_SIZE_MAX), octets = c->literal.octets;
 
+	if (octets <= max && must_ask(c, b) && !find_mailbox(c, b))
+		return false;
 	if (octets > max)
 		(void)imap_no(c, "TOOBIG", "The message is larger than the server takes");
 	else if (octets == 0)
@@ -314,7 +331,7 @@ imap_cmd_append(struct command *c)
 		    c, "Expected a mailbox, flags, a date and the message as a literal");
 	append_batch_init(&b, c->im);
 	b.wire = args.mailbox;
-	if (find_mailbox(c, &b)) {
+	if (name_mailbox(c, &b)) {
 		imap_push(c);
 		what = append(c, &args, &b);
 	} else {

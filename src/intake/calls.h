@@ -21,12 +21,13 @@
 	F(S, TEXT, trace) F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
 #define intake_deliver_REPLY(F, S) F(S, NUMBERS, verdicts) F(S, TEXTS, texts)
 
-/* A message that a client files (IMAP APPEND). keywords: names; date: seconds
- * since 1970, 0: now. */
+/* A message that a client files (IMAP APPEND). mailbox 0: the one of that
+ * name; keywords: names; date: seconds since 1970, 0: now. */
 #define intake_append_REQUEST(F, S) \
 	F(S, TEXT, token)           \
 	F(S, U64, op)               \
 	F(S, U64, mailbox)          \
+	F(S, TEXT, name)            \
 	F(S, U64, flags) F(S, TEXTS, keywords) F(S, I64, date) F(S, PAYLOAD, message)
 #define intake_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
@@ -36,6 +37,7 @@
 	F(S, TEXT, token)               \
 	F(S, U64, op)                   \
 	F(S, U64, mailbox)              \
+	F(S, TEXT, name)                \
 	F(S, NUMBERS, flags)            \
 	F(S, NUMBERS, keyword_counts)   \
 	F(S, TEXTS, keywords) F(S, NUMBERS, dates) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages)

@@ -219,6 +219,10 @@ void account_forget_marks(struct account_txn *t);
 uint64_t account_quota(const struct facts *f);
 /* QUOTA if the account has no room for so many more. */
 enum status account_room(const struct account_txn *t, struct op *op, uint64_t octets) MUST_CHECK;
+/* The mailbox in which messages can be filed, by its id, or by its name if that
+ * is 0. NOT_FOUND, and what is wrong with the name. */
+enum status append_to(struct account_txn *t, struct op *op, uint64_t id, struct text name,
+    const struct mailbox **out) MUST_CHECK;
 
 #define SUMMARY_MAX (2u << 20) /* octets of a packed summary */
 

@@ -111,15 +111,13 @@ append_all_run(struct account_txn *t, struct op *op)
 {
 	const struct store_append_all_request *r = op->request;
 	struct append_all_op *p = (struct append_all_op *)(void *)op;
-	const struct mailbox *box =
-	    r->mailbox > UINT32_MAX ? NULL : account_mailbox(t, (uint32_t)r->mailbox);
 	struct buffer result = BUFFER_INIT;
+	const struct mailbox *box;
 	struct edit *e;
-	enum status s;
+	enum status s = append_to(t, op, r->mailbox, r->name, &box);
 
-	if (box == NULL || !box->exists)
-		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
-	s = account_room(t, op, p->octets);
+	if (s == STATUS_OK)
+		s = account_room(t, op, p->octets);
 	if (s != STATUS_OK)
 		return s;
 	e = account_edit(t, box->id);

@@ -41,11 +41,13 @@ enum rcpt_verdict {
 	F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size) F(S, I64, received)
 #define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
 
-/* flags: enum message_flag. date: INTERNALDATE, seconds since 1970. */
+/* mailbox 0: the one of that name. flags: enum message_flag. date:
+ * INTERNALDATE, seconds since 1970. */
 #define store_append_REQUEST(F, S) \
 	F(S, TEXT, token)          \
 	F(S, U64, op)              \
 	F(S, U64, mailbox)         \
+	F(S, TEXT, name)           \
 	F(S, U64, flags)           \
 	F(S, TEXTS, keywords)      \
 	F(S, I64, date) F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size)
@@ -61,6 +63,7 @@ enum rcpt_verdict {
 	F(S, TEXT, token)              \
 	F(S, U64, op)                  \
 	F(S, U64, mailbox)             \
+	F(S, TEXT, name)               \
 	F(S, NUMBERS, flags)           \
 	F(S, NUMBERS, keyword_counts)  \
 	F(S, TEXTS, keywords)          \

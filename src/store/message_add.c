@@ -159,20 +159,41 @@ account_room(const struct account_txn *t, struct op *op, uint64_t octets)
 	    (unsigned long long)t->a->id);
 }
 
+enum status
+append_to(
+    struct account_txn *t, struct op *op, uint64_t id, struct text name, const struct mailbox **out)
+{
+	const struct mailbox *box = NULL;
+	struct text canonical;
+	bool named = id == 0 && name.len > 0;
+	enum status s = STATUS_OK;
+
+	if (named)
+		s = mailbox_name(op, name, op->arena, &canonical);
+	if (s != STATUS_OK)
+		return s;
+	if (named)
+		box = account_find(t, canonical);
+	else if (id <= UINT32_MAX)
+		box = account_mailbox(t, (uint32_t)id);
+	if (box == NULL || !box->exists)
+		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
+	*out = box;
+	return STATUS_OK;
+}
+
 static enum status
 append_run(struct account_txn *t, struct op *op)
 {
 	const struct store_append_request *r = op->request;
-	const struct mailbox *box =
-	    r->mailbox > UINT32_MAX ? NULL : account_mailbox(t, (uint32_t)r->mailbox);
 	struct buffer result = BUFFER_INIT;
+	const struct mailbox *box;
 	struct new_message m;
 	struct edit *e;
-	enum status s;
+	enum status s = append_to(t, op, r->mailbox, r->name, &box);
 
-	if (box == NULL || !box->exists)
-		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
-	s = account_room(t, op, r->size);
+	if (s == STATUS_OK)
+		s = account_room(t, op, r->size);
 	if (s == STATUS_OK)
 		s = append_message(t, op, &m);
 	if (s != STATUS_OK)
