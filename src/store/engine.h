@@ -64,7 +64,11 @@ struct engine_batch {
 	size_t count, cap;
 	size_t bytes;
 	struct arena arena;
-	/* Exactly once, on a thread of the engine; must not block on commits.
+	/* The committing thread can wait, and holds nothing that done needs: it
+	 * may write the batch itself if the engine has nothing else to do. */
+	bool may_lead;
+	/* Exactly once, on a thread of the engine or, within engine_commit, on one
+	 * that may lead; must not block on commits.
 	 * OK, CONFLICT, AMBIGUOUS, FULL, IO; LIMIT: the batch is too large. The
 	 * engine does not touch the batch afterwards: it may be freed here, or
 	 * be committed again with another guard. */

@@ -448,7 +448,8 @@ publish(struct txn *t, uint64_t version)
 
 /* ---- the round ---- */
 
-/* True when the round goes on at once: nothing had to be committed. */
+/* True when the round goes on at once: nothing had to be committed. Else t may
+ * be gone already, and its owner be somebody else's. */
 static bool
 commit(struct txn *t)
 {
@@ -492,7 +493,7 @@ owner_more(struct owner *o)
 	return more;
 }
 
-/* On the engine's thread. */
+/* On the engine's thread, or within commit(). */
 static void
 committed(struct engine_batch *b, enum status s)
 {
@@ -521,6 +522,7 @@ start(struct txn *t)
 	apply_all(t);
 	t->batch.done = committed;
 	t->batch.context = t;
+	t->batch.may_lead = true;
 	return commit(t);
 }
 

@@ -150,11 +150,13 @@ engine_commit_wait(struct engine *e, struct engine_batch *b)
 
 	b->done = wake_waiter;
 	b->context = &w;
+	b->may_lead = true;
 	engine_commit(e, b);
 	while (atomic_load_explicit(&w.done, memory_order_acquire) == 0)
 		(void)syscall(SYS_futex, &w.done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 	b->done = NULL;
 	b->context = NULL;
+	b->may_lead = false;
 	return w.status;
 }
 

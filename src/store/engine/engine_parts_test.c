@@ -2,6 +2,7 @@
 /* Tests of an engine's parts: versions, gate, inbox, notices, dice, keys. */
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 #include "base/random.h"
 #include "base/testing.h"
@@ -156,47 +157,77 @@ closing_gives_up(void **state)
 #define PUSHERS 4
 #define PUSHES 3000
 
+/* What the one who writes has seen. */
+struct writer {
+	atomic_bool writing;
+	uint64_t next[PUSHERS];
+	_Atomic size_t taken;
+};
+
 struct pusher {
 	pthread_t thread;
 	struct inbox *inbox;
+	struct writer *writer;	      /* for who may lead, or NULL */
 	struct engine_batch *batches; /* guard: its number, entity.id: whose */
 };
+
+static void
+write_all(struct writer *w, struct engine_batch *b)
+{
+	assert_false(atomic_exchange(&w->writing, true));
+	for (; b != NULL; b = b->next, w->taken++)
+		assert_int_equal(b->guard, w->next[b->entity.id]++);
+	atomic_store(&w->writing, false);
+}
 
 static void *
 push_all(void *arg)
 {
 	struct pusher *p = arg;
 
-	for (size_t i = 0; i < PUSHES; i++)
-		inbox_push(p->inbox, &p->batches[i]);
+	for (size_t i = 0; i < PUSHES; i++) {
+		if (p->writer != NULL && inbox_lead(p->inbox)) {
+			write_all(p->writer, &p->batches[i]);
+			inbox_led(p->inbox);
+		} else {
+			inbox_push(p->inbox, &p->batches[i]);
+		}
+	}
 	return NULL;
+}
+
+/* Every batch is written once, in the order of its thread, by one at a time. */
+static void
+push_in_order(struct inbox *in, struct engine_batch *all, bool leads)
+{
+	struct writer w = { .writing = false };
+	struct pusher each[PUSHERS];
+
+	for (uint64_t i = 0; i < PUSHERS; i++) {
+		each[i] = (struct pusher){
+			.inbox = in, .writer = leads ? &w : NULL, .batches = all + i * PUSHES
+		};
+		for (uint64_t n = 0; n < PUSHES; n++)
+			engine_batch_init(
+			    &each[i].batches[n], (struct entity){ ENTITY_ACCOUNT, i }, n);
+		assert_int_equal(pthread_create(&each[i].thread, NULL, push_all, &each[i]), 0);
+	}
+	while (w.taken < (size_t)PUSHERS * PUSHES)
+		write_all(&w, inbox_take(in, leads ? 1000 : -1));
+	for (size_t i = 0; i < PUSHERS; i++)
+		assert_int_equal(pthread_join(each[i].thread, NULL), 0);
 }
 
 static void
 batches_keep_their_order(void **state)
 {
 	struct engine_batch *all = mem_array((size_t)PUSHERS * PUSHES, sizeof(*all));
-	struct pusher each[PUSHERS];
-	uint64_t next[PUSHERS] = { 0 };
-	size_t taken = 0;
 	struct inbox in;
 
 	inbox_init(&in);
-	for (uint64_t i = 0; i < PUSHERS; i++) {
-		each[i] = (struct pusher){ .inbox = &in, .batches = all + i * PUSHES };
-		for (uint64_t n = 0; n < PUSHES; n++)
-			engine_batch_init(
-			    &each[i].batches[n], (struct entity){ ENTITY_ACCOUNT, i }, n);
-		assert_int_equal(pthread_create(&each[i].thread, NULL, push_all, &each[i]), 0);
-	}
-	while (taken < (size_t)PUSHERS * PUSHES) {
-		struct engine_batch *b = inbox_take(&in, -1);
-
-		for (; b != NULL; b = b->next, taken++)
-			assert_int_equal(b->guard, next[b->entity.id]++);
-	}
-	for (size_t i = 0; i < PUSHERS; i++)
-		assert_int_equal(pthread_join(each[i].thread, NULL), 0);
+	assert_false(inbox_lead(&in)); /* the writer does not sleep */
+	push_in_order(&in, all, true);
+	push_in_order(&in, all, false);
 	assert_null(inbox_take(&in, 0));
 	assert_null(inbox_take(&in, 100));
 	assert_false(inbox_ended(&in));

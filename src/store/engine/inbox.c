@@ -44,8 +44,34 @@ inbox_push(struct inbox *in, struct engine_batch *b)
 	pthread_mutex_lock(&in->lock);
 	*in->last = b;
 	in->last = &b->next;
-	wake = in->sleeping;
-	in->sleeping = false;
+	wake = in->sleeping && !in->led;
+	in->sleeping &= !wake;
+	pthread_mutex_unlock(&in->lock);
+	if (wake)
+		pthread_cond_signal(&in->ready);
+}
+
+bool
+inbox_lead(struct inbox *in)
+{
+	bool leads;
+
+	pthread_mutex_lock(&in->lock);
+	leads = in->sleeping && !in->led && in->first == NULL && !in->stopping && !in->nudged;
+	in->led |= leads;
+	pthread_mutex_unlock(&in->lock);
+	return leads;
+}
+
+void
+inbox_led(struct inbox *in)
+{
+	bool wake;
+
+	pthread_mutex_lock(&in->lock);
+	in->led = false;
+	wake = in->first != NULL || in->stopping || in->nudged;
+	in->sleeping &= !wake;
 	pthread_mutex_unlock(&in->lock);
 	if (wake)
 		pthread_cond_signal(&in->ready);
@@ -75,8 +101,9 @@ inbox_take(struct inbox *in, int64_t microseconds)
 	struct engine_batch *chain;
 
 	pthread_mutex_lock(&in->lock);
-	while (in->first == NULL && !in->stopping && !in->nudged && wait_once(in, deadline))
-		;
+	while (in->led || (in->first == NULL && !in->stopping && !in->nudged))
+		if (!wait_once(in, in->led ? -1 : deadline) && !in->led)
+			break;
 	chain = in->first;
 	in->first = NULL;
 	in->last = &in->first;

@@ -4,6 +4,9 @@
  * writer, takes all that is there. The lock is held for a few instructions;
  * the writer is woken only when it sleeps, so that under load a commit costs
  * no system call here. Batches come out in the order in which they went in.
+ *
+ * While the writer sleeps, a thread that brings a batch may lead: it is the
+ * writer for this one batch, and the real one waits until it is done.
  */
 #ifndef STORE_ENGINE_INBOX_H
 #define STORE_ENGINE_INBOX_H
@@ -16,12 +19,16 @@ struct inbox {
 	pthread_mutex_t lock;
 	pthread_cond_t ready; /* on CLOCK_MONOTONIC */
 	struct engine_batch *first, **last;
-	bool sleeping, stopping, nudged;
+	bool sleeping, stopping, nudged, led;
 };
 
 void inbox_init(struct inbox *in);
 void inbox_done(struct inbox *in);
 void inbox_push(struct inbox *in, struct engine_batch *b);
+/* True: the writer sleeps and nothing is there, and the caller leads until
+ * inbox_led. */
+bool inbox_lead(struct inbox *in);
+void inbox_led(struct inbox *in);
 /* Everything that is there, linked by next. Waits when nothing is: at most so
  * many microseconds, for ever if negative. NULL after the wait, or at once
  * when the inbox is stopping or was nudged. */

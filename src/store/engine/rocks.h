@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The RocksDB engine, for its own files: rocksdb.c opens, closes and compacts,
- * rocks_read.c reads on the caller's thread, rocks_write.c is the one thread
- * that writes. Everything that touches `db` passes the gate, except the
- * writer, which alone may close it.
+ * rocks_read.c reads on the caller's thread, rocks_write.c writes, on the thread
+ * of the writer or on one that leads (inbox.h). Everything that touches `db` passes the gate,
+ * except the writer, which alone may close it.
  */
 #ifndef STORE_ENGINE_ROCKS_H
 #define STORE_ENGINE_ROCKS_H
@@ -53,7 +53,7 @@ struct rocks {
 	_Atomic bool undecided;
 	struct inbox inbox;
 	pthread_t thread;
-	/* The writer's own. */
+	/* Of who is the writer now. */
 	struct engine_batch *queue;
 	struct versions versions;
 	struct group group;
@@ -67,6 +67,8 @@ rocks_of(struct engine *e)
 	return (struct rocks *)(void *)e;
 }
 
+/* Writes this batch as a group of its own, for who is the writer now. */
+void rocks_write_one(struct rocks *r, struct engine_batch *b);
 /* The writer's thread; arg is the struct rocks. */
 void *rocks_write_run(void *arg);
 

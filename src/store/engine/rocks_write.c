@@ -3,7 +3,8 @@
  * The group writer: one thread takes every batch that is ready, holds guards
  * against versions, builds one WriteBatch, syncs once and tells the ends.
  * Meanwhile the next batches queue up; the slower the disk, the larger the
- * groups.
+ * groups. A batch that comes while it sleeps is written by who brings it, so
+ * that no thread has to be woken for one that is alone.
  *
  * When a write fails, every batch of the group ends in FULL, IO or AMBIGUOUS
  * and nothing is written until the database was closed and opened again:
@@ -196,6 +197,14 @@ write_group(struct rocks *r)
 	else if (r->group.admitted > 0)
 		count_group(r);
 	tell(r);
+}
+
+void
+rocks_write_one(struct rocks *r, struct engine_batch *b)
+{
+	b->next = NULL;
+	r->queue = b;
+	write_group(r);
 }
 
 /* ---- after a failure ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The embedded engine: RocksDB behind one group-writer thread (rocks_write.c),
+ * The embedded engine: RocksDB behind one group writer (rocks_write.c),
  * read on the callers' threads (rocks_read.c). This file opens, closes and
  * compacts. The folder's layout is in files.h, the keys are in keys.h.
  */
@@ -16,7 +16,19 @@
 static void
 rocks_commit(struct engine *e, struct engine_batch *b)
 {
-	inbox_push(&rocks_of(e)->inbox, b);
+	struct rocks *r = rocks_of(e);
+
+	if (!b->may_lead || !inbox_lead(&r->inbox)) {
+		inbox_push(&r->inbox, b);
+		return;
+	}
+	if (r->trouble.failed)
+		inbox_push(&r->inbox, b); /* the writer looks whether it is over */
+	else
+		rocks_write_one(r, b);
+	if (r->trouble.failed)
+		inbox_nudge(&r->inbox);
+	inbox_led(&r->inbox);
 }
 
 /* ---- compaction ---- */
