@@ -50,11 +50,15 @@ class Asker:
         return 1000 * min(self.ask(f"copy {octets}", good="")["seconds"] for _ in range(5))
 
 
-def measured(run, key, asker, lines, limit="", per=1, good="OK", questions=1, whole=False):
+COMMITTED = 5000  # octets of a commit of one message of SIZE, compressed, with its rows
+
+
+def measured(run, key, asker, lines, limit="", per=1, good="OK", questions=1, whole=False, synced=False):
     """Asks each line and puts the fastest, in ms, by `per`; the processor time
     is the mean. whole: the lines together are the operation. The loopback
-    answers as many questions, each with its part of the octets. Gives the last
-    answer."""
+    answers as many questions, each with its part of the octets. synced: each is
+    a commit of its own, so what a sync takes is measured beside it. Gives the
+    last answer."""
     group, answers = run.server.group, []
     before = group.cpu()
     for line in lines:
@@ -66,5 +70,6 @@ def measured(run, key, asker, lines, limit="", per=1, good="OK", questions=1, wh
     octets = answers[-1]["octets"]
     mine = run.server.name == "mailstead"
     loopback = asker.loopback(octets // questions) * questions if mine else None
-    run.put(key, fastest * 1000 / per, limit, cpu * 1000 / per, loopback if mine and per == 1 else None)
+    run.put(key, fastest * 1000 / per, limit, cpu * 1000 / per, loopback if mine and per == 1 else None,
+            measure.sync_time(run.server.root, COMMITTED) if mine and synced else None)
     return answers[-1]

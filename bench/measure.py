@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import signal
+import statistics
 import subprocess
 import time
 
@@ -203,6 +204,24 @@ def evict(folder):
                     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
                 finally:
                     os.close(fd)
+
+
+def sync_time(folder, octets, count=300):
+    """Milliseconds that a write of so many octets behind what a file has and its sync
+    take, by a loop that does nothing else: the median."""
+    path, took = os.path.join(folder, "sync"), []
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        for _ in range(count):
+            data = os.urandom(octets)
+            began = time.perf_counter()
+            os.write(fd, data)
+            os.fdatasync(fd)
+            took.append(time.perf_counter() - began)
+    finally:
+        os.close(fd)
+        os.unlink(path)
+    return statistics.median(took) * 1000
 
 
 def free_ports(count):

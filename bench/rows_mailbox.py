@@ -68,7 +68,8 @@ def append_all(run, asker, wanted):
     done, quickest = 0, "pipe"
     for key, how in ways:
         try:
-            measured(run, key, asker, [f"append {how} {count} INBOX"], f"{count} messages", per=count)
+            measured(run, key, asker, [f"append {how} {count} INBOX"], f"{count} messages", per=count,
+                     synced=how == "one")
         except Refused:
             continue  # no MULTIAPPEND; its octets are taken and thrown away
         done, quickest = done + count, how
@@ -203,7 +204,7 @@ def measure_mailboxes(run):
         answer = measured(run, "bodies", asker, ["do FETCH 1:* BODY.PEEK[]"] * 3)
         if run.server.name == "mailstead":
             run.put("bodies_zstd", run.values["bodies"], f"{answer['octets']} octets")
-        measured(run, "store_one", asker, changes * 20)
+        measured(run, "store_one", asker, changes * 20, synced=True)
     measure_pop3(run)
     if "1M" in run.plan.sizes:
         measure_sizes(run, ["1M"])

@@ -22,7 +22,8 @@ Figure = collections.namedtuple("Figure", "key title unit better target meaning"
 
 # better: "more" or "less". target, against the better of the peers unless said otherwise:
 #   ("most", n)     no more than that, whatever the others have
-#   ("times", n)    that much better
+#   ("times", n)    that much better, or bound by the sync: the peer's time divided
+#                   by n is less than one write and its sync take
 #   ("rest", n)     that much better, or bound by the loopback: the peer's time
 #                   divided by n is less than a question and a plain copy of the
 #                   answer take
@@ -57,10 +58,11 @@ class Run:
         self.limits = {}     # figure -> what limited it
         self.cpu = {}        # figure -> ms of processor of the whole server for one operation
         self.loopback = {}   # figure -> ms that a plain copy of the answer takes
+        self.sync = {}       # figure -> ms that a write of as much as is committed takes with its sync
         self.sent = 0        # messages accepted so far, in the INBOXes of all ACCOUNTS
         self.warm = False
 
-    def put(self, key, value, limit="", cpu=None, loopback=None):
+    def put(self, key, value, limit="", cpu=None, loopback=None, sync=None):
         self.values[key] = value
         self.limits[key] = limit
         if cpu is not None:
@@ -69,6 +71,9 @@ class Run:
         if loopback is not None:
             self.loopback[key] = loopback
             limit += f", loopback {loopback:.2f} ms"
+        if sync is not None:
+            self.sync[key] = sync
+            limit += f", a write and its sync {sync:.2f} ms"
         self.say(f"  {self.server.name:16} {key:26} {value:12.3f}  {limit}")
 
 
