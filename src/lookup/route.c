@@ -42,7 +42,8 @@ cut(const struct texts *all, const struct numbers *ends, uint32_t i, struct text
 
 	if (from > to || to > all->count)
 		return false;
-	*out = (struct texts){ all->at + from, (uint32_t)(to - from) };
+	/* An empty list may have no memory at all, and NULL + 0 is undefined. */
+	*out = (struct texts){ from == to ? NULL : all->at + from, (uint32_t)(to - from) };
 	return true;
 }
 

@@ -53,6 +53,22 @@ there_and_back(void **state)
 	arena_done(&a);
 }
 
+/* Lists that came over a call empty have no memory. */
+static void
+a_host_without_anything(void **state)
+{
+	struct route bare = { .verdict = ROUTE_TEMPORARY, .hosts = &hosts[1], .host_count = 1 }, r;
+	struct lookup_route_reply reply;
+	struct arena a = ARENA_INIT;
+
+	lookup_route_write(&bare, &a, &reply);
+	reply.addresses = reply.tlsas = (struct texts){ NULL, 0 };
+	assert_ok(lookup_route_read(&reply, &a, &r));
+	assert_int_equal(r.hosts[0].addresses.count, 0);
+	assert_int_equal(r.hosts[0].tlsa.count, 0);
+	arena_done(&a);
+}
+
 /* What is broken in a good reply, one at a time. */
 static void
 lists_that_do_not_fit(void **state)
@@ -122,6 +138,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(a_host_without_anything),
 		cmocka_unit_test(lists_that_do_not_fit),
 		cmocka_unit_test(codes),
 	};
