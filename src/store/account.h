@@ -113,7 +113,7 @@ struct account_txn {
 	uint32_t new_keywords, new_keyword_cap;
 	struct map new_keyword_number;
 	bool gone;    /* the account's rows are being removed */
-	bool garbage; /* some content became garbage */
+	bool garbage; /* there is something to collect */
 	struct remembering remembering;
 	struct map new_marks, old_marks;
 	struct runs new_dying, old_dying;

@@ -5,13 +5,15 @@
  * account's queue, where no commit is under way, and reads rows one by one,
  * with no more memory than the account itself takes. That hot rows and email
  * rows name each other is shown by two facts: every hot row is a place of its
- * email, and there are as many places as hot rows.
+ * email, as is every place that is being left, and there are as many places as
+ * both together.
  */
 #include "store/check.h"
 
 #include <stdio.h>
 
 #include "store/core.h"
+#include "store/leaving.h"
 #include "store/reference.h"
 #include "store/serve.h"
 #include "store/thread.h"
@@ -106,7 +108,8 @@ struct audit {
 	struct findings *f;
 	struct map sums; /* mailbox -> struct sums */
 	struct arena arena;
-	uint64_t hot, places, emails, summaries, threads, hashes, message_ids, changes, next;
+	uint64_t hot, leaving, places, emails, summaries, threads, hashes, message_ids, changes,
+	    next;
 	uint64_t octets;
 };
 
@@ -122,24 +125,43 @@ get(struct audit *x, struct key key, struct arena *a, struct text *value)
 	return engine_get(x->store->engine, x->a->owner.entity, key_text(&key), a, value);
 }
 
+/* None if it is not there. */
+static struct email
+audit_get(struct audit *x, uint64_t id, struct place at, struct arena *a)
+{
+	struct email e = { .count = 0 };
+	struct text value;
+
+	if (get(x, key_u64(KEY_EMAIL, id), a, &value) != STATUS_OK ||
+	    email_unpack(value, a, &e) != STATUS_OK)
+		problem(x->f, "mailbox %u UID %u: email %llu is not there", at.mailbox, at.uid,
+		    (unsigned long long)id);
+	return e;
+}
+
+/* It stands there once. */
+static void
+audit_place(struct audit *x, uint64_t id, const struct email *e, struct place at)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < e->count; i++)
+		found += e->at[i].mailbox == at.mailbox && e->at[i].uid == at.uid;
+	if (found != 1)
+		problem(x->f, "mailbox %u UID %u stands %u times in email %llu", at.mailbox, at.uid,
+		    found, (unsigned long long)id);
+}
+
 static void
 audit_cold(struct audit *x, uint32_t mailbox, const struct hot_entry *h)
 {
 	struct arena a = ARENA_INIT;
 	struct summary_row s = { .size = 0 };
-	struct email e = { .count = 0 };
+	struct place at = { mailbox, h->uid };
+	struct email e = audit_get(x, h->email, at, &a);
 	struct text value;
-	uint32_t found = 0;
 
-	if (get(x, key_u64(KEY_EMAIL, h->email), &a, &value) != STATUS_OK ||
-	    email_unpack(value, &a, &e) != STATUS_OK)
-		problem(x->f, "mailbox %u UID %u: email %llu is not there", mailbox, h->uid,
-		    (unsigned long long)h->email);
-	for (uint32_t i = 0; i < e.count; i++)
-		found += e.at[i].mailbox == mailbox && e.at[i].uid == h->uid;
-	if (found != 1)
-		problem(x->f, "mailbox %u UID %u stands %u times in email %llu", mailbox, h->uid,
-		    found, (unsigned long long)h->email);
+	audit_place(x, h->email, &e, at);
 	if (get(x, key_u64(KEY_SUMMARY, h->email), &a, &value) != STATUS_OK ||
 	    summary_row_unpack(value, &s) != STATUS_OK)
 		problem(x->f, "summary of email %llu is not there", (unsigned long long)h->email);
@@ -323,6 +345,31 @@ audit_staged(void *arg, struct text key, struct text value)
 	return STATUS_OK;
 }
 
+/* Blocks were looked at before. */
+static enum status
+audit_leaving(void *arg, struct text key, struct text value)
+{
+	struct audit *x = arg;
+	struct arena a = ARENA_INIT;
+	struct leavings l = { .count = 0 };
+	struct email e;
+	enum status s = leaving_unpack(key, value, &a, &l);
+
+	for (uint32_t i = 0; i < l.count; i++) {
+		const struct sums *sum = map_get_u64(&x->sums, l.at[i].at.mailbox);
+
+		if (i == 0 || l.at[i].email != l.at[i - 1].email)
+			e = audit_get(x, l.at[i].email, l.at[i].at, &a);
+		audit_place(x, l.at[i].email, &e, l.at[i].at);
+		if (sum != NULL && uidset_has(&sum->uids, l.at[i].at.uid))
+			problem(x->f, "mailbox %u UID %u is there, but is leaving",
+			    l.at[i].at.mailbox, l.at[i].at.uid);
+		x->leaving += !runs_has(&x->a->dying, l.at[i].at.mailbox);
+	}
+	arena_done(&a);
+	return s;
+}
+
 static void
 compare(struct audit *x, const char *what, uint32_t mailbox, uint64_t counted, uint64_t written)
 {
@@ -427,9 +474,11 @@ audit_totals(struct audit *x)
 		problem(x->f, "quota: %llu messages, %llu octets are counted, not %llu, %llu",
 		    (unsigned long long)messages, (unsigned long long)x->octets,
 		    (unsigned long long)h->messages, (unsigned long long)h->octets);
-	if (x->hot != x->places)
-		problem(x->f, "%llu mailbox entries, but emails name %llu",
-		    (unsigned long long)x->hot, (unsigned long long)x->places);
+	if (x->hot + x->leaving != x->places)
+		problem(x->f,
+		    "%llu mailbox entries and %llu that are leaving, but emails name %llu",
+		    (unsigned long long)x->hot, (unsigned long long)x->leaving,
+		    (unsigned long long)x->places);
 	if (x->emails != x->summaries || x->emails != x->threads)
 		problem(x->f, "%llu emails, %llu summaries, %llu in threads",
 		    (unsigned long long)x->emails, (unsigned long long)x->summaries,
@@ -457,6 +506,7 @@ check_account(struct account *a, struct findings *f)
 		(void)map_put_u64(&x.sums, a->sorted[i]->m.id, ARENA_NEW(f->arena, struct sums));
 	check_rows(s, e, KEY_HOT, audit_block, &x, f);
 	check_rows(s, e, KEY_INDEX, audit_index_row, &x, f);
+	check_rows(s, e, KEY_LEAVING, audit_leaving, &x, f);
 	check_rows(s, e, KEY_EMAIL, audit_email, &x, f);
 	check_rows(s, e, KEY_SUMMARY, count_summary, &x, f);
 	check_rows(s, e, KEY_THREAD, audit_thread, &x, f);

@@ -261,6 +261,16 @@ staged_without_content(void)
 }
 
 static void
+leaving(uint64_t email, uint32_t uid)
+{
+	struct key key = key_u64(KEY_LEAVING, email);
+
+	key_add(&key, bench.inbox, 4);
+	key_add(&key, uid, 4);
+	put(entity_of(bench.alice), key, TEXT("\1"));
+}
+
+static void
 take_one_holder(uint64_t account)
 {
 	struct blob_id blob = blob_of(bench.bob, true);
@@ -428,7 +438,8 @@ broken_shard(void)
 #define CLOSED_CASES(X)                                                                            \
 	X(a_block_is_missing, ALICE, "messages is 3, counted 0",                                   \
 	    take(entity_of(bench.alice), key_hot(bench.inbox, 0)))                                 \
-	X(entries_are_missing, ALICE, "1 mailbox entries, but emails name 4",                      \
+	X(entries_are_missing, ALICE,                                                              \
+	    "1 mailbox entries and 0 that are leaving, but emails name 4",                         \
 	    take(entity_of(bench.alice), key_hot(bench.inbox, 0)))                                 \
 	X(a_block_has_more, ALICE, "UID 200 is not below UIDNEXT", change_hot(hot_more))           \
 	X(an_entry_that_no_email_has, ALICE, "UID 200 stands 0 times", change_hot(hot_more))       \
@@ -494,6 +505,11 @@ broken_shard(void)
 	    delete_blob(blob_of(bench.alice, true)))                                               \
 	X(content_of_garbage, ALICE, "content of garbage", delete_garbage())                       \
 	X(content_in_steps, ALICE, "content of staged row", staged_without_content())              \
+	X(a_place_that_is_there, ALICE, "UID 2 is there, but is leaving", leaving(2, 2))           \
+	X(a_place_too_many, ALICE, "entries and 1 that are leaving, but emails name",              \
+	    leaving(2, 2))                                                                         \
+	X(a_place_that_no_email_has, ALICE, "UID 99 stands 0 times in email 2", leaving(2, 99))    \
+	X(a_place_of_no_email, ALICE, "UID 2: email 1000 is not there", leaving(1000, 2))          \
 	X(a_holder_is_missing, ALICE, "shared content is not held", take_holder())                 \
 	X(a_row_of_no_kind, ALICE, "a row of the unknown kind 5a",                                 \
 	    put(entity_of(bench.alice), (struct key){ 1, "Z" }, TEXT("?")))                        \
@@ -564,7 +580,7 @@ static void
 rows_that_do_not_decode(void **state)
 {
 	static const enum key_kind of_alice[] = { KEY_HOT, KEY_EMAIL, KEY_SUMMARY, KEY_THREAD,
-		KEY_MESSAGE_ID, KEY_CHANGE, KEY_INDEX, KEY_GARBAGE, KEY_STAGED };
+		KEY_MESSAGE_ID, KEY_CHANGE, KEY_INDEX, KEY_GARBAGE, KEY_STAGED, KEY_LEAVING };
 	struct blob_id blob = blob_of(bench.bob, true);
 	char words[40];
 

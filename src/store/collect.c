@@ -5,11 +5,14 @@
  * row. Shared content is first given back to its reference entity, which
  * deletes it with the last holder, and then the row goes: a crash in between
  * repeats a step that does nothing the second time. Content that an operation
- * began to write and that came to nothing (store/stage.h) goes at once.
+ * began to write and that came to nothing (store/stage.h) goes at once. Before
+ * all that, emails whose messages are gone are told so (store/leaving.h), which is
+ * where most garbage comes from.
  */
 #include "base/clock.h"
 #include "runtime/metrics.h"
 #include "store/core.h"
+#include "store/leaving.h"
 #include "store/reference.h"
 #include "store/serve.h"
 
@@ -21,7 +24,7 @@ struct collect {
 	struct account_txn *t;
 	struct garbage shared[64];
 	uint32_t shared_count;
-	uint32_t rows, pieces;
+	uint32_t rows, pieces, places;
 	bool left; /* more is there, perhaps not due yet */
 	bool drop; /* the shared ones were given back: delete their rows */
 };
@@ -88,7 +91,9 @@ collect_run(struct account_txn *t, struct op *op)
 	c->t = t;
 	c->rows = c->pieces = c->shared_count = 0;
 	c->left = false;
-	s = txn_scan(&t->txn, key_text(&garbage), key_text(&behind), collect_row, c);
+	s = leaving_take(t, &c->places);
+	if (s == STATUS_OK)
+		s = txn_scan(&t->txn, key_text(&garbage), key_text(&behind), collect_row, c);
 	if (s == STATUS_OK)
 		s = txn_scan(
 		    &t->txn, key_text(&staged), key_text(&behind_staged), collect_staged, c);
@@ -132,7 +137,7 @@ collect_account(struct store *s, uint64_t account, bool *left, bool *more)
 
 	rows = c.rows;
 	*left = c.left;
-	*more = enough(&c) || c.shared_count > 0;
+	*more = enough(&c) || c.shared_count > 0 || c.places > 0;
 	if (how == STATUS_OK && c.shared_count > 0) {
 		how = give_back(s, account, &c);
 		c.o = (struct account_op){ .op = { .arena = &a }, .run = drop_run };

@@ -7,6 +7,7 @@
  */
 #include "store/core.h"
 #include "store/emails.h"
+#include "store/leaving.h"
 #include "store/serve.h"
 
 #define COPY_MAX 200000u /* messages of one command: what a batch can hold */
@@ -46,6 +47,13 @@ place(struct emails *emails, struct op *op, uint64_t id, struct place from, stru
 
 	if (s != STATUS_OK)
 		return s == STATUS_NOT_FOUND ? STATUS_CORRUPT : s;
+	if (email.count == PLACES_MAX) { /* perhaps it left some of them */
+		s = leaving_take_all(t);
+		if (s == STATUS_OK)
+			s = emails_get(emails, id, &email);
+		if (s != STATUS_OK)
+			return s;
+	}
 	if (move && !email_remove(&email, from))
 		return STATUS_CORRUPT;
 	if (email.count == PLACES_MAX)
@@ -106,10 +114,6 @@ copy_one(struct emails *emails, struct op *op, struct edit *src, struct edit *ds
 	    (struct place){ dst->now.id, dst->now.uidnext }, move);
 	if (s != STATUS_OK)
 		return s;
-	if (move) {
-		edit_count_out(src, &entry);
-		hot_remove(from, uid);
-	}
 	entry.uid = dst->now.uidnext++;
 	entry.modseq = account_modseq(t);
 	hot_append(to, txn_arena(&t->txn), &entry);
@@ -155,14 +159,13 @@ messages_copy(struct account_txn *t, struct op *op, struct edit *src, struct edi
 	     uid = runs_next(from, uid + 1))
 		s = copy_one(&emails, op, src, dst, uid, move);
 	emails_done(&emails);
+	if (s == STATUS_OK && move)
+		s = messages_take_out(t, src, from, NULL);
 	if (s != STATUS_OK)
 		return s;
 	if (!move) {
 		t->head.messages += count;
 		t->head.octets += octets;
-	} else {
-		account_touch(t, src);
-		change_uids(t, CHANGE_VANISHED, src->now.id, from);
 	}
 	account_touch(t, dst);
 	runs_add(&added, start, start + count - 1);

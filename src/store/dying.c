@@ -8,10 +8,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/core.h"
-#include "store/emails.h"
+#include "store/leaving.h"
 #include "store/serve.h"
 
-#define BURY_STEP 2000u	   /* messages in one commit */
+#define BURY_STEP 20000u   /* messages in one commit */
 #define PURGE_STEP 4000u   /* rows in one commit */
 #define PIECES_PER_ROW 16u /* that are as much work as a row */
 
@@ -38,32 +38,30 @@ garbage_unpack(struct text key, struct text value, struct garbage *out)
 struct bury {
 	struct account_txn *t;
 	uint32_t mailbox;
-	uint32_t messages;
+	struct leavings left;
 };
 
 static enum status
 bury_block(void *arg, struct text key, struct text value)
 {
 	struct bury *b = arg;
+	struct arena *a = txn_arena(&b->t->txn);
 	struct hot h = { .mailbox = b->mailbox };
-	struct emails emails;
 	enum status s;
 
-	if (b->messages >= BURY_STEP)
+	if (b->left.count >= BURY_STEP)
 		return STATUS_NOT_FOUND;
 	if (key.len != 8)
 		return STATUS_CORRUPT;
 	h.block = (uint32_t)key_number(key, 5, 3);
-	key = arena_copy(txn_arena(&b->t->txn), key);
-	s = hot_decode(value, txn_arena(&b->t->txn), &h);
-	emails_init(&emails, b->t);
-	for (uint32_t i = 0; s == STATUS_OK && i < h.count; i++)
-		s = email_leave(&emails, h.at[i].email, (struct place){ b->mailbox, h.at[i].uid });
-	emails_done(&emails);
-	if (s == STATUS_OK)
-		txn_delete(&b->t->txn, key);
-	b->messages += h.count;
-	return s;
+	key = arena_copy(a, key);
+	s = hot_decode(value, a, &h);
+	if (s != STATUS_OK)
+		return s;
+	for (uint32_t i = 0; i < h.count; i++)
+		leaving_add(&b->left, a, h.at[i].email, (struct place){ b->mailbox, h.at[i].uid });
+	txn_delete(&b->t->txn, key);
+	return STATUS_OK;
 }
 
 enum status
@@ -77,13 +75,13 @@ account_bury(struct account_txn *t, struct op *op)
 	if (b.mailbox == 0)
 		return STATUS_OK;
 	s = txn_scan(&t->txn, key_text(&from), key_text(&until), bury_block, &b);
-	if (s != STATUS_OK)
-		return s;
-	if (b.messages < BURY_STEP)
+	if (s == STATUS_OK)
+		s = leaving_write(t, &b.left);
+	if (s == STATUS_OK && b.left.count < BURY_STEP)
 		s = index_bury(t, b.mailbox);
 	if (s != STATUS_OK)
 		return s;
-	if (b.messages < BURY_STEP) {
+	if (b.left.count < BURY_STEP) {
 		txn_delete(&t->txn, key_text(&dying));
 		runs_add(&t->old_dying, b.mailbox, b.mailbox);
 	}

@@ -6,14 +6,11 @@
  * the content may be deleted (collect.c), so that who reads it can finish.
  * Large sets are done in several commits, each whole in itself.
  */
-#include "base/log.h"
-#include "runtime/settings.h"
 #include "store/core.h"
-#include "store/emails.h"
+#include "store/leaving.h"
 #include "store/serve.h"
-#include "store/thread.h"
 
-#define EXPUNGE_STEP 10000u /* messages in one commit */
+#define EXPUNGE_STEP 100000u /* messages in one commit */
 
 /* ---- emails ---- */
 
@@ -31,73 +28,70 @@ garbage_put(struct account_txn *t, const struct email *e, int64_t due)
 	t->garbage = true;
 }
 
-static enum status
-email_gone(struct account_txn *t, uint64_t id, const struct email *e)
-{
-	struct key email = key_u64(KEY_EMAIL, id), summary = key_u64(KEY_SUMMARY, id);
+/* ---- entries ---- */
 
-	txn_delete(&t->txn, key_text(&email));
-	txn_delete(&t->txn, key_text(&summary));
-	garbage_put(t, e, t->txn.now + setting(SET_STORE_BLOB_KEEP));
-	return thread_leave(t, id, e->thread);
+/* The first of these UIDs that is not in that block or before it; 0: none. */
+static uint32_t
+next_block(const struct runs *uids, uint32_t block)
+{
+	return block == hot_block(UINT32_MAX) ? 0 : runs_next(uids, (block + 1) * HOT_SPAN);
 }
 
-enum status
-email_leave(struct emails *emails, uint64_t id, struct place place)
+static uint32_t
+take_out_of(struct account_txn *t, struct edit *e, struct hot *h, const struct runs *uids,
+    struct leavings *left)
 {
-	struct account_txn *t = emails->t;
-	struct key key = key_u64(KEY_EMAIL, id);
-	struct buffer row = BUFFER_INIT;
-	struct email e;
-	enum status s = emails_get(emails, id, &e);
+	uint32_t kept = 0, before = h->count;
 
-	if (s == STATUS_NOT_FOUND || (s == STATUS_OK && !email_remove(&e, place))) {
-		LOG_ALARM(
-		    "store.email_missing", FIELD_U64("account", t->a->id), FIELD_U64("email", id));
-		return STATUS_OK; /* what is damaged can be deleted nevertheless */
-	}
-	if (s != STATUS_OK)
-		return s;
-	if (e.count == 0)
-		return email_gone(t, id, &e);
-	email_pack(&row, &e);
-	txn_put(&t->txn, key_text(&key), buffer_text(&row));
-	buffer_done(&row);
-	return STATUS_OK;
-}
+	for (uint32_t i = 0; i < before; i++) {
+		const struct hot_entry *at = &h->at[i];
 
-enum status
-messages_remove(struct account_txn *t, struct edit *e, const struct runs *uids)
-{
-	enum status s = STATUS_OK;
-	struct emails emails;
-	struct hot *h = NULL;
-
-	emails_init(&emails, t);
-	for (uint32_t uid = runs_next(uids, 1); uid != 0 && s == STATUS_OK;
-	     uid = runs_next(uids, uid + 1)) {
-		struct hot_entry *at;
-
-		if (h == NULL || h->block != hot_block(uid))
-			s = account_hot(t, e->now.id, hot_block(uid), &h);
-		if (s != STATUS_OK)
-			break;
-		at = hot_find(h, uid);
-		s = at == NULL ? STATUS_CORRUPT
-			       : email_leave(&emails, at->email, (struct place){ e->now.id, uid });
-		if (s != STATUS_OK)
-			break;
+		if (!runs_has(uids, at->uid)) {
+			h->at[kept++] = *at;
+			continue;
+		}
 		edit_count_out(e, at);
-		t->head.messages--;
-		t->head.octets -= at->size;
-		hot_remove(h, uid);
+		if (left != NULL)
+			leaving_add(left, txn_arena(&t->txn), at->email,
+			    (struct place){ e->now.id, at->uid });
 	}
-	emails_done(&emails);
-	if (s != STATUS_OK)
-		return s;
+	h->count = kept;
+	h->dirty = true;
+	return before - kept;
+}
+
+enum status
+messages_take_out(struct account_txn *t, struct edit *e, struct runs *uids, struct leavings *left)
+{
+	uint32_t taken = 0;
+	struct hot *h;
+
+	for (uint32_t uid = runs_next(uids, 1); uid != 0; uid = next_block(uids, h->block)) {
+		enum status s = account_hot(t, e->now.id, hot_block(uid), &h);
+
+		if (s != STATUS_OK)
+			return s;
+		taken += take_out_of(t, e, h, uids, left);
+	}
+	if (taken != runs_total(uids))
+		return STATUS_CORRUPT;
 	account_touch(t, e);
 	change_uids(t, CHANGE_VANISHED, e->now.id, uids);
 	return STATUS_OK;
+}
+
+enum status
+messages_remove(struct account_txn *t, struct edit *e, struct runs *uids)
+{
+	struct leavings left = { .count = 0 };
+	uint64_t octets = e->now.octets;
+	enum status s = messages_take_out(t, e, uids, &left);
+
+	if (s != STATUS_OK)
+		return s;
+	t->head.messages -= left.count;
+	t->head.octets -= octets - e->now.octets;
+	return leaving_write(t, &left);
 }
 
 /* ---- the call ---- */
@@ -137,22 +131,23 @@ pick(struct account_txn *t, const struct store_expunge_request *r, struct runs *
 {
 	struct runs asked = RUNS_INIT;
 	enum status s = candidates(t, r, &asked);
-	uint32_t count = 0;
-	struct hot *h = NULL;
+	uint32_t uid = s == STATUS_OK ? runs_next(&asked, 1) : 0, count = 0;
+	struct hot *h;
 
-	for (uint32_t uid = runs_next(&asked, 1); uid != 0 && s == STATUS_OK;
-	     uid = runs_next(&asked, uid + 1)) {
-		const struct hot_entry *e;
-
-		if (h == NULL || h->block != hot_block(uid))
-			s = account_hot(t, (uint32_t)r->mailbox, hot_block(uid), &h);
-		e = s == STATUS_OK ? hot_find(h, uid) : NULL;
-		if (e == NULL || (!r->force && (e->flags & FLAG_DELETED) == 0))
-			continue;
-		*more = count++ == EXPUNGE_STEP;
-		if (*more)
+	for (; uid != 0 && !*more; uid = next_block(&asked, h->block)) {
+		s = account_hot(t, (uint32_t)r->mailbox, hot_block(uid), &h);
+		if (s != STATUS_OK)
 			break;
-		runs_add(out, uid, uid);
+		for (uint32_t i = 0; i < h->count && !*more; i++) {
+			const struct hot_entry *e = &h->at[i];
+
+			if ((!r->force && (e->flags & FLAG_DELETED) == 0) ||
+			    !runs_has(&asked, e->uid))
+				continue;
+			*more = count++ == EXPUNGE_STEP;
+			if (!*more)
+				runs_add(out, e->uid, e->uid);
+		}
 	}
 	runs_done(&asked);
 	return s;

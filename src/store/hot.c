@@ -234,16 +234,3 @@ hot_append(struct hot *h, struct arena *a, const struct hot_entry *e)
 	h->at[h->count++] = *e;
 	h->dirty = true;
 }
-
-void
-hot_remove(struct hot *h, uint32_t uid)
-{
-	struct hot_entry *e = hot_find(h, uid);
-	size_t rest;
-
-	CHECK(e != NULL);
-	rest = (size_t)(&h->at[h->count] - (e + 1));
-	memmove(e, e + 1, rest * sizeof(*e));
-	h->count--;
-	h->dirty = true;
-}

@@ -66,7 +66,6 @@ struct hot_entry *hot_find(struct hot *h, uint32_t uid);
 struct hot_entry *hot_find_behind(struct hot *h, struct hot_entry *before, uint32_t uid);
 /* At the end: uid is greater than all. */
 void hot_append(struct hot *h, struct arena *a, const struct hot_entry *e);
-void hot_remove(struct hot *h, uint32_t uid);
 /* A row of a reply (store/calls.h) without further items. */
 void hot_row_pack(struct buffer *out, const struct hot_entry *e);
 

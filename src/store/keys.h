@@ -30,7 +30,8 @@
 	X(OPS, 'o', "be64 number", "the ops of one batch and their results")                       \
 	X(MARK, 'x', "be64 record", "a queue record that was applied here")                        \
 	X(GARBAGE, 'g', "be64 time, 16 octets of blob", "content to delete from then on")          \
-	X(STAGED, 'w', "16 octets of blob", "content that is being written, in steps")
+	X(STAGED, 'w', "16 octets of blob", "content that is being written, in steps")             \
+	X(LEAVING, 'l', "be64 email, be32 mailbox, be32 UID", "places that emails stand at no more")
 
 #define DIRECTORY_KEYS(X)                                                             \
 	X(D_HEAD, 'h', "", "next account, census, id of the last batch")              \

@@ -19,7 +19,7 @@ struct scene {
 	struct engine *under;
 	uint64_t alice, bob;
 	struct text token; /* of alice */
-	uint64_t inbox;
+	uint64_t inbox, many;
 	struct parcel small, large;
 };
 
@@ -57,7 +57,30 @@ copy_to_archive(void)
 	runs_done(&one);
 }
 
-/* Alice has three messages, one of them shared with bob and one in Archive. */
+/* A mailbox of messages of its own, some of them twice: so many that their emails
+ * are told of their end afterwards (store/leaving.h). */
+static void
+fill_many(void)
+{
+	struct runs some = world_uids(1, 3);
+	struct store_create_reply made;
+	struct store_append_reply a;
+	struct store_copy_reply r;
+
+	assert_ok(ASK(scene.w, access, store_create, &made, .token = scene.token, .op = 2,
+	    .name = TEXT("Many")));
+	scene.many = world_open_mailbox(scene.w, scene.token, "Many").mailbox;
+	for (uint64_t op = 3; op < 12; op++)
+		assert_ok(ASK(scene.w, intake, store_append, &a, .token = scene.token, .op = op,
+		    .mailbox = scene.many, .summary = scene.small.summary,
+		    .content = PAYLOAD_OF(scene.small.content), .size = scene.small.raw.len));
+	assert_ok(ASK(scene.w, access, store_copy, &r, .token = scene.token, .op = 12,
+	    .mailbox = scene.many, .uids = some, .to = TEXT("Many")));
+	runs_done(&some);
+}
+
+/* Alice has three messages in her inbox, one of them shared with bob and one in
+ * Archive. */
 static void
 site_open(void)
 {
@@ -77,6 +100,7 @@ site_open(void)
 	assert_ok(world_deliver(scene.w, "alice@example.com bob@example.com", &scene.large));
 	store_settle(scene.w->store);
 	copy_to_archive();
+	fill_many();
 	assert_ok(ASK(scene.w, admin, store_setting_set, &none, .name = TEXT("store.blob_keep"),
 	    .value = TEXT("0")));
 }
@@ -223,24 +247,40 @@ move_them(void)
 }
 
 static enum status
-expunge(void)
+empty(uint64_t mailbox)
 {
 	struct store_expunge_reply r;
 
 	return ASK(scene.w, access, store_expunge, &r, .token = scene.token, .op = OP,
-	    .mailbox = scene.inbox, .all = 1, .force = 1);
+	    .mailbox = mailbox, .all = 1, .force = 1);
 }
 
 /* What is in the background fails quietly, and goes on at the next start. */
 static enum status
-expunge_and_collect(void)
+and_collect(enum status s)
 {
-	enum status s = expunge();
-
 	store_tend(scene.w->store);
 	return s == STATUS_OK && atomic_load(&breaking_of(scene.w->engine)->left) == 0
 		   ? STATUS_UNAVAILABLE
 		   : s;
+}
+
+static enum status
+expunge(void)
+{
+	return empty(scene.inbox);
+}
+
+static enum status
+expunge_and_collect(void)
+{
+	return and_collect(empty(scene.inbox));
+}
+
+static enum status
+expunge_many(void)
+{
+	return and_collect(empty(scene.many));
 }
 
 static enum status
@@ -271,16 +311,24 @@ rename_inbox(void)
 }
 
 static enum status
-remove_mailbox(void)
+remove_named(const char *name)
 {
 	struct store_remove_reply r;
-	enum status s = ASK(scene.w, access, store_remove, &r, .token = scene.token, .op = OP,
-	    .name = TEXT("Archive"));
 
-	store_tend(scene.w->store);
-	return s == STATUS_OK && atomic_load(&breaking_of(scene.w->engine)->left) == 0
-		   ? STATUS_UNAVAILABLE
-		   : s;
+	return and_collect(ASK(scene.w, access, store_remove, &r, .token = scene.token, .op = OP,
+	    .name = text_of(name)));
+}
+
+static enum status
+remove_mailbox(void)
+{
+	return remove_named("Archive");
+}
+
+static enum status
+remove_many(void)
+{
+	return remove_named("Many");
 }
 
 static enum status
@@ -428,10 +476,12 @@ broken_off(enum status (*way)(void), uint64_t messages)
 	X(move_them, 0)              \
 	X(expunge, 0)                \
 	X(expunge_and_collect, 0)    \
+	X(expunge_many, 3)           \
 	X(make_mailbox, 3)           \
 	X(rename_mailbox, 3)         \
 	X(rename_inbox, 0)           \
 	X(remove_mailbox, 3)         \
+	X(remove_many, 3)            \
 	X(subscribe, 3)              \
 	X(make_account, 3)           \
 	X(remove_account, 3)         \

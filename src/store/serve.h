@@ -117,13 +117,13 @@ enum status deliver_into(struct account_txn *t, struct op *op, const struct deli
  * UIDs that were there; first: the first new UID. */
 enum status messages_copy(struct account_txn *t, struct op *op, struct edit *src, struct edit *dst,
     const struct runs *uids, bool move, struct runs *from, uint32_t *first) MUST_CHECK;
-/* Removes these entries, all of which are there. */
-enum status messages_remove(
-    struct account_txn *t, struct edit *e, const struct runs *uids) MUST_CHECK;
-/* One mailbox entry of an email goes; with the last, the email: its content
- * becomes garbage. */
-struct emails;
-enum status email_leave(struct emails *e, uint64_t email, struct place place) MUST_CHECK;
+/* Takes these entries, all of which are there, out of their mailbox, and tells
+ * of it. left: where they stood is added, or NULL. */
+struct leavings;
+enum status messages_take_out(
+    struct account_txn *t, struct edit *e, struct runs *uids, struct leavings *left) MUST_CHECK;
+/* Removes them: out of the account's counters too, and their emails are left. */
+enum status messages_remove(struct account_txn *t, struct edit *e, struct runs *uids) MUST_CHECK;
 
 /* Content that may be deleted from then on (microseconds, wall clock). */
 void garbage_put(struct account_txn *t, const struct email *e, int64_t due);

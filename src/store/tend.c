@@ -152,7 +152,8 @@ walk_one(struct store *s, enum tend_walk walk, uint64_t id)
 		reference_walk_one(s, id);
 	else if (has_rows(s, id, KEY_DYING))
 		tend_account(s, id, true);
-	else if (has_rows(s, id, KEY_GARBAGE) || has_rows(s, id, KEY_STAGED))
+	else if (has_rows(s, id, KEY_GARBAGE) || has_rows(s, id, KEY_STAGED) ||
+		 has_rows(s, id, KEY_LEAVING))
 		tend_account(s, id, false);
 }
 
