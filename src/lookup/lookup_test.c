@@ -6,6 +6,8 @@
 #include "lookup/route.h"
 #include "runtime/call_permission_test_helper.h"
 
+#define POLICY "version: STSv1\nmode: testing\nmx: mx.example.test\nmax_age: 60"
+
 static const struct script_record records[] = {
 	{ "example.test", 15, .rdata = SCRIPT_MX("\12", "\2mx\7example\4test"), .secure = true },
 	{ "mx.example.test", 1, .rdata = { "\xc0\0\2\1", 4 } },
@@ -16,8 +18,7 @@ static const struct script_page pages[] = {
 	{ .url = "https://mta-sts.example.test/.well-known/mta-sts.txt",
 	    .answer = { .status = 200,
 		.content = { "text/plain", 10 },
-		.body = { "version: STSv1\nmode: testing\nmx: mx.example.test\nmax_age: 60",
-		    61 } } },
+		.body = { POLICY, sizeof(POLICY) - 1 } } },
 	{ .url = "https://report.test/", .answer = { .status = 201, .body = { "thanks", 6 } } },
 };
 static struct script script = { .records = records,
