@@ -192,7 +192,8 @@ against_field(const void *name, const void *field)
 static bool
 named(const struct texts *sorted, struct text name)
 {
-	return bsearch(&name, sorted->at, sorted->count, sizeof(name), against_field) != NULL;
+	return sorted->count > 0 &&
+	       bsearch(&name, sorted->at, sorted->count, sizeof(name), against_field) != NULL;
 }
 
 void
