@@ -20,9 +20,9 @@ struct heap {
 };
 
 /* An empty heap of items of this type. */
-#define HEAP_OF(type)                   \
-	{                               \
-		.size = sizeof(type)    \
+#define HEAP_OF(type)                \
+	{                            \
+		.size = sizeof(type) \
 	}
 
 void heap_done(struct heap *h);

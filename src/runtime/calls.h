@@ -104,7 +104,8 @@ struct call {
 	X(STORE, 2, store)     \
 	X(AUTH, 3, auth)       \
 	X(INTAKE, 4, intake)   \
-	X(LOOKUP, 5, lookup)
+	X(LOOKUP, 5, lookup)   \
+	X(QUEUE, 7, queue)
 
 enum call_table {
 #define X(name, number, folder) CALLS_##name = (number),

@@ -292,6 +292,28 @@ name_record(void *arg, struct text key, struct text value)
 	return key.len == 9 ? s : STATUS_CORRUPT;
 }
 
+static enum status
+name_message(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct entity e = { ENTITY_QUEUE, v->entity };
+	struct blob_id blob;
+	enum status s = check_outgoing_message(v->store, e, key, value, v->f, &blob);
+
+	if (s == STATUS_OK)
+		name_blob(v, blob);
+	return s;
+}
+
+static enum status
+look_at_part(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+
+	return check_outgoing_part(
+	    v->store, (struct entity){ ENTITY_QUEUE, v->entity }, key, value, v->f);
+}
+
 static bool
 has_holder(struct survey *v, struct blob_id blob)
 {
@@ -365,6 +387,9 @@ look_queue(struct survey *v, struct entity e)
 
 	v->entity = e.id;
 	check_rows(v->store, e, KEY_Q_RECORD, name_record, v, v->f);
+	check_rows(v->store, e, KEY_Q_MESSAGE, name_message, v, v->f);
+	check_rows(v->store, e, KEY_Q_ENVELOPE, look_at_part, v, v->f);
+	check_rows(v->store, e, KEY_Q_RUN, look_at_part, v, v->f);
 	check_kinds(v->store, e, text_of(kinds), v->f);
 }
 

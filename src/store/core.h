@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 
 #include "store/account.h"
+#include "store/bell.h"
 #include "store/directory.h"
-#include "store/directory_feed.h"
 #include "store/feed.h"
 #include "store/queue.h"
 #include "store/site.h"
@@ -40,7 +40,7 @@ struct store {
 	struct queue queue;
 	struct site site;
 	struct feed feed;
-	struct directory_feed directory_feed;
+	struct bell directory_bell;
 	struct tender tender;
 	struct staging staging;
 };

@@ -294,7 +294,7 @@ deliver_many(struct delivering *d, struct call_in *in)
 	d->op.id = d->r->op;
 	d->op.arena = d->a.op.arena;
 	d->op.bytes = d->r->content.bytes.len;
-	queue_submit(
+	record_submit(
 	    d->store, &d->op, &r, d->piece, (struct numbers){ d->verdict, d->r->recipients.count });
 }
 

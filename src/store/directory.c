@@ -6,6 +6,7 @@
 #include "mime/address.h"
 #include "store/core.h"
 #include "store/scan.h"
+#include "store/serve.h"
 
 #define ROW_VERSION 1
 
@@ -366,7 +367,7 @@ shard_publish(struct txn *txn)
 static void
 shard_told(struct txn *txn)
 {
-	directory_feed_tell(&txn->store->directory_feed);
+	bell_ring(&txn->store->directory_bell);
 }
 
 static void
@@ -422,4 +423,11 @@ struct shard *
 directory_shard(struct directory *d, struct text domain)
 {
 	return &d->shard[text_hash_stable(domain) % SHARDS];
+}
+
+void
+serve_store_directory_feed(struct call_in *in, const void *request, void *context)
+{
+	(void)request;
+	bell_open(&((struct store *)context)->directory_bell, in);
 }

@@ -15,6 +15,7 @@
 struct queue_txn {
 	struct txn txn; /* first */
 	struct remembering remembering;
+	struct list plans;
 };
 
 static struct queue_txn *
@@ -27,6 +28,12 @@ static struct queue_shard *
 queue_shard_of(struct owner *o)
 {
 	return (struct queue_shard *)(void *)o;
+}
+
+struct list *
+queue_plans(struct txn *t)
+{
+	return &queue_txn_of(t)->plans;
 }
 
 /* ---- rows ---- */
@@ -90,6 +97,7 @@ static void
 shard_begin(struct txn *t)
 {
 	remembering_begin(&queue_txn_of(t)->remembering);
+	list_init(&queue_txn_of(t)->plans);
 }
 
 static enum status
@@ -126,12 +134,14 @@ shard_publish(struct txn *t)
 static void
 shard_told(struct txn *t)
 {
+	outgoing_publish(t->store, &queue_txn_of(t)->plans);
 }
 
 static void
 shard_discard(struct txn *t)
 {
 	remembering_discard(&queue_txn_of(t)->remembering);
+	outgoing_discard(&queue_txn_of(t)->plans);
 }
 
 static const struct owner_class queue_class = {
@@ -252,12 +262,15 @@ queue_init(struct store *s)
 	enum status how = STATUS_OK;
 
 	CHECK(pthread_mutex_init(&s->queue.lock, NULL) == 0);
+	outgoing_init(&s->queue.outgoing);
 	for (uint32_t i = 0; i < QUEUE_SHARDS; i++) {
 		owner_init(
 		    &s->queue.shard[i].owner, &queue_class, s, (struct entity){ ENTITY_QUEUE, i });
 		if (how == STATUS_OK)
 			how = scan_kind(s, s->queue.shard[i].owner.entity, KEY_Q_RECORD,
 			    load_record, &s->queue.shard[i]);
+		if (how == STATUS_OK)
+			how = outgoing_load(s, s->queue.shard[i].owner.entity);
 	}
 	return how;
 }
@@ -271,6 +284,7 @@ queue_done(struct store *s)
 	while (map_each(&s->queue.records, &at, NULL, NULL, &p))
 		record_free(p);
 	map_done(&s->queue.records);
+	outgoing_done(&s->queue.outgoing);
 	for (uint32_t i = 0; i < QUEUE_SHARDS; i++)
 		owner_done(&s->queue.shard[i].owner);
 	(void)pthread_mutex_destroy(&s->queue.lock);
@@ -388,7 +402,7 @@ record_copy(struct store *s, const struct record *r, uint64_t op)
 }
 
 void
-queue_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
+record_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
     struct numbers verdicts)
 {
 	struct submit_op *sub = ARENA_NEW(op->arena, struct submit_op);

@@ -22,6 +22,7 @@
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
+#include "store/outgoing.h"
 #include "store/owner.h"
 #include "store/remembered.h"
 
@@ -67,7 +68,11 @@ struct queue {
 	struct queue_shard shard[QUEUE_SHARDS];
 	pthread_mutex_t lock;
 	struct map records; /* id -> struct record */
+	struct outgoing outgoing;
 };
+
+/* Where plans of a transaction on a shard are noted. */
+struct list *queue_plans(struct txn *t);
 
 void record_pack(struct buffer *out, const struct record *r);
 enum status record_unpack(struct text value, struct record *out) MUST_CHECK;
@@ -96,7 +101,7 @@ void queue_forget(struct record *r);
 enum status queue_remembers(struct store *s, uint64_t op, bool *out) MUST_CHECK;
 /* Commits a record with its content and answers the call (NUMBERS verdicts, of
  * store_deliver); then applies it. The pieces live until then; r is copied. */
-void queue_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
+void record_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
     struct numbers verdicts);
 
 #endif

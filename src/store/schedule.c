@@ -35,10 +35,10 @@ struct destination {
 	int64_t not_before; /* end of pause or rest */
 	int64_t rest;	    /* end of a rest, else 0 */
 	int64_t used;
-	int64_t timer;	 /* the earliest of those in the heap, or INT64_MAX */
-	uint32_t timers; /* in the heap */
+	int64_t timer;	  /* the earliest of those in the heap, or INT64_MAX */
+	uint32_t timers;  /* in the heap */
 	struct list open; /* in the ring of those that may be tried */
-	struct list age; /* by last use */
+	struct list age;  /* by last use */
 };
 
 struct timer {
@@ -104,7 +104,8 @@ forget_some(struct schedule *s, int64_t now)
 		d = LIST_OWNER(s->age.next, struct destination, age);
 		if (s->destinations.count <= SCHEDULE_IDLE_MAX && now - d->used < REMEMBER_IDLE)
 			return;
-		if (d->later.count + d->ready.count + d->leased + d->timers == 0 && d->rest <= now) {
+		if (d->later.count + d->ready.count + d->leased + d->timers == 0 &&
+		    d->rest <= now) {
 			(void)map_remove(&s->destinations, d->name);
 			destination_free(d);
 			continue;
@@ -146,8 +147,7 @@ take_place(struct destination *d, struct entry e)
 	int64_t last = (int64_t)(uintptr_t)map_get_u64(&d->finish, e.run.sender);
 	int64_t start = last > d->turn ? last : d->turn;
 
-	(void)map_put_u64(
-	    &d->finish, e.run.sender, (void *)(uintptr_t)(start + e.run.count));
+	(void)map_put_u64(&d->finish, e.run.sender, (void *)(uintptr_t)(start + e.run.count));
 	e.key = start * PLACE + d->arrivals++ - e.run.priority * PRIORITY_WORTH;
 	heap_push(&d->ready, &e);
 }
@@ -209,8 +209,8 @@ advance(struct schedule *s, int64_t now)
 /* ---- the functions ---- */
 
 void
-schedule_add(struct schedule *s, struct text destination, const struct schedule_run *run, int64_t due,
-    int64_t now)
+schedule_add(struct schedule *s, struct text destination, const struct schedule_run *run,
+    int64_t due, int64_t now)
 {
 	struct entry e = { due, *run };
 	struct destination *d;
@@ -296,8 +296,8 @@ is_down(struct schedule *s, struct destination *d, int64_t now, uint32_t dice)
 }
 
 void
-schedule_end(struct schedule *s, struct text destination, enum schedule_end how, int64_t now,
-    uint32_t dice)
+schedule_end(
+    struct schedule *s, struct text destination, enum schedule_end how, int64_t now, uint32_t dice)
 {
 	struct destination *d = destination_of(s, destination, now);
 

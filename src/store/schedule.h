@@ -26,9 +26,9 @@
 
 #include "base/text.h"
 
-#define SCHEDULE_RUN_MAX 100u	     /* recipients of one entry */
-#define SCHEDULE_PRIORITY_MAX 9	     /* -9 to 9, RFC 6710 2 */
-#define SCHEDULE_IDLE_MAX 100000u    /* destinations that are remembered though nothing waits */
+#define SCHEDULE_RUN_MAX 100u	  /* recipients of one entry */
+#define SCHEDULE_PRIORITY_MAX 9	  /* -9 to 9, RFC 6710 2 */
+#define SCHEDULE_IDLE_MAX 100000u /* destinations that are remembered though nothing waits */
 
 /* To be changed at any time. */
 struct schedule_limits {
@@ -60,8 +60,8 @@ struct schedule *schedule_new(const struct schedule_limits *limits);
 void schedule_free(struct schedule *s);
 
 /* Times are wall clock, microseconds. The destination's name is copied. */
-void schedule_add(
-    struct schedule *s, struct text destination, const struct schedule_run *run, int64_t due, int64_t now);
+void schedule_add(struct schedule *s, struct text destination, const struct schedule_run *run,
+    int64_t due, int64_t now);
 /* The next one to try: of `prefer` (a connection to it stands; may be empty)
  * if it has its turn now, else of the destination that waited longest. False:
  * nothing may be tried now. destination lives until the lease is ended. Each
@@ -69,8 +69,8 @@ void schedule_add(
 bool schedule_lease(struct schedule *s, struct text prefer, int64_t now, struct text *destination,
     struct schedule_run *run);
 /* dice: random, spreads the end of a rest over its last quarter. */
-void schedule_end(struct schedule *s, struct text destination, enum schedule_end how, int64_t now,
-    uint32_t dice);
+void schedule_end(
+    struct schedule *s, struct text destination, enum schedule_end how, int64_t now, uint32_t dice);
 /* Ends a destination's rest (somebody says that it is there again). */
 void schedule_wake(struct schedule *s, struct text destination, int64_t now);
 /* When schedule_lease may give something next, if nothing is added or ended

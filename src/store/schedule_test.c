@@ -313,8 +313,8 @@ nothing_is_lost(void **state)
 			sum += added;
 			add(r, name, added, random_below(5), after);
 		} else if (at_work[which] > 0 && random_below(2) == 0) {
-			schedule_end(r->s, text_of(name), (enum schedule_end)random_below(4), r->now,
-			    (uint32_t)random_u64());
+			schedule_end(r->s, text_of(name), (enum schedule_end)random_below(4),
+			    r->now, (uint32_t)random_u64());
 			at_work[which]--;
 		} else if (schedule_lease(r->s, TEXT_EMPTY, r->now, &of, &run)) {
 			assert_true(due[run.message] <= r->now);

@@ -84,7 +84,7 @@ core_new(struct engine *e, const struct store_config *config)
 	list_init(&s->lru);
 	s->pool = pool_new(&pool);
 	feed_init(&s->feed);
-	directory_feed_init(&s->directory_feed);
+	bell_init(&s->directory_bell);
 	tender_init(s);
 	staging_init(&s->staging);
 	return s;
@@ -129,7 +129,7 @@ store_free(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 	pool_free(s->pool);
 	feed_done(&s->feed);
-	directory_feed_done(&s->directory_feed);
+	bell_done(&s->directory_bell);
 	account_cache_free(s);
 	queue_done(s);
 	directory_done(&s->directory);
@@ -160,11 +160,12 @@ lost(uint64_t link, enum role peer, void *context)
 	struct store *s = context;
 
 	feed_lost(&s->feed, link);
-	directory_feed_lost(&s->directory_feed, link);
+	bell_lost(&s->directory_bell, link);
+	outgoing_lost(s, link);
 }
 
 #define SERVE_ROW(name, roles, flags) { &name##_call, serve_##name },
-static const struct call_row rows[] = { STORE_CALLS(SERVE_ROW) };
+static const struct call_row rows[] = { STORE_CALLS(SERVE_ROW) QUEUE_CALLS(SERVE_ROW) };
 
 void
 store_serve(struct store *s, struct call_server_config *out)

@@ -15,6 +15,7 @@
 #include "runtime/role.h"
 #include "store/calls.h"
 #include "store/content.h"
+#include "store/queue_calls.h"
 #include "store/store.h"
 
 #define WORLD_KEY TEXT("0123456789abcdef0123456789abcdef")
@@ -22,8 +23,8 @@
 struct world {
 	struct engine *engine;
 	struct store *store;
-	struct call_pair *pair[4];
-	struct calls *admin, *intake, *access, *auth;
+	struct call_pair *pair[5];
+	struct calls *admin, *intake, *access, *auth, *outbound;
 	struct arena arena; /* of replies, until world_forget */
 	struct failure failure;
 	unsigned index_every; /* of mailboxes, so small that all tests meet it */
@@ -55,13 +56,14 @@ world_open(struct world *w)
 	w->pair[1] = call_pair_new(ROLE_INTAKE, &server, ROLE_STORE, &w->intake);
 	w->pair[2] = call_pair_new(ROLE_ACCESS, &server, ROLE_STORE, &w->access);
 	w->pair[3] = call_pair_new(ROLE_AUTH, &server, ROLE_STORE, &w->auth);
+	w->pair[4] = call_pair_new(ROLE_OUTBOUND, &server, ROLE_STORE, &w->outbound);
 }
 
 UNUSED static void
 world_close(struct world *w)
 {
 	store_settle(w->store);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < ARRAY_LEN(w->pair); i++)
 		call_pair_free(w->pair[i]);
 	store_free(w->store);
 	w->store = NULL;

@@ -213,6 +213,7 @@ store_tend(struct store *s)
 {
 	walk(s);
 	queue_retry(s);
+	outgoing_tend(s);
 	tend_removals(s);
 	tend_accounts(s);
 	compact(s);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The check of outgoing mail: every message has its envelope, its content and
+ * its runs, whose recipients are as many as it says. What is written meanwhile
+ * is recognised by its row, which is another or gone afterwards.
+ */
+#include "store/check.h"
+#include "store/core.h"
+#include "store/outgoing.h"
+#include "store/scan.h"
+
+struct tally {
+	struct store *s;
+	struct findings *f;
+	uint32_t recipients, open, owed;
+	bool gap; /* a run does not begin where the one before ended */
+};
+
+static enum status
+tally_run(void *arg, struct text key, struct text value)
+{
+	struct tally *t = arg;
+	struct arena a = ARENA_INIT;
+	struct outgoing_run r;
+	enum status how = key.len == 13 ? outgoing_run_unpack(value, &a, &r) : STATUS_CORRUPT;
+
+	if (how == STATUS_OK) {
+		t->gap |= key_number(key, 9, 4) != t->recipients;
+		t->recipients += r.count;
+	}
+	for (uint32_t i = 0; how == STATUS_OK && i < r.count; i++) {
+		t->open += outgoing_is_open(&r.at[i]);
+		t->owed += outgoing_is_owed(&r.at[i]);
+	}
+	arena_done(&a);
+	return how;
+}
+
+/* Whether that row is there now, with this value if there is one. */
+static bool
+is_row(struct store *s, struct entity e, struct text key, struct text value)
+{
+	struct arena a = ARENA_INIT;
+	struct text now;
+	bool is = engine_get(s->engine, e, key, &a, &now) == STATUS_OK &&
+		  (value.len == 0 || text_equal(now, value));
+
+	arena_done(&a);
+	return is;
+}
+
+static void
+look_at_message(struct tally *t, struct entity e, uint64_t id, const struct outgoing_message *m,
+    struct text value)
+{
+	struct key row = key_u64(KEY_Q_MESSAGE, id), envelope = key_u64(KEY_Q_ENVELOPE, id),
+		   run = key_u64(KEY_Q_RUN, id), behind = key_behind(run);
+	bool whole;
+
+	whole = scan_rows(t->s, e, key_text(&run), key_text(&behind), tally_run, t) == STATUS_OK &&
+		!t->gap && t->recipients == m->recipients && t->open == m->open &&
+		t->owed == m->owed && is_row(t->s, e, key_text(&envelope), TEXT_EMPTY);
+	if (!is_row(t->s, e, key_text(&row), value))
+		return;
+	if (!whole)
+		problem(t->f, "outgoing message %llu: its rows are not as it says",
+		    (unsigned long long)id);
+	if (id % QUEUE_SHARDS != e.id)
+		problem(t->f, "outgoing message %llu: in another shard", (unsigned long long)id);
+	check_blob(t->s, m->blob, m->pieces, "outgoing message", id, t->f);
+}
+
+enum status
+check_outgoing_message(struct store *s, struct entity e, struct text key, struct text value,
+    struct findings *f, struct blob_id *blob)
+{
+	struct tally t = { .s = s, .f = f };
+	struct outgoing_message m;
+
+	if (key.len != 9 || outgoing_message_unpack(value, &m) != STATUS_OK)
+		return STATUS_CORRUPT;
+	look_at_message(&t, e, key_number(key, 1, 8), &m, value);
+	*blob = m.blob;
+	return STATUS_OK;
+}
+
+enum status
+check_outgoing_part(
+    struct store *s, struct entity e, struct text key, struct text value, struct findings *f)
+{
+	struct key message;
+
+	if (key.len < 9)
+		return STATUS_CORRUPT;
+	message = key_u64(KEY_Q_MESSAGE, key_number(key, 1, 8));
+	if (!is_row(s, e, key_text(&message), TEXT_EMPTY) && is_row(s, e, key, value))
+		problem(f, "a row of outgoing message %llu, which is not there",
+		    (unsigned long long)key_number(key, 1, 8));
+	return STATUS_OK;
+}

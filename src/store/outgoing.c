@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: ISC */
+/* Outgoing mail: the schedule follows the rows, and messages are taken in; see
+ * store/outgoing.h. */
+#include "store/outgoing.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "runtime/settings.h"
+#include "store/content.h"
+#include "store/core.h"
+#include "store/scan.h"
+#include "store/serve.h"
+
+/* ---- the schedule ---- */
+
+static void
+take_limits(struct outgoing *o)
+{
+	o->limits = (struct schedule_limits){
+		.leases = (uint32_t)setting(SET_QUEUE_LEASES_MAX),
+		.window_first = (uint32_t)setting(SET_QUEUE_CONCURRENCY_FIRST),
+		.window_max = (uint32_t)setting(SET_QUEUE_CONCURRENCY_MAX),
+		.rest_first = setting(SET_QUEUE_REST_FIRST),
+		.rest_max = setting(SET_QUEUE_REST_MAX),
+	};
+}
+
+void
+outgoing_init(struct outgoing *o)
+{
+	CHECK(pthread_mutex_init(&o->lock, NULL) == 0);
+	take_limits(o);
+	o->schedule = schedule_new(&o->limits);
+	bell_init(&o->bell);
+}
+
+void
+outgoing_done(struct outgoing *o)
+{
+	struct lease *l;
+	size_t at = 0;
+	void *p;
+
+	while (map_each(&o->leases, &at, NULL, NULL, &p)) {
+		l = p;
+		text_disown(l->destination);
+		mem_free(l);
+	}
+	map_done(&o->leases);
+	map_done(&o->resumed);
+	schedule_free(o->schedule);
+	bell_done(&o->bell);
+	(void)pthread_mutex_destroy(&o->lock);
+}
+
+static bool
+somebody_waits(const struct outgoing_run *r)
+{
+	for (uint32_t i = 0; i < r->count; i++)
+		if (r->at[i].state == OUTGOING_WAITING)
+			return true;
+	return false;
+}
+
+static struct schedule_run
+schedule_run_of(uint64_t message, uint32_t first, const struct outgoing_run *r)
+{
+	return (struct schedule_run){ .message = message,
+		.sender = r->account,
+		.first = first,
+		.count = (uint16_t)r->count,
+		.priority = (int8_t)r->priority };
+}
+
+static enum status
+load_run(void *arg, struct text key, struct text value)
+{
+	struct store *s = arg;
+	struct outgoing *o = &s->queue.outgoing;
+	struct arena a = ARENA_INIT;
+	struct outgoing_run r;
+	struct schedule_run run;
+	enum status how = key.len == 13 ? outgoing_run_unpack(value, &a, &r) : STATUS_CORRUPT;
+
+	if (how == STATUS_OK && somebody_waits(&r)) {
+		run = schedule_run_of(key_number(key, 1, 8), (uint32_t)key_number(key, 9, 4), &r);
+		schedule_add(o->schedule, r.destination, &run, r.due * CLOCK_SECOND, clock_wall());
+	}
+	arena_done(&a);
+	return how;
+}
+
+enum status
+outgoing_load(struct store *s, struct entity shard)
+{
+	return scan_kind(s, shard, KEY_Q_RUN, load_run, s);
+}
+
+void
+outgoing_tend(struct store *s)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	bool due;
+
+	pthread_mutex_lock(&o->lock);
+	take_limits(o);
+	due = schedule_next(o->schedule) <= clock_wall();
+	pthread_mutex_unlock(&o->lock);
+	if (due)
+		bell_ring(&o->bell);
+}
+
+/* ---- writing ---- */
+
+struct key
+outgoing_run_key(uint64_t message, uint32_t first)
+{
+	struct key k = key_u64(KEY_Q_RUN, message);
+
+	key_add(&k, first, 4);
+	return k;
+}
+
+void
+outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_run *r)
+{
+	struct key key = outgoing_run_key(message, first);
+	struct buffer value = BUFFER_INIT;
+	struct outgoing_plan *p;
+
+	outgoing_run_pack(&value, r);
+	txn_put(t, key_text(&key), buffer_text(&value));
+	buffer_done(&value);
+	if (!somebody_waits(r))
+		return;
+	p = MEM_NEW(struct outgoing_plan);
+	p->destination = text_own(r->destination);
+	p->run = schedule_run_of(message, first, r);
+	p->due = r->due;
+	list_add_last(queue_plans(t), &p->node);
+}
+
+static struct outgoing_plan *
+take_plan(struct list *plans)
+{
+	struct list *node = list_take_first(plans);
+
+	return node == NULL ? NULL : LIST_OWNER(node, struct outgoing_plan, node);
+}
+
+void
+outgoing_discard(struct list *plans)
+{
+	struct outgoing_plan *p;
+
+	while ((p = take_plan(plans)) != NULL) {
+		text_disown(p->destination);
+		mem_free(p);
+	}
+}
+
+void
+outgoing_publish(struct store *s, struct list *plans)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	int64_t now = clock_wall();
+	bool due;
+
+	if (list_empty(plans))
+		return;
+	pthread_mutex_lock(&o->lock);
+	LIST_EACH(plans, it)
+	{
+		const struct outgoing_plan *p = LIST_OWNER(it, struct outgoing_plan, node);
+
+		schedule_add(o->schedule, p->destination, &p->run, p->due * CLOCK_SECOND, now);
+	}
+	due = schedule_next(o->schedule) <= now;
+	pthread_mutex_unlock(&o->lock);
+	outgoing_discard(plans);
+	if (due)
+		bell_ring(&o->bell);
+}
+
+/* ---- taking a message in ---- */
+
+struct taking {
+	struct op op; /* first */
+	const struct queue_submit_request *r;
+	const struct text *piece;
+	uint32_t pieces;
+	uint64_t message;
+	struct blob_id blob;
+	uint32_t *order; /* of recipients, by destination */
+};
+
+static struct taking *
+taking_of(struct op *op)
+{
+	return (struct taking *)(void *)op;
+}
+
+static struct outgoing_recipient
+recipient_of(const struct queue_submit_request *r, uint32_t i)
+{
+	return (struct outgoing_recipient){ .address = r->recipients.at[i],
+		.orcpt = r->orcpts.at[i],
+		.notify = (uint32_t)r->notify.at[i] };
+}
+
+/* Recipients of one destination, so many as a run may have. */
+static void
+put_runs(struct txn *t, struct taking *k)
+{
+	const struct queue_submit_request *r = k->r;
+	struct outgoing_recipient at[SCHEDULE_RUN_MAX];
+	uint32_t count = r->recipients.count;
+
+	for (uint32_t first = 0, i = 0; first < count; first = i) {
+		struct outgoing_run run = { .destination = r->destinations.at[k->order[first]],
+			.due = r->not_before > r->received ? r->not_before : r->received,
+			.account = r->account,
+			.priority = r->priority,
+			.at = at };
+
+		while (i < count && run.count < SCHEDULE_RUN_MAX &&
+		       text_equal(r->destinations.at[k->order[i]], run.destination))
+			at[run.count++] = recipient_of(r, k->order[i++]);
+		outgoing_put_run(t, k->message, first, &run);
+	}
+}
+
+static void
+put_message(struct txn *t, struct taking *k)
+{
+	const struct queue_submit_request *r = k->r;
+	struct key message = key_u64(KEY_Q_MESSAGE, k->message),
+		   envelope = key_u64(KEY_Q_ENVELOPE, k->message);
+	struct outgoing_message m = { .blob = k->blob,
+		.pieces = k->pieces,
+		.account = r->account,
+		.received = r->received,
+		.expires = r->expires,
+		.recipients = r->recipients.count,
+		.open = r->recipients.count };
+	struct outgoing_envelope e = { .id = r->id,
+		.sender = r->sender,
+		.envid = r->envid,
+		.summary = r->summary,
+		.body = (uint32_t)r->body,
+		.needs = (uint32_t)r->needs,
+		.ret = (uint32_t)r->ret,
+		.size = r->size };
+	struct buffer value = BUFFER_INIT;
+
+	outgoing_message_pack(&value, &m);
+	txn_put(t, key_text(&message), buffer_text(&value));
+	buffer_clear(&value);
+	outgoing_envelope_pack(&value, &e);
+	txn_put(t, key_text(&envelope), buffer_text(&value));
+	buffer_done(&value);
+}
+
+static enum status
+take_apply(struct txn *t, struct op *op)
+{
+	struct taking *k = taking_of(op);
+	struct buffer result = BUFFER_INIT;
+
+	if (op->repeated)
+		return STATUS_OK;
+	put_message(t, k);
+	put_runs(t, k);
+	for (uint32_t i = 0; i < k->pieces; i++)
+		txn_blob_put(t, k->blob, (uint16_t)i, k->piece[i]);
+	pack_varint(&result, k->message);
+	op->result = arena_copy(op->arena, buffer_text(&result));
+	buffer_done(&result);
+	return STATUS_OK;
+}
+
+static void
+take_finish(struct op *op, enum status how)
+{
+	struct queue_submit_reply reply = { .none_ = 0 };
+	struct unpack u = unpack_of(op->result);
+
+	reply.message = unpack_varint(&u);
+	if (how == STATUS_OK)
+		call_reply(op->in, &reply);
+	else
+		call_fail(op->in, how, &op->failure);
+}
+
+static int
+by_destination(const void *a, const void *b, void *arg)
+{
+	const struct queue_submit_request *r = arg;
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+	int order = text_compare(r->destinations.at[i], r->destinations.at[k]);
+
+	return order != 0 ? order : (i > k) - (i < k);
+}
+
+static bool
+fits(const struct texts *t, size_t least, size_t most)
+{
+	for (uint32_t i = 0; i < t->count; i++)
+		if (t->at[i].len < least || t->at[i].len > most)
+			return false;
+	return true;
+}
+
+static bool
+well_formed(const struct queue_submit_request *r)
+{
+	uint32_t n = r->recipients.count;
+
+	for (uint32_t i = 0; i < r->notify.count; i++)
+		if (r->notify.at[i] > 15)
+			return false;
+	return n > 0 && r->destinations.count == n && r->orcpts.count == n &&
+	       r->notify.count == n && fits(&r->recipients, 1, QUEUE_ADDRESS_MAX) &&
+	       fits(&r->destinations, 1, 255) && fits(&r->orcpts, 0, QUEUE_ADDRESS_MAX) &&
+	       r->sender.len <= QUEUE_ADDRESS_MAX && r->id.len <= 255 && r->envid.len <= 100 &&
+	       r->body <= QUEUE_BINARYMIME && r->needs <= (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS) &&
+	       r->ret <= QUEUE_RET_HDRS && r->priority >= -SCHEDULE_PRIORITY_MAX &&
+	       r->priority <= SCHEDULE_PRIORITY_MAX && r->summary.len <= SUMMARY_MAX &&
+	       r->received >= 0;
+}
+
+static enum status
+take_check(struct taking *k)
+{
+	const struct queue_submit_request *r = k->r;
+
+	if (r->recipients.count > QUEUE_RECIPIENTS_MAX)
+		return op_refuse(&k->op, STATUS_LIMIT, "Too many recipients.", "%u recipients",
+		    r->recipients.count);
+	if (!well_formed(r))
+		return op_refuse(
+		    &k->op, STATUS_INVALID, "The message cannot be queued.", "bad submission");
+	return message_pieces(&k->op, r->content.bytes, &k->piece, &k->pieces);
+}
+
+void
+serve_queue_submit(struct call_in *in, const void *request, void *context)
+{
+	struct taking *k = ARENA_NEW(call_arena(in), struct taking);
+	struct store *s = context;
+	enum status how;
+
+	k->r = request;
+	k->op.in = in;
+	k->op.arena = call_arena(in);
+	k->op.id = k->r->op;
+	k->op.apply = take_apply;
+	k->op.finish = take_finish;
+	how = take_check(k);
+	if (how != STATUS_OK) {
+		call_fail(in, how, &k->op.failure);
+		return;
+	}
+	k->order = ARENA_ARRAY(k->op.arena, uint32_t, k->r->recipients.count);
+	for (uint32_t i = 0; i < k->r->recipients.count; i++)
+		k->order[i] = i;
+	qsort_r(k->order, k->r->recipients.count, sizeof(uint32_t), by_destination,
+	    (void *)(uintptr_t)k->r);
+	k->op.bytes = k->r->content.bytes.len;
+	k->blob = core_blob_id(s);
+	k->message = random_u64() / QUEUE_SHARDS * QUEUE_SHARDS + k->r->op % QUEUE_SHARDS;
+	owner_submit(&s->queue.shard[k->message % QUEUE_SHARDS].owner, &k->op);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Leases: who has which recipients in hand. The schedule proposes, the rows
+ * decide: an entry whose run is gone, has nobody who waits, or is due later by
+ * now was overtaken by something else, and the next one is looked at.
+ */
+#include "base/log.h"
+#include "base/random.h"
+#include "store/core.h"
+#include "store/outgoing.h"
+
+#define READ_AGAIN CLOCK_MINUTE /* what could not be read */
+
+/* ---- the list; under the lock ---- */
+
+static struct lease *
+find(struct outgoing *o, uint64_t message, uint32_t first)
+{
+	struct key k = outgoing_run_key(message, first);
+
+	return map_get(&o->leases, key_text(&k));
+}
+
+static void
+forget(struct outgoing *o, struct lease *l)
+{
+	struct key k = outgoing_run_key(l->message, l->first);
+
+	(void)map_remove(&o->leases, key_text(&k));
+	text_disown(l->destination);
+	mem_free(l);
+}
+
+static void
+wait_again(struct outgoing *o, const struct lease *l, int64_t due, int64_t now)
+{
+	struct schedule_run run = { .message = l->message,
+		.sender = l->account,
+		.first = l->first,
+		.count = (uint16_t)l->count,
+		.priority = l->priority };
+
+	schedule_add(o->schedule, l->destination, &run, due, now);
+}
+
+static void
+note(struct outgoing *o, uint64_t link, const struct schedule_run *run, struct text destination,
+    bool counted)
+{
+	struct key k = outgoing_run_key(run->message, run->first);
+	struct lease *l = MEM_NEW(struct lease);
+
+	*l = (struct lease){ .link = link,
+		.message = run->message,
+		.first = run->first,
+		.count = run->count,
+		.account = run->sender,
+		.priority = run->priority,
+		.counted = counted,
+		.destination = text_own(destination) };
+	(void)map_put(&o->leases, key_text(&k), l);
+}
+
+/* Its recipients wait again, until then. */
+static void
+give_back(struct outgoing *o, struct lease *l, int64_t due, int64_t now)
+{
+	if (l->counted)
+		schedule_end(o->schedule, l->destination, SCHEDULE_NEITHER, now, 0);
+	wait_again(o, l, due, now);
+	forget(o, l);
+}
+
+/* ---- for the other files ---- */
+
+bool
+lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	const struct lease *l;
+	bool held;
+
+	pthread_mutex_lock(&o->lock);
+	l = find(o, message, first);
+	held = l != NULL && l->link == link;
+	pthread_mutex_unlock(&o->lock);
+	return held;
+}
+
+void
+lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end how)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	int64_t now = clock_wall();
+	struct lease *l;
+	bool due;
+
+	pthread_mutex_lock(&o->lock);
+	l = find(o, message, first);
+	if (l != NULL && l->counted)
+		schedule_end(o->schedule, l->destination, how, now, (uint32_t)random_u64());
+	if (l != NULL && l->proposed)
+		wait_again(o, l, now, now);
+	if (l != NULL)
+		forget(o, l);
+	due = schedule_next(o->schedule) <= now;
+	pthread_mutex_unlock(&o->lock);
+	if (due)
+		bell_ring(&o->bell);
+}
+
+void
+outgoing_lost(struct store *s, uint64_t link)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	int64_t now = clock_wall();
+	size_t at = 0;
+	void *p;
+
+	bell_lost(&o->bell, link);
+	pthread_mutex_lock(&o->lock);
+	(void)map_remove_u64(&o->resumed, link);
+	while (map_each(&o->leases, &at, NULL, NULL, &p))
+		if (((struct lease *)p)->link == link)
+			give_back(o, p, now, now);
+	pthread_mutex_unlock(&o->lock);
+	bell_ring(&o->bell);
+}
+
+void
+serve_queue_feed(struct call_in *in, const void *request, void *context)
+{
+	(void)request;
+	bell_open(&((struct store *)context)->queue.outgoing.bell, in);
+}
+
+/* ---- reading what is leased ---- */
+
+static enum status
+read_row(struct store *s, struct key key, struct arena *a, struct text *value)
+{
+	uint64_t message = key_number(key_text(&key), 1, 8);
+	struct entity e = { ENTITY_QUEUE, message % QUEUE_SHARDS };
+
+	return engine_get(s->engine, e, key_text(&key), a, value);
+}
+
+static enum status
+read_run(
+    struct store *s, uint64_t message, uint32_t first, struct arena *a, struct outgoing_run *out)
+{
+	struct text value;
+	enum status how = read_row(s, outgoing_run_key(message, first), a, &value);
+
+	return how == STATUS_OK ? outgoing_run_unpack(value, a, out) : how;
+}
+
+static uint32_t
+waiting(const struct outgoing_run *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->count; i++)
+		n += r->at[i].state == OUTGOING_WAITING;
+	return n;
+}
+
+static void
+tell_recipients(struct queue_lease_reply *reply, const struct outgoing_run *r, struct arena *a)
+{
+	uint32_t n = waiting(r), k = 0;
+
+	reply->numbers = (struct numbers){ ARENA_ARRAY(a, uint64_t, n), n };
+	reply->recipients = (struct texts){ ARENA_ARRAY(a, struct text, n), n };
+	reply->orcpts = (struct texts){ ARENA_ARRAY(a, struct text, n), n };
+	reply->notify = (struct numbers){ ARENA_ARRAY(a, uint64_t, n), n };
+	reply->attempts = (struct numbers){ ARENA_ARRAY(a, uint64_t, n), n };
+	for (uint32_t i = 0; i < r->count; i++) {
+		if (r->at[i].state != OUTGOING_WAITING)
+			continue;
+		reply->numbers.at[k] = reply->first + i;
+		reply->recipients.at[k] = r->at[i].address;
+		reply->orcpts.at[k] = r->at[i].orcpt;
+		reply->notify.at[k] = r->at[i].notify;
+		reply->attempts.at[k] = r->at[i].attempts;
+		k++;
+	}
+}
+
+static void
+tell_envelope(struct queue_lease_reply *reply, const struct outgoing_message *m,
+    const struct outgoing_envelope *e)
+{
+	reply->id = e->id;
+	reply->sender = e->sender;
+	reply->account = m->account;
+	reply->body = e->body;
+	reply->needs = e->needs;
+	reply->ret = e->ret;
+	reply->envid = e->envid;
+	reply->received = m->received;
+	reply->size = e->size;
+	reply->summary = e->summary;
+	reply->pieces = m->pieces;
+}
+
+/* NOT_FOUND: it was overtaken, there is nothing to do. */
+static enum status
+read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct arena *a,
+    struct queue_lease_reply *reply)
+{
+	struct outgoing_run r;
+	struct outgoing_message m;
+	struct outgoing_envelope e;
+	struct text value;
+	enum status how = read_run(s, run->message, run->first, a, &r);
+
+	if (how == STATUS_OK && (waiting(&r) == 0 || r.due * CLOCK_SECOND > now))
+		return STATUS_NOT_FOUND;
+	if (how == STATUS_OK)
+		how = read_row(s, key_u64(KEY_Q_MESSAGE, run->message), a, &value);
+	if (how == STATUS_OK)
+		how = outgoing_message_unpack(value, &m);
+	if (how == STATUS_OK)
+		how = read_row(s, key_u64(KEY_Q_ENVELOPE, run->message), a, &value);
+	if (how == STATUS_OK)
+		how = outgoing_envelope_unpack(value, &e);
+	if (how == STATUS_OK)
+		how = engine_blob_get(s->engine, m.blob, 0, a, &reply->piece0);
+	if (how != STATUS_OK)
+		return how;
+	reply->message = run->message;
+	reply->first = run->first;
+	reply->destination = r.destination;
+	reply->priority = r.priority;
+	tell_recipients(reply, &r, a);
+	tell_envelope(reply, &m, &e);
+	return STATUS_OK;
+}
+
+/* The engine could not give it: later, perhaps. */
+static void
+postpone(struct store *s, const struct schedule_run *run, int64_t now, enum status why)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	struct lease *l;
+
+	LOG_ALARM("store.queue_unreadable", FIELD_U64("message", run->message), FIELD_STATUS(why));
+	pthread_mutex_lock(&o->lock);
+	l = find(o, run->message, run->first);
+	if (l != NULL)
+		give_back(o, l, now + READ_AGAIN, now);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* ---- calls ---- */
+
+/* The next entry, noted as leased by the link. False: nothing, or how is not
+ * OK. */
+static bool
+propose(struct outgoing *o, struct call_in *in, struct text prefer, int64_t now,
+    struct schedule_run *run, enum status *how)
+{
+	struct text destination;
+	struct lease *l;
+	bool found = false;
+
+	pthread_mutex_lock(&o->lock);
+	*how = call_link_alive(in) ? STATUS_OK : STATUS_CLOSED;
+	if (*how == STATUS_OK && map_get_u64(&o->resumed, call_link(in)) == NULL)
+		*how = STATUS_DENIED;
+	while (*how == STATUS_OK && !found &&
+	       schedule_lease(o->schedule, prefer, now, &destination, run)) {
+		l = find(o, run->message, run->first);
+		found = l == NULL;
+		if (found) {
+			note(o, call_link(in), run, destination, true);
+			continue;
+		}
+		l->proposed = true;
+		schedule_end(o->schedule, destination, SCHEDULE_NEITHER, now, 0);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return found;
+}
+
+void
+serve_queue_lease(struct call_in *in, const void *request, void *context)
+{
+	const struct queue_lease_request *r = request;
+	struct store *s = context;
+	struct queue_lease_reply reply = { .message = 0 };
+	int64_t now = clock_wall();
+	struct schedule_run run;
+	enum status how;
+
+	while (propose(&s->queue.outgoing, in, r->prefer, now, &run, &how)) {
+		how = read_lease(s, &run, now, call_arena(in), &reply);
+		if (how == STATUS_OK)
+			break;
+		if (how == STATUS_NOT_FOUND)
+			lease_end(s, run.message, run.first, SCHEDULE_NEITHER);
+		else
+			postpone(s, &run, now, how);
+		reply = (struct queue_lease_reply){ .message = 0 };
+	}
+	if (how == STATUS_OK)
+		call_reply(in, &reply);
+	else
+		call_refuse(
+		    in, how, "Say first what is in hand.", "queue_lease before queue_resume");
+}
+
+void
+serve_queue_piece(struct call_in *in, const void *request, void *context)
+{
+	const struct queue_piece_request *r = request;
+	struct store *s = context;
+	struct queue_piece_reply reply = { .none_ = 0 };
+	struct outgoing_message m;
+	struct text value, bytes = TEXT_EMPTY;
+	enum status how = STATUS_DENIED;
+
+	if (lease_held(s, call_link(in), r->message, (uint32_t)r->first))
+		how = read_row(s, key_u64(KEY_Q_MESSAGE, r->message), call_arena(in), &value);
+	if (how == STATUS_OK)
+		how = outgoing_message_unpack(value, &m);
+	if (how == STATUS_OK && r->piece >= m.pieces)
+		how = STATUS_NOT_FOUND;
+	if (how == STATUS_OK)
+		how =
+		    engine_blob_get(s->engine, m.blob, (uint16_t)r->piece, call_arena(in), &bytes);
+	reply.bytes = PAYLOAD_OF(bytes);
+	if (how == STATUS_OK)
+		call_reply(in, &reply);
+	else
+		call_refuse(in, how, "The message cannot be read.", "piece %llu of %llu: %s",
+		    (unsigned long long)r->piece, (unsigned long long)r->message, status_word(how));
+}
+
+/* What a link says that it has in hand becomes its lease, if somebody in it
+ * still waits and no other link has it. */
+static bool
+resume_one(struct store *s, struct call_in *in, uint64_t message, uint32_t first)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	struct schedule_run run = { .message = message, .first = first };
+	struct outgoing_run r;
+	const struct lease *l;
+	bool ours;
+
+	if (read_run(s, message, first, call_arena(in), &r) != STATUS_OK || waiting(&r) == 0)
+		return false;
+	run.count = (uint16_t)r.count;
+	run.sender = r.account;
+	run.priority = (int8_t)r.priority;
+	pthread_mutex_lock(&o->lock);
+	l = find(o, message, first);
+	ours = l == NULL ? call_link_alive(in) : l->link == call_link(in);
+	if (ours && l == NULL)
+		note(o, call_link(in), &run, r.destination, false);
+	pthread_mutex_unlock(&o->lock);
+	return ours;
+}
+
+void
+serve_queue_resume(struct call_in *in, const void *request, void *context)
+{
+	const struct queue_resume_request *r = request;
+	struct outgoing *o = &((struct store *)context)->queue.outgoing;
+	struct queue_resume_reply reply = { .none_ = 0 };
+	uint32_t n = r->messages.count;
+
+	if (n != r->firsts.count) {
+		call_refuse(in, STATUS_INVALID, "Bad request.", "queue_resume: two lengths");
+		return;
+	}
+	reply.gone.at = ARENA_ARRAY(call_arena(in), uint64_t, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (!resume_one(context, in, r->messages.at[i], (uint32_t)r->firsts.at[i]))
+			reply.gone.at[reply.gone.count++] = i;
+	pthread_mutex_lock(&o->lock);
+	if (call_link_alive(in))
+		(void)map_put_u64(&o->resumed, call_link(in), o);
+	pthread_mutex_unlock(&o->lock);
+	call_reply(in, &reply);
+}

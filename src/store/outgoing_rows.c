@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* The rows of outgoing messages; see store/outgoing_rows.h. */
+#include "store/outgoing_rows.h"
+
+#include "store/cold.h"
+
+#define VERSION 1
+#define NOTIFY_ALL 15
+#define OWED_ALL 15
+
+void
+outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
+{
+	pack_u8(out, VERSION);
+	blob_id_pack(out, m->blob);
+	pack_varint(out, m->pieces);
+	pack_varint(out, m->account);
+	pack_signed(out, m->received);
+	pack_signed(out, m->expires);
+	pack_varint(out, m->recipients);
+	pack_varint(out, m->open);
+	pack_varint(out, m->owed);
+}
+
+enum status
+outgoing_message_unpack(struct text value, struct outgoing_message *out)
+{
+	struct unpack u = unpack_of(value);
+	uint8_t version = unpack_u8(&u);
+	struct outgoing_message m = { .blob = blob_id_unpack(&u) };
+
+	m.pieces = (uint32_t)unpack_varint_max(&u, UINT16_MAX);
+	m.account = unpack_varint(&u);
+	m.received = unpack_signed(&u);
+	m.expires = unpack_signed(&u);
+	m.recipients = (uint32_t)unpack_varint_max(&u, QUEUE_RECIPIENTS_MAX);
+	m.open = (uint32_t)unpack_varint_max(&u, m.recipients);
+	m.owed = (uint32_t)unpack_varint_max(&u, m.recipients);
+	if (!unpack_end(&u) || version != VERSION || m.pieces == 0)
+		return STATUS_CORRUPT;
+	*out = m;
+	return STATUS_OK;
+}
+
+void
+outgoing_envelope_pack(struct buffer *out, const struct outgoing_envelope *e)
+{
+	pack_u8(out, VERSION);
+	pack_text(out, e->id);
+	pack_text(out, e->sender);
+	pack_text(out, e->envid);
+	pack_varint(out, e->body);
+	pack_varint(out, e->needs);
+	pack_varint(out, e->ret);
+	pack_varint(out, e->size);
+	pack_text(out, e->summary);
+}
+
+enum status
+outgoing_envelope_unpack(struct text value, struct outgoing_envelope *out)
+{
+	struct unpack u = unpack_of(value);
+	uint8_t version = unpack_u8(&u);
+	struct outgoing_envelope e = { .id = unpack_text(&u) };
+
+	e.sender = unpack_text(&u);
+	e.envid = unpack_text(&u);
+	e.body = (uint32_t)unpack_varint_max(&u, QUEUE_BINARYMIME);
+	e.needs = (uint32_t)unpack_varint_max(&u, QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS);
+	e.ret = (uint32_t)unpack_varint_max(&u, QUEUE_RET_HDRS);
+	e.size = unpack_varint(&u);
+	e.summary = unpack_text(&u);
+	if (!unpack_end(&u) || version != VERSION)
+		return STATUS_CORRUPT;
+	*out = e;
+	return STATUS_OK;
+}
+
+static void
+pack_recipient(struct buffer *out, const struct outgoing_recipient *r)
+{
+	pack_text(out, r->address);
+	pack_text(out, r->orcpt);
+	pack_varint(out, r->notify);
+	pack_varint(out, r->state);
+	pack_varint(out, r->owed);
+	pack_varint(out, r->attempts);
+	pack_signed(out, r->last);
+	pack_text(out, r->reply);
+	pack_text(out, r->server);
+}
+
+static struct outgoing_recipient
+unpack_recipient(struct unpack *u)
+{
+	struct outgoing_recipient r = { .address = unpack_text(u) };
+
+	r.orcpt = unpack_text(u);
+	r.notify = (uint32_t)unpack_varint_max(u, NOTIFY_ALL);
+	r.state = (enum outgoing_state)unpack_varint_max(u, OUTGOING_STATES - 1);
+	r.owed = (uint32_t)unpack_varint_max(u, OWED_ALL);
+	r.attempts = (uint32_t)unpack_varint_max(u, UINT32_MAX);
+	r.last = unpack_signed(u);
+	r.reply = unpack_text(u);
+	r.server = unpack_text(u);
+	return r;
+}
+
+void
+outgoing_run_pack(struct buffer *out, const struct outgoing_run *r)
+{
+	pack_u8(out, VERSION);
+	pack_text(out, r->destination);
+	pack_signed(out, r->due);
+	pack_varint(out, r->account);
+	pack_signed(out, r->priority);
+	pack_varint(out, r->count);
+	for (uint32_t i = 0; i < r->count; i++)
+		pack_recipient(out, &r->at[i]);
+}
+
+enum status
+outgoing_run_unpack(struct text value, struct arena *a, struct outgoing_run *out)
+{
+	struct unpack u = unpack_of(value);
+	uint8_t version = unpack_u8(&u);
+	struct outgoing_run r = { .destination = unpack_text(&u) };
+
+	r.due = unpack_signed(&u);
+	r.account = unpack_varint(&u);
+	r.priority = unpack_signed(&u);
+	r.count = (uint32_t)unpack_varint_max(&u, SCHEDULE_RUN_MAX);
+	if (!unpack_ok(&u) || version != VERSION || r.count == 0 ||
+	    r.priority < -SCHEDULE_PRIORITY_MAX || r.priority > SCHEDULE_PRIORITY_MAX)
+		return STATUS_CORRUPT;
+	r.at = ARENA_ARRAY(a, struct outgoing_recipient, r.count);
+	for (uint32_t i = 0; i < r.count; i++)
+		r.at[i] = unpack_recipient(&u);
+	if (!unpack_end(&u))
+		return STATUS_CORRUPT;
+	*out = r;
+	return STATUS_OK;
+}

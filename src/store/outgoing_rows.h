@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The rows of a message that goes out, in the shard of the queue that its
+ * number names: one of the message, one of its envelope and summary, which
+ * never change, and one for each run of recipients that are tried together.
+ * docs/store-format.md has them octet by octet.
+ */
+#ifndef STORE_OUTGOING_ROWS_H
+#define STORE_OUTGOING_ROWS_H
+
+#include "base/arena.h"
+#include "base/pack.h"
+#include "store/engine.h"
+#include "store/queue_calls.h"
+#include "store/schedule.h"
+
+/*
+ * A recipient:
+ *
+ *	WAITING -> DELIVERED, RELAYED | FAILED (for good, or expired)
+ *	WAITING <-> HELD (by the operator)
+ *	WAITING, HELD -> DROPPED (by the operator)
+ *
+ * The other four are ends. A message goes when all recipients are at their end
+ * and nothing is owed to its sender.
+ */
+enum outgoing_state {
+	OUTGOING_WAITING,
+	OUTGOING_HELD,
+	OUTGOING_DELIVERED,
+	OUTGOING_RELAYED,
+	OUTGOING_FAILED,
+	OUTGOING_DROPPED,
+	OUTGOING_STATES
+};
+
+/* What the sender is yet to be told (RFC 3461 6). */
+enum outgoing_owed { OWED_SUCCESS = 1, OWED_DELAY = 2, OWED_FAILURE = 4, WARNED = 8 };
+
+struct outgoing_recipient {
+	struct text address, orcpt;
+	uint32_t notify; /* enum queue_notify */
+	enum outgoing_state state;
+	uint32_t owed; /* enum outgoing_owed */
+	uint32_t attempts;
+	int64_t last;	    /* seconds; of the last attempt, 0: none */
+	struct text reply;  /* of the last attempt */
+	struct text server; /* that gave it */
+};
+
+/* A run: first is in its key. due: seconds. account and priority are those of
+ * the message. */
+struct outgoing_run {
+	struct text destination;
+	int64_t due;
+	uint64_t account;
+	int64_t priority;
+	struct outgoing_recipient *at;
+	uint32_t count; /* 1 to SCHEDULE_RUN_MAX */
+};
+
+struct outgoing_message {
+	struct blob_id blob;
+	uint32_t pieces;
+	uint64_t account;
+	int64_t received, expires;
+	uint32_t recipients; /* in all */
+	uint32_t open;	     /* not at their end */
+	uint32_t owed;	     /* recipients about whom the sender is to be told something */
+};
+
+struct outgoing_envelope {
+	struct text id, sender, envid, summary;
+	uint32_t body, needs, ret;
+	uint64_t size;
+};
+
+/* Not at its end; its sender is to be told something. */
+static inline bool
+outgoing_is_open(const struct outgoing_recipient *r)
+{
+	return r->state == OUTGOING_WAITING || r->state == OUTGOING_HELD;
+}
+
+static inline bool
+outgoing_is_owed(const struct outgoing_recipient *r)
+{
+	return (r->owed & ~(uint32_t)WARNED) != 0;
+}
+
+/* All of them give CORRUPT for what is no such row; views live in the value. */
+void outgoing_message_pack(struct buffer *out, const struct outgoing_message *m);
+enum status outgoing_message_unpack(struct text value, struct outgoing_message *out) MUST_CHECK;
+void outgoing_envelope_pack(struct buffer *out, const struct outgoing_envelope *e);
+enum status outgoing_envelope_unpack(struct text value, struct outgoing_envelope *out) MUST_CHECK;
+void outgoing_run_pack(struct buffer *out, const struct outgoing_run *r);
+enum status outgoing_run_unpack(
+    struct text value, struct arena *a, struct outgoing_run *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls about mail that goes out to the world, which role store serves: it is
+ * taken in (by intake), leased and reported about (by outbound), and looked
+ * after (by the operator). What a recipient can be is in store/outgoing.h.
+ *
+ * A lease holds some recipients of one message, all at one destination, for
+ * the link that took it. Nobody else gets them until it is ended by a report,
+ * or its link is lost. It is not written down: after a restart of the store,
+ * outbound says first what it still has in hand (queue_resume), and reports
+ * about that as before. So a recipient is sent to twice only if outbound itself
+ * ended between the answer of the remote server and its report.
+ */
+#ifndef STORE_QUEUE_CALLS_H
+#define STORE_QUEUE_CALLS_H
+
+#include "runtime/calls.h"
+
+#define QUEUE_RECIPIENTS_MAX 50000u /* of one message */
+#define QUEUE_ADDRESS_MAX 1000u	    /* octets, of addresses and ORCPT */
+#define QUEUE_TEXT_MAX 1000u	    /* octets kept of what a server said */
+
+/* RFC 3461 4.1; none of them: the default, failure and delay. */
+enum queue_notify {
+	QUEUE_NOTIFY_NEVER = 1,
+	QUEUE_NOTIFY_SUCCESS = 2,
+	QUEUE_NOTIFY_FAILURE = 4,
+	QUEUE_NOTIFY_DELAY = 8,
+};
+enum queue_body { QUEUE_7BIT, QUEUE_8BITMIME, QUEUE_BINARYMIME };
+enum queue_ret { QUEUE_RET_UNSAID, QUEUE_RET_FULL, QUEUE_RET_HDRS };
+enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2 };
+
+/* The envelope, as it came and as outbound gets it. id: in the trace and the
+ * log. sender: empty for "<>". account: who submitted it, 0 for what this site
+ * sends itself. needs: enum queue_needs. priority: RFC 6710, -9 to 9. */
+#define QUEUE_ENVELOPE(F, S) \
+	F(S, TEXT, id)       \
+	F(S, TEXT, sender)   \
+	F(S, U64, account)   \
+	F(S, U64, body)      \
+	F(S, U64, needs)     \
+	F(S, U64, ret)       \
+	F(S, TEXT, envid)    \
+	F(S, I64, priority)  \
+	F(S, I64, received)  \
+	F(S, U64, size)      \
+	F(S, TEXT, summary)
+
+/* Takes a message in for recipients elsewhere: parallel lists, destinations
+ * in ASCII, lower case. orcpts: "type;address", as it came in xtext decoded, or
+ * empty. notify: enum queue_notify, or-ed. Times are seconds since 1970.
+ * not_before: 0, or when it is to be sent (RFC 4865). expires: 0, or when it is
+ * given up at last (RFC 2852 BY with R). content: container of store/content.h.
+ * INVALID with words; LIMIT: too many recipients. */
+#define queue_submit_REQUEST(F, S) \
+	F(S, U64, op)              \
+	QUEUE_ENVELOPE(F, S)       \
+	F(S, TEXTS, recipients)    \
+	F(S, TEXTS, destinations)  \
+	F(S, TEXTS, orcpts)        \
+	F(S, NUMBERS, notify) F(S, I64, not_before) F(S, I64, expires) F(S, PAYLOAD, content)
+#define queue_submit_REPLY(F, S) F(S, U64, message)
+
+/* One stream a process: a push without fields says that queue_lease may have
+ * something now. The first says that the stream stands. */
+#define queue_feed_REQUEST(F, S)
+#define queue_feed_REPLY(F, S)
+
+/* What outbound has in hand, from a lease of an earlier link; once for each
+ * link before its first lease, empty lists too. Parallel lists. gone: positions
+ * of those that are nobody's to send any more. */
+#define queue_resume_REQUEST(F, S) F(S, NUMBERS, messages) F(S, NUMBERS, firsts)
+#define queue_resume_REPLY(F, S) F(S, NUMBERS, gone)
+
+/* The next recipients to try: at `prefer`, to which a connection stands, if it
+ * has its turn. message 0: nothing now. first names the run of recipients in
+ * the message. numbers: of the recipients, in the message. attempts: made so
+ * far, of each. piece0: the first of pieces. DENIED: queue_resume comes first. */
+#define queue_lease_REQUEST(F, S) F(S, TEXT, prefer)
+#define queue_lease_REPLY(F, S) \
+	F(S, U64, message)      \
+	F(S, U64, first)        \
+	F(S, TEXT, destination) \
+	QUEUE_ENVELOPE(F, S)    \
+	F(S, NUMBERS, numbers)  \
+	F(S, TEXTS, recipients) \
+	F(S, TEXTS, orcpts)     \
+	F(S, NUMBERS, notify)   \
+	F(S, NUMBERS, attempts) \
+	F(S, U64, pieces) F(S, TEXT, piece0)
+
+/* Of the message of a lease. DENIED: this link has no such lease. NOT_FOUND. */
+#define queue_piece_REQUEST(F, S) F(S, U64, message) F(S, U64, first) F(S, U64, piece)
+#define queue_piece_REPLY(F, S) F(S, PAYLOAD, bytes)
+
+enum queue_outcome {
+	QUEUE_DELIVERED, /* by the last server there is, as far as we know */
+	QUEUE_RELAYED,	 /* to one that does not tell of success (RFC 3461 5.2.2) */
+	QUEUE_LATER,	 /* is tried again */
+	QUEUE_FAILED,	 /* for good */
+	QUEUE_UNTRIED,	 /* nothing was learnt; no attempt */
+};
+
+/* Ends a lease. how: enum schedule_end, how it went for the destination.
+ * Parallel lists over the recipients of the lease, in order of numbers:
+ * outcomes, what the server said (code and enhanced code in it), who said it.
+ * Made again it changes nothing. */
+#define queue_report_REQUEST(F, S) \
+	F(S, U64, op)              \
+	F(S, U64, message)         \
+	F(S, U64, first)           \
+	F(S, U64, how)             \
+	F(S, NUMBERS, numbers)     \
+	F(S, NUMBERS, outcomes) F(S, TEXTS, replies) F(S, TEXT, server)
+#define queue_report_REPLY(F, S)
+
+#define QUEUE_CALLS(X)                           \
+	X(queue_submit, BY_INTAKE, CALL_AGAIN)   \
+	X(queue_feed, BY_OUTBOUND, CALL_STREAM)  \
+	X(queue_resume, BY_OUTBOUND, CALL_AGAIN) \
+	X(queue_lease, BY_OUTBOUND, 0)           \
+	X(queue_piece, BY_OUTBOUND, CALL_AGAIN)  \
+	X(queue_report, BY_OUTBOUND, CALL_AGAIN)
+
+CALLS_DECLARE(queue, QUEUE_CALLS)
+
+#endif
