@@ -40,19 +40,6 @@ tls_result_word(enum tls_result r)
 	return r < TLS_RESULT_COUNT ? result_words[r] : "unknown";
 }
 
-bool
-tls_pattern_matches(struct text pattern, struct text host)
-{
-	size_t dot = text_find_byte(host, '.', 0);
-
-	if (text_ends(host, TEXT(".")))
-		host.len--;
-	if (!text_starts(pattern, TEXT("*.")))
-		return text_equal_ci(pattern, host);
-	return dot > 0 && dot < host.len &&
-	       text_equal_ci(text_part(pattern, 1, pattern.len), text_part(host, dot, host.len));
-}
-
 /* ---- trust ---- */
 
 static bool

@@ -104,8 +104,4 @@ struct tls_peer {
 enum status stream_start_tls_client(struct stream *s, struct tls_trust *trust,
     const struct tls_wants *wants, struct tls_peer *peer, struct failure *f) MUST_CHECK;
 
-/* Whether a host fits an mx pattern of a policy (RFC 8461 4.1): the same name,
- * or "*." in front for exactly one label, in any case of letters. */
-bool tls_pattern_matches(struct text pattern, struct text host);
-
 #endif
