@@ -209,7 +209,7 @@ scram_steps(struct smtp_client *c, struct scram *s, struct buffer *said)
 		    "The server's part of SCRAM-SHA-256 makes no sense");
 	}
 	st = say(c, "", &out, &answer);
-	if (st != STATUS_OK || answer.code != 334)
+	if (st != STATUS_OK || answer.code >= 400)
 		return st == STATUS_OK ? client_refused(c, SMTP_AT_AUTH, &answer) : st;
 	if (!challenge(&answer, said) || !scram_signature(s, buffer_text(said)))
 		return client_fail(

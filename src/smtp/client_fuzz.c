@@ -79,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		p.config.password = TEXT("password");
 		p.config.plain_allowed = true;
 	}
-	p.envelope.body = data[0] & 4 ? SMTP_8BIT : SMTP_7BIT;
+	p.envelope.body = data[0] & 4 ? SMTP_CONTENT_8BIT : SMTP_CONTENT_7BIT;
 	p.envelope.require_tls = (data[0] & 24) == 24;
 	play_recipient(&p, "b@x.example");
 	play_recipient(&p, "c@x.example");

@@ -167,11 +167,11 @@ address_good(struct text address)
 static enum smtp_lack
 body_lacks(const struct smtp_client *c, const struct smtp_envelope *e)
 {
-	if (e->body == SMTP_BINARY &&
+	if (e->body == SMTP_CONTENT_BINARY &&
 	    (!offers(c, SMTP_OFFERS_BINARYMIME) || !offers(c, SMTP_OFFERS_CHUNKING) ||
 		c->config->no_chunking))
 		return SMTP_LACKS_BINARYMIME;
-	if (e->body == SMTP_8BIT && !offers(c, SMTP_OFFERS_8BITMIME))
+	if (e->body == SMTP_CONTENT_8BIT && !offers(c, SMTP_OFFERS_8BITMIME))
 		return SMTP_LACKS_8BITMIME;
 	return SMTP_LACKS_NONE;
 }
@@ -308,9 +308,9 @@ client_mail_print(const struct smtp_client *c, const struct smtp_envelope *e,
 	add_path(e->sender, form, out);
 	if (offers(c, SMTP_OFFERS_SIZE))
 		buffer_addf(out, " SIZE=%llu", (unsigned long long)e->size);
-	if (e->body == SMTP_8BIT)
+	if (e->body == SMTP_CONTENT_8BIT)
 		buffer_add_string(out, " BODY=8BITMIME");
-	else if (e->body == SMTP_BINARY)
+	else if (e->body == SMTP_CONTENT_BINARY)
 		buffer_add_string(out, " BODY=BINARYMIME");
 	if (form->utf8)
 		buffer_add_string(out, " SMTPUTF8");

@@ -203,7 +203,7 @@ chunk(void **state)
 	play_init(&p, script);
 	play_recipient(&p, "b@x.example");
 	play_message(&p, ".\r\n.\n\rno end");
-	p.envelope.body = SMTP_BINARY;
+	p.envelope.body = SMTP_CONTENT_BINARY;
 	assert_ok(smtp_client_open(&p.client));
 	assert_ok(play_send(&p));
 	assert_said(&p, HELLO MAIL " BODY=BINARYMIME\r\nRCPT TO:<b@x.example>\r\n"
@@ -379,7 +379,7 @@ parameters(void **state)
 			   "cher.example");
 	p.recipients[0].notify = SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY;
 	p.recipients[0].orcpt = TEXT("rfc822;b+2Bx@y.example");
-	p.envelope.body = SMTP_8BIT;
+	p.envelope.body = SMTP_CONTENT_8BIT;
 	p.envelope.ret = SMTP_RET_HDRS;
 	p.envelope.envid = TEXT("id+2B1");
 	p.envelope.has_priority = true;
@@ -435,8 +435,8 @@ lacks(void **state)
 		enum smtp_lack lack;
 		const char *enhanced;
 	} rows[] = {
-		{ { .body = SMTP_8BIT }, SMTP_LACKS_8BITMIME, "5.6.3" },
-		{ { .body = SMTP_BINARY }, SMTP_LACKS_BINARYMIME, "5.6.3" },
+		{ { .body = SMTP_CONTENT_8BIT }, SMTP_LACKS_8BITMIME, "5.6.3" },
+		{ { .body = SMTP_CONTENT_BINARY }, SMTP_LACKS_BINARYMIME, "5.6.3" },
 		{ { .header_utf8 = true }, SMTP_LACKS_HEADER_UTF8, "5.6.9" },
 		{ { .sender = { "\xc3\xbc@x", 4 } }, SMTP_LACKS_SENDER_UTF8, "5.6.7" },
 		{ { .sender = { "a\n@x", 4 } }, SMTP_LACKS_ADDRESS, "5.1.3" },
