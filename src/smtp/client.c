@@ -210,6 +210,13 @@ stage_of(const struct transaction *t, size_t command)
 	return command <= t->count ? SMTP_AT_RCPT : SMTP_AT_DATA;
 }
 
+/* DATA alone, with nobody to send to. */
+static bool
+in_vain(const struct transaction *t, size_t next)
+{
+	return next > t->count && t->accepted == 0;
+}
+
 /* MAIL, all RCPT and, where DATA may stand in a group (RFC 2920 3.1), DATA. */
 static enum status
 envelope(struct transaction *t)
@@ -220,7 +227,8 @@ envelope(struct transaction *t)
 	size_t end = t->count + (pipelining && !t->chunk ? 2 : 1);
 	enum status st = STATUS_OK;
 
-	for (size_t next = 0, asked = 0; st == STATUS_OK && next < end && !t->refused;) {
+	for (size_t next = 0, asked = 0;
+	     st == STATUS_OK && next < end && !t->refused && !in_vain(t, next);) {
 		if (client_heard(t->c))
 			return client_out_of_turn(t->c, stage_of(t, next));
 		asked = next;
@@ -277,6 +285,17 @@ take_dots(struct transaction *t)
 	return st;
 }
 
+/* However long the message took: who has all of it gets the time to say so,
+ * for an answer that is not waited for is mail that comes twice. */
+static void
+give_time(struct smtp_client *c)
+{
+	int64_t end = clock_mono() + c->config->times.dot;
+
+	if (c->patience < end)
+		c->patience = end;
+}
+
 static enum status
 message(struct transaction *t)
 {
@@ -284,6 +303,7 @@ message(struct transaction *t)
 
 	if (st != STATUS_OK)
 		return broken(t, st, false);
+	give_time(t->c);
 	st = take_dots(t);
 	if (st != STATUS_OK)
 		return broken(t, st, true);

@@ -270,6 +270,47 @@ gone_when_used_again(void **state)
 	}
 }
 
+/* It refuses to forget a transaction: that is no word about the next message. */
+static void
+reset_refused(void **state)
+{
+	static const char *const script[] = { "220 mx\r\n", "250 mx\r\n", "250 a\r\n", "550 b\r\n",
+		"550 never\r\n", NULL };
+	struct play p;
+
+	play_init(&p, script);
+	play_recipient(&p, "b@x.example");
+	assert_ok(smtp_client_open(&p.client));
+	assert_ok(play_send(&p));
+	assert_int_equal(p.recipients[0].fate.outcome, SMTP_PERMANENT);
+	memset(&p.recipients[0].fate, 0, sizeof(p.recipients[0].fate));
+	assert_int_equal(play_send(&p), STATUS_DENIED);
+	assert_int_equal(p.recipients[0].fate.outcome, SMTP_TEMPORARY);
+	assert_int_equal(p.recipients[0].fate.stage, SMTP_AT_RESET);
+	play_done(&p);
+}
+
+/* The message took nearly all of the transaction's time; its answer, which comes
+ * ten minutes later, is waited for all the same. */
+static void
+late_dot(void **state)
+{
+	static const char *const script[] = { OK_ALL, "354 go\r\n", "250 ok\r\n", NULL };
+	struct play p;
+
+	play_init(&p, script);
+	p.config.times.transaction = 6 * CLOCK_MINUTE;
+	p.per_wait = 100 * CLOCK_SECOND; /* the fourth is too late by itself */
+	play_recipient(&p, "b@x.example");
+	assert_ok(smtp_client_open(&p.client));
+	assert_ok(play_send(&p));
+	assert_int_equal(p.recipients[0].fate.outcome, SMTP_RELAYED);
+	assert_int_equal(p.client.fate.stage, SMTP_AT_NONE);
+	smtp_client_quit(&p.client); /* it is gone by now, which is nobody's fate */
+	assert_int_equal(p.client.fate.stage, SMTP_AT_NONE);
+	play_done(&p);
+}
+
 /* It cannot be read here: the message must not look complete to the server. */
 static void
 unreadable(void **state)
@@ -298,6 +339,8 @@ main(void)
 		cmocka_unit_test(fates_are_kept),
 		cmocka_unit_test(lmtp_half),
 		cmocka_unit_test(gone_when_used_again),
+		cmocka_unit_test(reset_refused),
+		cmocka_unit_test(late_dot),
 		cmocka_unit_test(unreadable),
 	};
 

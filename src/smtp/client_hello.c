@@ -181,8 +181,11 @@ smtp_client_reset(struct smtp_client *c)
 
 	if (st != STATUS_OK)
 		return st;
-	if (answer.code / 100 != 2)
-		return client_refused(c, SMTP_AT_RESET, &answer);
+	if (answer.code / 100 != 2) {
+		(void)client_refused(c, SMTP_AT_RESET, &answer);
+		c->fate.outcome = SMTP_TEMPORARY; /* it says nothing of any message */
+		return STATUS_DENIED;
+	}
 	c->started = false;
 	return STATUS_OK;
 }
@@ -190,6 +193,7 @@ smtp_client_reset(struct smtp_client *c)
 void
 smtp_client_quit(struct smtp_client *c)
 {
+	struct smtp_fate fate = c->fate;
 	struct smtp_answer answer;
 
 	MAGIC_CHECK(c, CLIENT_MAGIC);
@@ -199,5 +203,6 @@ smtp_client_quit(struct smtp_client *c)
 	/* How it answers is of no use to anybody. */
 	(void)!client_command(
 	    c, SMTP_AT_RESET, c->config->times.quit, TEXT("QUIT\r\n"), &answer, NULL);
+	c->fate = fate;
 	c->usable = c->talking = false;
 }

@@ -308,7 +308,9 @@ client_mail_print(const struct smtp_client *c, const struct smtp_envelope *e,
 	add_path(e->sender, form, out);
 	if (offers(c, SMTP_OFFERS_SIZE))
 		buffer_addf(out, " SIZE=%llu", (unsigned long long)e->size);
-	if (e->body == SMTP_CONTENT_8BIT)
+	/* an international header is 8-bit as well (RFC 6531 3.6) */
+	if (e->body == SMTP_CONTENT_8BIT ||
+	    (e->body == SMTP_CONTENT_7BIT && e->header_utf8 && offers(c, SMTP_OFFERS_8BITMIME)))
 		buffer_add_string(out, " BODY=8BITMIME");
 	else if (e->body == SMTP_CONTENT_BINARY)
 		buffer_add_string(out, " BODY=BINARYMIME");

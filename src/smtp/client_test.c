@@ -379,7 +379,7 @@ parameters(void **state)
 			   "cher.example");
 	p.recipients[0].notify = SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY;
 	p.recipients[0].orcpt = TEXT("rfc822;b+2Bx@y.example");
-	p.envelope.body = SMTP_CONTENT_8BIT;
+	p.envelope.header_utf8 = true; /* which is why BODY is said */
 	p.envelope.ret = SMTP_RET_HDRS;
 	p.envelope.envid = TEXT("id+2B1");
 	p.envelope.has_priority = true;
