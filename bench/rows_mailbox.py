@@ -17,7 +17,7 @@ REST, SAME = ("rest", 3), ("times", 1)
 # key, title, target, meaning: each is measured at every size
 BY_SIZE = [
     ("select_cold", "SELECT, cold", REST, "the first one after a restart of the server"),
-    ("select_warm", "SELECT, warm", REST, "again in the same session"),
+    ("select_warm", "SELECT, warm", REST, "again in the same session, a hundred times"),
     ("flags", "FETCH UID FLAGS", REST, "of all messages"),
     ("envelope_disk", "FETCH ENVELOPE BODYSTRUCTURE, from disk", ("times", 20),
      "of all, which nobody has asked for yet, after a restart; no file of the server is in memory"),
@@ -103,7 +103,7 @@ def measure_cold(run, sizes):
         for size in sizes:
             measured(run, f"select_cold_{size}", asker, [f"do SELECT {MAILBOX[size]}"])
         for size in sizes:
-            measured(run, f"select_warm_{size}", asker, [f"do SELECT {MAILBOX[size]}"] * 10)
+            measured(run, f"select_warm_{size}", asker, [f"do SELECT {MAILBOX[size]}"] * 100)
         for size in sizes:
             asker.ask(f"do SELECT {MAILBOX[size]}")
             measured(run, f"envelope_disk_{size}", asker, [ENVELOPE])
