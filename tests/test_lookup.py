@@ -234,6 +234,23 @@ def test_a_stop_does_not_wait_for_one_that_hangs(dns, host, tmp_path):
         slow.wait()
 
 
+def test_a_resolver_that_drops_signatures(dns, tmp_path):
+    """Nothing is secure, nothing is bogus that is not, and the doctor tells."""
+    os.chmod(tmp_path, 0o755)
+    with DnsServer(RECORDS) as blind:
+        anchor = tmp_path / "anchor"
+        anchor.write_text(dns.anchor)
+        with Site(f'resolver = "127.0.0.1:{blind.port}"\ntrust_anchor = "{anchor}"\n'
+                  f"listen lmtp {{ address = 127.0.0.1, port = {free_port_base() + 24} }}\n") as site:
+            assert "DNSSEC" not in site.run("doctor", check=False)
+            found = route(site, "signed.test")
+            assert found["mx-secure"] == 0 and found["hosts"][0]["tlsa"] == []
+            assert look_up(site, "forged.signed.test", "MX")["outcome"] == "ok"
+            assert route(site, "nowhere.signed.test", "5.1.2")
+            assert "lookup.no_dnssec" in site.log()
+            assert "drops signatures (DNSSEC)" in site.run("doctor", check=False)
+
+
 def test_files_that_are_not_there(dns, tmp_path):
     os.chmod(tmp_path, 0o755)
     site = Site(f'resolver = "127.0.0.1:{dns.port}"\ntrust_anchor = "{tmp_path}/absent"\n'

@@ -77,8 +77,9 @@ look_at_protections(struct checkup *c, enum role role, unsigned k, unsigned acti
 		    role_word(role), k);
 }
 
+/* What the metrics of a role tell that a person should look at. */
 static void
-look_at_alarms(struct checkup *c, enum role role, unsigned k)
+look_at_metrics(struct checkup *c, enum role role, unsigned k)
 {
 	struct runtime_metrics_request q = { 0 };
 	struct runtime_metrics_reply r;
@@ -87,7 +88,13 @@ look_at_alarms(struct checkup *c, enum role role, unsigned k)
 
 	if (s != STATUS_OK)
 		note(c, "%s %u does not tell its metrics: %s", role_word(role), k, status_word(s));
-	else if (r.values.count > METRIC_ALARMS && r.values.at[METRIC_ALARMS] > 0)
+	if (s != STATUS_OK || r.values.count < METRIC_COUNT)
+		return;
+	if (r.values.at[METRIC_LOOKUP_BLIND] > 0)
+		note(c,
+		    "the DNS server that is asked drops signatures (DNSSEC): no domain is secure, "
+		    "DANE is not used; set resolver in the configuration to one that does not");
+	if (r.values.at[METRIC_ALARMS] > 0)
 		note(c, "%s %u has raised %llu alarms: see the log", role_word(role), k,
 		    (unsigned long long)r.values.at[METRIC_ALARMS]);
 }
@@ -116,7 +123,7 @@ look_at_roles(struct checkup *c)
 			}
 			print_role(c, expected[e], k, &r);
 			look_at_protections(c, expected[e], k, (unsigned)r.sandbox);
-			look_at_alarms(c, expected[e], k);
+			look_at_metrics(c, expected[e], k);
 		}
 	}
 }

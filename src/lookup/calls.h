@@ -103,8 +103,8 @@ enum lookup_outcome {
  * proxy, cookies, credentials.
  *
  * method: GET or POST. type, body: of a POST. most: octets of the answer's body
- * at most, up to LOOKUP_BODY_MAX; timeout: microseconds for everything, at most
- * and (0) else lookup.https_timeout; redirects: how many are followed, each
+ * at most, up to LOOKUP_BODY_MAX; timeout: microseconds for everything, no more
+ * than lookup.https_timeout, which is what 0 means; redirects: how many are followed, each
  * through the guard again; 0: a redirect is the answer.
  *
  * outcome: enum lookup_https_outcome; why: a sentence unless ANSWERED. status,

@@ -118,7 +118,6 @@ resolver_text(const struct resolver_config *config, bool validating, struct buff
 	buffer_addf(out,
 	    "server:\n"
 	    " module-config: \"%siterator\"\n"
-	    " do-not-query-localhost: no\n"
 	    " unblock-lan-zones: yes\n"
 	    " use-syslog: no\n"
 	    " verbosity: 0\n"
@@ -130,6 +129,9 @@ resolver_text(const struct resolver_config *config, bool validating, struct buff
 	    " cache-max-negative-ttl: 900\n"
 	    " edns-buffer-size: 1232\n", /* no fragments: DNS flag day 2020 */
 	    validating ? "validator " : "");
+	/* On the way from the root down, a stranger would say whom to ask. */
+	if (config->servers.len > 0)
+		buffer_add_string(out, " do-not-query-localhost: no\n");
 	for (size_t i = 0; i < ARRAY_LEN(served); i++)
 		buffer_addf(out, " local-zone: \"%s\" nodefault\n", served[i]);
 	return (!validating || add_anchors(config->anchors, out)) &&
