@@ -4,8 +4,9 @@
  * is only what it is asked, and what its answers are called. Without demands it
  * verifies as well and goes on whatever comes out, so that the facts are known.
  *
- * RSA key exchange and CBC stay out for outgoing mail too: who speaks neither
- * TLS 1.3 nor ECDHE with AEAD is rarer today than who has no TLS at all.
+ * Servers that have grown old speak TLS 1.2 without AEAD or without forward
+ * secrecy. To refuse them would send the mail in clear, or never: they come last
+ * in the list of ciphers. Where nobody is demanded, weak keys do as well.
  */
 #include "runtime/tls_client.h"
 
@@ -22,6 +23,9 @@
 #define TRUST_MAGIC 0x7125711u
 #define ROOTS_MAX (16u << 20)
 #define NAME_MAX_LEN 255
+
+static const char ciphers_old[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"
+				  "DHE+AES:RSA+AESGCM:RSA+AES:!aNULL";
 
 struct tls_trust {
 	unsigned magic;
@@ -70,7 +74,8 @@ tls_trust_new(struct text roots, struct text more, struct tls_trust **out, struc
 	tls_prepare();
 	ERR_clear_error();
 	ssl = SSL_CTX_new(TLS_client_method());
-	if (ssl == NULL || !tls_common_rules(ssl) || SSL_CTX_dane_enable(ssl) != 1)
+	if (ssl == NULL || !tls_common_rules(ssl) ||
+	    SSL_CTX_set_cipher_list(ssl, ciphers_old) != 1 || SSL_CTX_dane_enable(ssl) != 1)
 		die("OpenSSL cannot do TLS");
 	if (!add_roots(SSL_CTX_get_cert_store(ssl), roots) ||
 	    !add_roots(SSL_CTX_get_cert_store(ssl), more)) {
@@ -352,6 +357,8 @@ set_wants(SSL *ssl, const struct tls_wants *w, struct tls_peer *peer)
 	}
 	if (demands && w->name_count == 0)
 		return false;
+	if (w->verify == TLS_VERIFY_NONE)
+		SSL_set_security_level(ssl, 0);
 	SSL_set_app_data(ssl, peer);
 	SSL_set_verify(ssl, demands ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verify);
 	return set_names(ssl, w);

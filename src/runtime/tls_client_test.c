@@ -25,11 +25,27 @@ static struct world w;
 struct server {
 	struct tls_context *context; /* NULL: says so many words instead */
 	struct text words;
+	SSL_CTX *old; /* instead of the two: a server of OpenSSL's own */
 	int fd;
 	pthread_t thread;
 	enum status st;
 	char sni[256];
 };
+
+static void *
+old_server(struct server *v)
+{
+	SSL *ssl = SSL_new(v->old);
+	char c;
+
+	SSL_set_fd(ssl, v->fd);
+	if (SSL_accept(ssl) == 1)
+		(void)SSL_read(ssl, &c, 1);
+	SSL_free(ssl);
+	close(v->fd);
+	ERR_clear_error();
+	return NULL;
+}
 
 static void *
 server_main(void *arg)
@@ -38,6 +54,8 @@ server_main(void *arg)
 	struct tls_facts facts;
 	struct stream s;
 
+	if (v->old != NULL)
+		return old_server(v);
 	stream_init_fd(&s, v->fd);
 	if (v->context == NULL) {
 		stream_write(&s, v->words);
@@ -370,6 +388,52 @@ no_handshake(void **state)
 	assert_int_equal(peer.result, TLS_RESULT_VALIDATION_FAILURE);
 }
 
+/* Who has grown old, with ciphers and keys of then, is better than clear text;
+ * before TLS 1.2 there is nothing. */
+static void
+old_servers(void **state)
+{
+	static const struct {
+		const char *ciphers;
+		int version;
+		unsigned bits;
+		enum tls_verify verify;
+		bool met;
+	} rows[] = {
+		{ "ECDHE-RSA-AES256-SHA384", TLS1_2_VERSION, 2048, TLS_VERIFY_PKIX, true },
+		{ "AES128-SHA", TLS1_2_VERSION, 2048, TLS_VERIFY_PKIX, true },
+		{ "AES128-SHA", TLS1_2_VERSION, 1024, TLS_VERIFY_NONE, true },
+		{ "AES128-SHA", TLS1_2_VERSION, 1024, TLS_VERIFY_PKIX, false },
+		{ "AES128-SHA", TLS1_1_VERSION, 2048, TLS_VERIFY_NONE, false },
+		{ "NULL-SHA256", TLS1_2_VERSION, 2048, TLS_VERIFY_NONE, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		EVP_PKEY *key = EVP_RSA_gen(rows[i].bits);
+		X509 *x = certificate_of(key, "mx.example.org", w.ca.certificate, w.ca.key, 90);
+		struct text name = TEXT("mx.example.org");
+		struct tls_wants wants = {
+			.verify = rows[i].verify, .names = &name, .name_count = 1
+		};
+		struct server v = { .old = SSL_CTX_new(TLS_server_method()) };
+		struct tls_peer peer;
+
+		SSL_CTX_set_security_level(v.old, 0);
+		SSL_CTX_set_min_proto_version(v.old, TLS1_VERSION);
+		SSL_CTX_set_max_proto_version(v.old, rows[i].version);
+		assert_int_equal(SSL_CTX_set_cipher_list(v.old, rows[i].ciphers), 1);
+		assert_int_equal(SSL_CTX_use_certificate(v.old, x), 1);
+		assert_int_equal(SSL_CTX_use_PrivateKey(v.old, key), 1);
+		if ((meet(&v, &wants, &peer) == STATUS_OK) != rows[i].met)
+			fail_msg("row %zu: %s", i, peer.reason);
+		if (rows[i].met)
+			assert_string_equal(peer.cipher, rows[i].ciphers);
+		SSL_CTX_free(v.old);
+		X509_free(x);
+		EVP_PKEY_free(key);
+	}
+}
+
 /* RFC 3207 6: what came behind the answer to STARTTLS was not encrypted. */
 static void
 octets_before(void **state)
@@ -423,6 +487,7 @@ main(void)
 		cmocka_unit_test(dane),
 		cmocka_unit_test(dane_several),
 		cmocka_unit_test(no_handshake),
+		cmocka_unit_test(old_servers),
 		cmocka_unit_test(octets_before),
 		cmocka_unit_test(roots),
 	};

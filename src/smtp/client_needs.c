@@ -184,7 +184,7 @@ tls_lacks(const struct smtp_client *c, const struct smtp_envelope *e)
 				     !offers(c, SMTP_OFFERS_REQUIRETLS));
 }
 
-/* RFC 2852 4.1.4.2: with R, who cannot promise the time does not get the mail. */
+/* RFC 2852 4.1.4: with R, who cannot promise the time does not get the mail. */
 static bool
 by_lacks(const struct smtp_client *c, const struct smtp_envelope *e)
 {
