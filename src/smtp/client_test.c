@@ -84,7 +84,7 @@ pipelined(void **state)
 	play_done(&p);
 }
 
-/* The server took nobody, and DATA was said already. */
+/* RFC 2920 3.1: the server took nobody, and DATA was said already. */
 static void
 nobody_taken(void **state)
 {
@@ -251,7 +251,7 @@ helo(void **state)
 	play_done(&p);
 }
 
-/* RFC 9422: recipients, their domains, and messages. */
+/* RFC 9422 4: recipients, their domains, and messages. */
 static void
 limits(void **state)
 {
@@ -365,6 +365,7 @@ auth(void **state)
 
 /* ---- what a message needs ---- */
 
+/* RFC 3461 4, RFC 2852 4, RFC 4865 4, RFC 6531 3.4: each where it is offered. */
 static void
 parameters(void **state)
 {
