@@ -154,6 +154,7 @@ store_role_serve(void *context, struct call_server_config *config, struct failur
 	struct store_role *r = context;
 	struct store_config c = {
 		.token_key = r->start->secret[SECRET_TOKEN],
+		.hostname = r->start->hostname,
 		.setting_changed = setting_changed,
 		.account_changed = account_changed,
 		.when_told = when_told,

@@ -375,6 +375,37 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 #define store_catch_all_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, address)
 #define store_catch_all_REPLY(F, S)
 
+/* DKIM keys of a domain, at most 16. Keeps one that auth made (active: seconds,
+ * when it begins to sign). retire: others of the same kind stop then. The same
+ * number again: done. EXISTS: a key of that selector; LIMIT. */
+#define store_dkim_add_REQUEST(F, S) \
+	F(S, TEXT, domain)           \
+	F(S, TEXT, selector)         \
+	F(S, U64, number)            \
+	F(S, U64, algorithm)         \
+	F(S, TEXT, record) F(S, TEXT, sealed) F(S, I64, active) F(S, U64, retire)
+#define store_dkim_add_REPLY(F, S)
+#define store_dkim_remove_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, selector)
+#define store_dkim_remove_REPLY(F, S)
+/* All of them, oldest first, parallel lists; retired 0: not yet told. domain: in
+ * the directory's spelling; hostname: of this site. */
+#define store_dkim_keys_REQUEST(F, S) F(S, TEXT, domain)
+#define store_dkim_keys_REPLY(F, S) \
+	F(S, TEXT, domain)          \
+	F(S, TEXT, hostname)        \
+	F(S, NUMBERS, numbers)      \
+	F(S, TEXTS, selectors)      \
+	F(S, NUMBERS, algorithms)   \
+	F(S, TEXTS, records)        \
+	F(S, NUMBERS, created) F(S, NUMBERS, active) F(S, NUMBERS, retired)
+/* Those that sign now, for who asks auth_dkim_sign. NOT_FOUND: no such domain. */
+#define store_dkim_active_REQUEST(F, S) F(S, TEXT, domain)
+#define store_dkim_active_REPLY(F, S) \
+	F(S, TEXT, domain) F(S, NUMBERS, numbers) F(S, TEXTS, selectors) F(S, NUMBERS, algorithms)
+/* One of them, sealed, for auth. */
+#define store_dkim_sealed_REQUEST(F, S) F(S, TEXT, domain) F(S, U64, number)
+#define store_dkim_sealed_REPLY(F, S) F(S, TEXT, selector) F(S, TEXT, sealed)
+
 /* Makes the account with INBOX, Drafts, Sent, Archive, Junk and Trash. */
 #define store_account_add_REQUEST(F, S) \
 	F(S, TEXT, address)             \
@@ -464,6 +495,11 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 	X(store_domain_remove, BY_ADMIN, CALL_AGAIN)              \
 	X(store_domains, BY_ADMIN, CALL_AGAIN)                    \
 	X(store_catch_all, BY_ADMIN, CALL_AGAIN)                  \
+	X(store_dkim_add, BY_ADMIN, CALL_AGAIN)                   \
+	X(store_dkim_remove, BY_ADMIN, CALL_AGAIN)                \
+	X(store_dkim_keys, BY_ADMIN, CALL_AGAIN)                  \
+	X(store_dkim_active, BY_INTAKE, CALL_AGAIN)               \
+	X(store_dkim_sealed, BY_AUTH, CALL_AGAIN)                 \
 	X(store_account_add, BY_ADMIN, CALL_AGAIN)                \
 	X(store_account, BY_ADMIN, CALL_AGAIN)                    \
 	X(store_accounts, BY_ADMIN, CALL_AGAIN)                   \

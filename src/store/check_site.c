@@ -7,6 +7,7 @@
  */
 #include "store/check.h"
 #include "store/core.h"
+#include "store/directory_dkim.h"
 #include "store/reference.h"
 #include "store/serve.h"
 
@@ -83,6 +84,18 @@ survey_intent(void *arg, struct text key, struct text value)
 	return key.len == 9 ? STATUS_OK : STATUS_CORRUPT;
 }
 
+static enum status
+survey_dkim(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct text domain = text_part(key, 1, key.len);
+	struct dkim_rows rows;
+
+	if (map_get(&v->store->directory.shard[v->entity].domains, domain) == NULL)
+		problem(v->f, "DKIM keys of domain %.*s, which is not there", TEXT_ARG(domain));
+	return dkim_rows_unpack(value, &rows);
+}
+
 static void
 compare_shard(struct survey *v, struct shard *sh)
 {
@@ -123,6 +136,7 @@ survey_shard(struct txn *txn, struct op *op)
 	v->entity = txn->owner->entity.id;
 	check_rows(v->store, txn->owner->entity, KEY_D_ADDRESS, survey_address, v, v->f);
 	check_rows(v->store, txn->owner->entity, KEY_D_INTENT, survey_intent, v, v->f);
+	check_rows(v->store, txn->owner->entity, KEY_D_DKIM, survey_dkim, v, v->f);
 	compare_shard(v, sh);
 	check_kinds(v->store, txn->owner->entity, text_of(kinds), v->f);
 	map_done(&v->domains);

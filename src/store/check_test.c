@@ -593,6 +593,9 @@ rows_that_do_not_decode(void **state)
 	says(0, "a row a does not decode");
 	put(shard(), key_named(KEY_D_INTENT, TEXT("?")), TEXT("?"));
 	says(0, "a row i does not decode");
+	put(shard(), key_named(KEY_D_DKIM, TEXT("gone.test")), TEXT("?"));
+	says(0, "DKIM keys of domain gone.test, which is not there");
+	says(0, "a row k does not decode");
 	put((struct entity){ ENTITY_QUEUE, 3 }, key_named(KEY_Q_RECORD, TEXT("?")), TEXT("?"));
 	says(0, "a row q does not decode");
 	put(reference_entity(blob), key_named(KEY_R_HEAD, TEXT("?")), TEXT("?"));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "store/core.h"
+#include "store/directory_dkim.h"
 #include "store/directory_op.h"
 
 void
@@ -83,7 +84,7 @@ remove_apply(struct txn *txn, struct op *op)
 		    "%llu accounts, %llu aliases", (unsigned long long)d->accounts,
 		    (unsigned long long)d->aliases);
 	shard_domain_remove(t, o->key.domain);
-	return STATUS_OK;
+	return dkim_rows_drop(t, o->key.domain, op->arena);
 }
 
 void

@@ -37,7 +37,8 @@
 	X(D_HEAD, 'h', "", "next account, census, id of the last batch")              \
 	X(D_DOMAIN, 'd', "domain", "counters and catch-all of a domain")              \
 	X(D_ADDRESS, 'a', "domain, 0, local part", "account, or targets of an alias") \
-	X(D_INTENT, 'i', "be64 account", "an account that is being made or removed")
+	X(D_INTENT, 'i', "be64 account", "an account that is being made or removed")  \
+	X(D_DKIM, 'k', "domain", "DKIM keys of a domain, sealed")
 
 #define QUEUE_KEYS(X)                                                             \
 	X(Q_HEAD, 'h', "", "id of the last batch")                                \

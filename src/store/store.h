@@ -14,6 +14,7 @@ struct store;
 
 struct store_config {
 	struct text token_key; /* 32 octets, SECRET_TOKEN; copied */
+	struct text hostname;  /* of this site; outlives the store */
 	unsigned threads;      /* of its own pool; 0: 2 */
 	/* A setting was changed (it is durable, and applied in this process);
 	 * the role tells the others. Any thread; must not block. May be NULL. */
