@@ -91,6 +91,8 @@ static const struct call_row rows[] = {
 	{ &auth_step_call, serve_step },
 	{ &auth_certificates_call, serve_certificates },
 	{ &auth_tls_sign_call, serve_tls_sign },
+	{ &auth_dkim_sign_call, serve_dkim_sign },
+	{ &auth_dkim_generate_call, serve_dkim_generate },
 	{ &auth_verifier_call, serve_verifier },
 	{ &auth_forget_call, serve_forget },
 };
@@ -126,6 +128,7 @@ auth_new(const struct auth_config *config)
 	a->limits = limits_new(LIMIT_ENTRIES);
 	a->delay = delay_new();
 	a->keys = keys_new();
+	a->dkim_keys = dkim_keys_new();
 	/* Argon2id takes a core and 19 MiB each: nothing else waits behind it. */
 	a->hashers = pool_new(&(struct pool_config){ .name = "hasher", .max = cores() });
 	pthread_mutex_init(&a->lock, NULL);
@@ -142,6 +145,7 @@ auth_free(struct auth *a)
 	delay_free(a->delay);
 	exchanges_free(a);
 	keys_free(a->keys);
+	dkim_keys_free(a->dkim_keys);
 	limits_free(a->limits);
 	remember_free(a->remember);
 	pthread_mutex_destroy(&a->lock);

@@ -18,6 +18,10 @@ struct auth_account {
 	bool suspended, admin;
 };
 
+struct auth_dkim_key {
+	struct text selector, sealed;
+};
+
 struct auth_directory {
 	void *arg;
 	/* NOT_FOUND: no such account; UNAVAILABLE and others: later. */
@@ -27,6 +31,9 @@ struct auth_directory {
 	enum status (*upgrade)(
 	    void *arg, uint64_t account, struct text old, struct text verifier, bool has_scram);
 	enum status (*census)(void *arg, uint64_t *accounts, uint64_t *without_scram);
+	/* NOT_FOUND: no such key; UNAVAILABLE and others: later. */
+	enum status (*dkim_key)(void *arg, struct text domain, uint64_t number, struct arena *a,
+	    struct auth_dkim_key *out);
 };
 
 struct auth;

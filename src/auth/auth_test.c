@@ -96,7 +96,7 @@ set_up(void **state)
 	struct auth_config config = {
 		.token_key = KEY,
 		.verifier_key = KEY,
-		.directory = { w, lookup, upgrade, census },
+		.directory = { .arg = w, .lookup = lookup, .upgrade = upgrade, .census = census },
 	};
 	struct call_server_config server = { .threads = 0 };
 	struct verifier v;

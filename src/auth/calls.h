@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Calls that role auth serves: sign-in (SASL, RFC 4422), TLS signatures, and
- * password verifiers for the operator. The fronts see neither verifiers nor
- * keys.
+ * Calls that role auth serves: sign-in (SASL, RFC 4422), signatures of TLS and
+ * DKIM, and for the operator password verifiers and new DKIM keys. The fronts see neither verifiers
+ * nor keys.
  */
 #ifndef AUTH_CALLS_H
 #define AUTH_CALLS_H
@@ -77,6 +77,21 @@ enum auth_refusal {
 #define auth_forget_REQUEST(F, S) F(S, U64, account)
 #define auth_forget_REPLY(F, S)
 
+/* A new private key for DKIM, sealed for this domain and selector (a label in
+ * lower case), and the record that is to be published (mailauth/key.h). domain:
+ * in the spelling that it was sealed for. number: random, the key's for ever.
+ * algorithm: enum dkim_algorithm. INVALID. */
+#define auth_dkim_generate_REQUEST(F, S) \
+	F(S, U64, algorithm) F(S, TEXT, domain) F(S, TEXT, selector)
+#define auth_dkim_generate_REPLY(F, S) \
+	F(S, TEXT, domain) F(S, U64, number) F(S, TEXT, sealed) F(S, TEXT, record)
+
+/* Signs a digest of 32 octets with a key that the store keeps for the domain
+ * (store_dkim_active tells which sign). INVALID; NOT_FOUND: no such key;
+ * CORRUPT: it was not sealed here; UNAVAILABLE: the store is away. */
+#define auth_dkim_sign_REQUEST(F, S) F(S, TEXT, domain) F(S, U64, number) F(S, TEXT, digest)
+#define auth_dkim_sign_REPLY(F, S) F(S, TEXT, signature)
+
 #define AUTH_FRONTS (BY_ACCESS | BY_WEB)
 
 #define AUTH_CALLS(X)                                         \
@@ -85,6 +100,8 @@ enum auth_refusal {
 	X(auth_step, AUTH_FRONTS, 0)                          \
 	X(auth_certificates, AUTH_FRONTS | BY_MX, CALL_AGAIN) \
 	X(auth_tls_sign, AUTH_FRONTS | BY_MX, CALL_AGAIN)     \
+	X(auth_dkim_sign, BY_INTAKE, CALL_AGAIN)              \
+	X(auth_dkim_generate, BY_ADMIN, CALL_AGAIN)           \
 	X(auth_verifier, BY_ADMIN, CALL_AGAIN)                \
 	X(auth_forget, BY_ADMIN | BY_STORE, CALL_AGAIN)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * AES-256-GCM sealing of password verifiers. Nonces are random: one seal per
- * password change is far below the birthday bound of 96 bits
+ * AES-256-GCM sealing. Nonces are random: one seal per password change or DKIM
+ * key is far below the birthday bound of 96 bits
  * (NIST SP 800-38D 8.2.2).
  */
 #include "auth/seal.h"
@@ -15,10 +15,10 @@
 #define TAG_LENGTH 16
 #define SEALED_MAX 8192
 
-static const uint8_t purpose[] = "mailstead verifier";
+#define VERIFIER TEXT("mailstead verifier")
 
 static EVP_CIPHER_CTX *
-cipher_start(struct text key, const uint8_t *nonce, int encrypt)
+cipher_start(struct text key, struct text purpose, const uint8_t *nonce, int encrypt)
 {
 	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
 	int n;
@@ -26,12 +26,12 @@ cipher_start(struct text key, const uint8_t *nonce, int encrypt)
 	CHECK(key.len == 32 && c != NULL);
 	CHECK(EVP_CipherInit_ex(
 	    c, EVP_aes_256_gcm(), NULL, (const uint8_t *)key.ptr, nonce, encrypt));
-	CHECK(EVP_CipherUpdate(c, NULL, &n, purpose, (int)sizeof(purpose) - 1));
+	CHECK(EVP_CipherUpdate(c, NULL, &n, (const uint8_t *)purpose.ptr, (int)purpose.len));
 	return c;
 }
 
 void
-seal_close(struct text key, struct text plain, struct buffer *out)
+seal_close_for(struct text key, struct text purpose, struct text plain, struct buffer *out)
 {
 	uint8_t nonce[NONCE_LENGTH], tag[TAG_LENGTH];
 	EVP_CIPHER_CTX *c;
@@ -40,7 +40,7 @@ seal_close(struct text key, struct text plain, struct buffer *out)
 
 	CHECK(plain.len < SEALED_MAX);
 	random_bytes(nonce, sizeof(nonce));
-	c = cipher_start(key, nonce, 1);
+	c = cipher_start(key, purpose, nonce, 1);
 	buffer_add_byte(out, SEAL_VERSION);
 	buffer_add(out, nonce, sizeof(nonce));
 	room = buffer_room(out, plain.len + TAG_LENGTH);
@@ -54,7 +54,7 @@ seal_close(struct text key, struct text plain, struct buffer *out)
 }
 
 enum status
-seal_open(struct text key, struct text sealed, struct buffer *out)
+seal_open_for(struct text key, struct text purpose, struct text sealed, struct buffer *out)
 {
 	size_t overhead = 1 + NONCE_LENGTH + TAG_LENGTH, len;
 	const uint8_t *at = (const uint8_t *)sealed.ptr;
@@ -71,7 +71,7 @@ seal_open(struct text key, struct text sealed, struct buffer *out)
 	room = buffer_room(out, len + TAG_LENGTH);
 	if (room == NULL)
 		return STATUS_LIMIT;
-	c = cipher_start(key, at + 1, 0);
+	c = cipher_start(key, purpose, at + 1, 0);
 	ok = EVP_CipherUpdate(c, (uint8_t *)room, &n, at + 1 + NONCE_LENGTH, (int)len) &&
 	     EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG_LENGTH, tag) &&
 	     EVP_CipherFinal_ex(c, (uint8_t *)room + n, &last) > 0;
@@ -82,4 +82,16 @@ seal_open(struct text key, struct text sealed, struct buffer *out)
 	}
 	buffer_added(out, (size_t)(n + last));
 	return STATUS_OK;
+}
+
+void
+seal_close(struct text key, struct text plain, struct buffer *out)
+{
+	seal_close_for(key, VERIFIER, plain, out);
+}
+
+enum status
+seal_open(struct text key, struct text sealed, struct buffer *out)
+{
+	return seal_open_for(key, VERIFIER, sealed, out);
 }

@@ -14,6 +14,7 @@
 
 struct delay;
 struct keys;
+struct dkim_keys;
 
 #define AUTH_MAGIC 0xa07400a1u
 
@@ -25,6 +26,7 @@ struct auth {
 	struct limits *limits;
 	struct delay *delay;
 	struct keys *keys;
+	struct dkim_keys *dkim_keys;
 	struct pool *hashers; /* one thread a core: for Argon2id and nothing else */
 	pthread_mutex_t lock; /* of what follows */
 	struct map exchanges;
@@ -74,5 +76,13 @@ enum status keys_set(struct keys *k, const struct role_certificate *at, uint32_t
     struct failure *f) MUST_CHECK;
 void serve_certificates(struct call_in *in, const void *request, void *context);
 void serve_tls_sign(struct call_in *in, const void *request, void *context);
+
+/* dkim.c: DKIM private keys. */
+#define DKIM_KEYS_HELD 200 /* loaded, some 10 KiB each */
+struct dkim_keys *dkim_keys_new(void);
+void dkim_keys_free(struct dkim_keys *k);
+size_t dkim_keys_held(struct dkim_keys *k); /* how many are loaded */
+void serve_dkim_generate(struct call_in *in, const void *request, void *context);
+void serve_dkim_sign(struct call_in *in, const void *request, void *context);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Role auth: private keys, password verifiers, sign-in. It reaches the store
- * for verifiers only; this file is where auth's functions and the store's
+ * for what it has sealed only; this file is where auth's functions and the store's
  * calls meet, since src/auth stands above src/store.
  */
 #include "auth/auth.h"
@@ -73,6 +73,19 @@ census(void *arg, uint64_t *accounts, uint64_t *without_scram)
 }
 
 static enum status
+dkim_key(void *arg, struct text domain, uint64_t number, struct arena *a, struct auth_dkim_key *out)
+{
+	struct auth_role *r = arg;
+	struct store_dkim_sealed_request q = { .domain = domain, .number = number };
+	struct store_dkim_sealed_reply reply;
+	enum status s = store_dkim_sealed(r->calls, &q, a, &reply, NULL);
+
+	if (s == STATUS_OK)
+		*out = (struct auth_dkim_key){ reply.selector, reply.sealed };
+	return s;
+}
+
+static enum status
 auth_prepare(const struct role_start *start, void **context, struct failure *f)
 {
 	struct auth_role *r = MEM_NEW(struct auth_role);
@@ -92,7 +105,7 @@ auth_role_serve(void *context, struct call_server_config *config, struct failure
 	struct auth_config c = {
 		.token_key = r->start->secret[SECRET_TOKEN],
 		.verifier_key = r->start->secret[SECRET_VERIFIER],
-		.directory = { r, lookup, upgrade, census },
+		.directory = { r, lookup, upgrade, census, dkim_key },
 	};
 
 	r->auth = auth_new(&c);
