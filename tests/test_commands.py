@@ -176,6 +176,34 @@ def test_domains(house):
     assert call(house, "domain").returncode == 2
 
 
+def test_what_a_domain_publishes(house):
+    """Its records, keys of both kinds, and a rotation that publishes before it
+    signs (RFC 6376 3.1, RFC 8463 3)."""
+    house.run("domain", "add", "Keys.Test")
+    shown = json.loads(house.run("domain", "show", "keys.test", "--json"))
+    records = {(r["name"], r["type"]): r["value"] for r in shown["records"]}
+    assert records["keys.test", "MX"] == "10 mail.demo.test."
+    assert records["keys.test", "TXT"].startswith("v=spf1 ") and records["_dmarc.keys.test", "TXT"].startswith("v=DMARC1;")
+    assert sorted(k["algorithm"] for k in shown["keys"]) == ["ed25519-sha256", "rsa-sha256"]
+    assert all(k["state"] == "active since" for k in shown["keys"])
+    zone = house.run("domain", "show", "keys.test")
+    for key in shown["keys"]:
+        name = f"{key['selector']}._domainkey.keys.test"
+        line = next(row for row in zone.splitlines() if row.startswith(name + ".\tTXT\t"))
+        strings = re.findall('"([^"]*)"', line)
+        assert max(map(len, strings)) <= 255 and "".join(strings) == records[name, "TXT"]  # RFC 1035 3.3.14
+    house.run("domain", "rotate", "keys.test")
+    keys = json.loads(house.run("domain", "show", "keys.test", "--json"))["keys"]
+    assert [k["state"] for k in keys] == ["active until"] * 2 + ["published, signs from"] * 2
+    assert keys[0]["at"] == keys[2]["at"] > shown["keys"][0]["at"]
+    assert len({k["selector"] for k in keys}) == 4
+    house.run("domain", "drop-key", "keys.test", keys[2]["selector"])
+    assert call(house, "domain", "drop-key", "keys.test", keys[2]["selector"]).returncode == 1
+    assert len(json.loads(house.run("domain", "show", "keys.test", "--json"))["keys"]) == 3
+    assert call(house, "domain", "rotate", "absent.test").returncode == 1
+    house.run("domain", "remove", "keys.test")
+
+
 def test_account_life(house):
     house.run("account", "add", "carol@demo.test", "--password-stdin", stdin="first secret\n")
     assert signs_in(house, "carol@demo.test", "first secret")

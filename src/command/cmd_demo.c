@@ -20,6 +20,7 @@
 #include "command/account.h"
 #include "command/demo_mail.h"
 #include "command/demo_tls.h"
+#include "command/domain_keys.h"
 #include "command/start.h"
 #include "runtime/settings.h"
 #include "store/calls.h"
@@ -81,6 +82,8 @@ populate(struct instance *i, const struct demo *d)
 	/* A start that was cut off is finished by the next one. */
 	if (s == STATUS_EXISTS)
 		s = STATUS_OK;
+	if (s == STATUS_OK)
+		s = domain_keys_make(i->calls, q.name, true, &i->arena, &i->failure);
 	for (size_t k = 0; k < ARRAY_LEN(people) && s == STATUS_OK; k++) {
 		s = add_person(i, people[k].address, people[k].admin);
 		fresh = fresh || s == STATUS_OK;

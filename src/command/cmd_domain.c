@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* mailstead domain: add, list, show, remove, catch-all. */
-#include "command/command.h"
+/* mailstead domain: add, list, show, remove, catch-all, rotate, drop-key. */
+#include "command/domain_keys.h"
 #include "store/calls.h"
 
+/* In JSON the object stays open. */
 static void
 print_row(struct output *out, const struct store_domains_reply *r, uint32_t i)
 {
@@ -27,7 +28,21 @@ print_row(struct output *out, const struct store_domains_reply *r, uint32_t i)
 		json_text(&out->json, catch_all);
 	else
 		json_null(&out->json);
-	json_object_end(&out->json);
+}
+
+/* The row, and of the only one what it needs in DNS. */
+static enum status
+print_one(struct instance *i, struct output *out, const struct store_domains_reply *r, uint32_t k,
+    bool whole)
+{
+	enum status s = STATUS_OK;
+
+	print_row(out, r, k);
+	if (whole)
+		s = domain_keys_print(i->calls, r->names.at[k], &i->arena, out, &i->failure);
+	if (out->as_json)
+		json_object_end(&out->json);
+	return s;
 }
 
 /* All domains, or only this one. */
@@ -45,15 +60,15 @@ print(struct instance *i, const struct options *o, const char *only)
 		json_array(&out.json);
 	do {
 		s = store_domains(i->calls, &q, &i->arena, &r, &i->failure);
+		for (uint32_t k = 0; s == STATUS_OK && k < r.names.count; k++)
+			if (only == NULL || text_equal_ci(r.names.at[k], text_of(only))) {
+				s = print_one(i, &out, &r, k, only != NULL);
+				found = true;
+			}
 		if (s != STATUS_OK) {
 			buffer_done(&out.text);
 			return refused_by(s, &i->failure);
 		}
-		for (uint32_t k = 0; k < r.names.count; k++)
-			if (only == NULL || text_equal_ci(r.names.at[k], text_of(only))) {
-				print_row(&out, &r, k);
-				found = true;
-			}
 		q.after = r.resume;
 	} while (r.resume.len > 0);
 	if (out.as_json && only == NULL)
@@ -88,8 +103,31 @@ add(struct instance *i, const struct options *o)
 {
 	struct store_domain_add_request q = { .name = text_of(o->args[1]) };
 	struct store_domain_add_reply r;
+	enum status s = store_domain_add(i->calls, &q, &i->arena, &r, &i->failure);
 
-	return simple(i, o, store_domain_add(i->calls, &q, &i->arena, &r, &i->failure), "added");
+	if (s == STATUS_OK)
+		s = domain_keys_make(i->calls, q.name, true, &i->arena, &i->failure);
+	return simple(i, o, s, "added");
+}
+
+/* New keys, which take over when their records are known everywhere. */
+static int
+rotate(struct instance *i, const struct options *o)
+{
+	return simple(i, o,
+	    domain_keys_make(i->calls, text_of(o->args[1]), false, &i->arena, &i->failure),
+	    "new keys for");
+}
+
+static int
+drop_key(struct instance *i, const struct options *o)
+{
+	struct store_dkim_remove_request q = { .domain = text_of(o->args[1]),
+		.selector = text_of(o->args[2]) };
+	struct store_dkim_remove_reply r;
+
+	return simple(
+	    i, o, store_dkim_remove(i->calls, &q, &i->arena, &r, &i->failure), "key dropped of");
 }
 
 static int
@@ -120,6 +158,8 @@ static const struct verb verbs[] = {
 	{ "show", 1, 1, 0, show },
 	{ "list", 0, 0, 0, list },
 	{ "catch-all", 1, 2, 0, catch_all },
+	{ "rotate", 1, 1, 0, rotate },
+	{ "drop-key", 2, 2, 0, drop_key },
 };
 
 int

@@ -20,8 +20,11 @@ static const struct command commands[] = {
 	    command_check },
 	{ "domain",
 	    "domain add NAME | remove NAME | show NAME | list\n"
-	    "       mailstead domain catch-all NAME [ADDRESS]",
-	    "Mail domains of this site.", OPT_INSTANCE, command_domain },
+	    "       mailstead domain catch-all NAME [ADDRESS]\n"
+	    "       mailstead domain rotate NAME | drop-key NAME SELECTOR",
+	    "Mail domains of this site; show: what is to be published in DNS; rotate: new keys for "
+	    "signatures.",
+	    OPT_INSTANCE, command_domain },
 	{ "account",
 	    "account add ADDRESS --password-stdin [--admin] [--quota SIZE]\n"
 	    "       mailstead account add ADDRESS --hash HASH\n"
