@@ -145,6 +145,12 @@ what_is_known_is_not_asked_again(void **state)
 	assert_int_equal(server.asked, before);
 }
 
+static void
+count_answer(void *arg, const struct dns_answer *answer)
+{
+	atomic_fetch_add((_Atomic unsigned *)arg, answer->outcome == LOOKUP_TEMPORARY);
+}
+
 /* Others are answered while one hangs; it is not waited for twice. */
 static void
 one_that_hangs(void **state)
@@ -152,7 +158,7 @@ one_that_hangs(void **state)
 	struct dns_source s = resolver_source(resolver);
 	struct dns_question q[3] = { { .type = RECORD_A, .asked = true },
 		{ .type = RECORD_A, .asked = true }, { .type = RECORD_AAAA, .asked = true } };
-	unsigned before;
+	_Atomic unsigned answered = 0;
 
 	assert_ok(setting_apply(SET_LOOKUP_QUESTION_TIMEOUT, TEXT("1 s")));
 	memcpy(q[0].name, "silent.test", 12);
@@ -162,17 +168,12 @@ one_that_hangs(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(q[i].answer.outcome, LOOKUP_TEMPORARY);
 	dns_questions_done(q, 3);
-	before = server.asked;
-	expect("silent.test", RECORD_A, LOOKUP_TEMPORARY, 0, "");
-	expect("silent.test", RECORD_AAAA, LOOKUP_TEMPORARY, 0, "");
-	assert_true(server.asked - before < 3); /* what libunbound still asks by itself */
+	/* From memory: answered before ask returns. */
+	s.ask(s.source, "silent.test", RECORD_A, INT64_MAX, count_answer, &answered);
+	s.ask(s.source, "silent.test", RECORD_AAAA, INT64_MAX, count_answer, &answered);
+	assert_int_equal(answered, 2);
+	assert_ok(setting_apply(SET_LOOKUP_QUESTION_TIMEOUT, TEXT("60 s")));
 	expect("other.test", RECORD_A, LOOKUP_OK, 1, "mx.example.test");
-}
-
-static void
-count_answer(void *arg, const struct dns_answer *answer)
-{
-	atomic_fetch_add((_Atomic unsigned *)arg, answer->outcome == LOOKUP_TEMPORARY);
 }
 
 static void
