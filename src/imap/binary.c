@@ -139,6 +139,11 @@ enum status
 imap_binary_measure(
     struct message *m, const struct binary *b, uint64_t from, uint64_t len, struct binary_size *out)
 {
+	struct binary_mark *mark = &m->im->view->binary, kept = *mark;
+	enum status st;
+
 	*out = (struct binary_size){ 0 };
-	return imap_binary_read(m, b, from, len, measure, out);
+	st = imap_binary_read(m, b, from, len, measure, out);
+	*mark = kept; /* the octets are read next, from where the last range ended */
+	return st;
 }

@@ -288,6 +288,11 @@ read_ranges(const char *mailbox, void (*make)(struct buffer *mail), size_t range
 		buffer_done(&say);
 		buffer_done(&head);
 	}
+	/* Who measures has not read. */
+	is_range(&t, "a FETCH 1 BINARY.PEEK[1]<0.300000>\r\n",
+	    "* 1 FETCH (BINARY[1]<0> ~{300000}\r\n", 0, 300000);
+	HAS(&t, "a FETCH 1 BINARY.SIZE[1]\r\n", "BINARY.SIZE[1] 3145728)\r\n");
+	assert_in_range(mark->decoded, 1, 300000);
 	talk_end(&t);
 	buffer_done(&mail);
 }
