@@ -97,6 +97,7 @@ static const struct script_record records[] = {
 	{ "unsigned.test", A, .rdata = ADDRESS("\xc0\0\2\7"), .secure = true },
 	{ "unsigned.test", AAAA, .outcome = LOOKUP_NODATA, .secure = true },
 	{ "_25._tcp.unsigned.test", TLSA, .rdata = KEY("x") },
+	{ "_27._tcp.unsigned.test", TLSA, .rdata = ADDRESS("\3\1\1short"), .secure = true },
 	{ "_26._tcp.unsigned.test", TLSA, .rdata = KEY("y"), .secure = true },
 };
 
@@ -321,6 +322,10 @@ tlsa_that_is_not_signed(void **state)
 	assert_int_equal(r.hosts[0].tlsa.count, 0);
 	r = find_as("unsigned.test", (struct lookup_route_request){ .port = 26 });
 	assert_int_equal(r.hosts[0].tlsa.count, 1);
+	/* There are some, but none can be read. */
+	r = find_as("unsigned.test", (struct lookup_route_request){ .port = 27 });
+	assert_int_equal(r.hosts[0].tlsa.count, 0);
+	assert_text(r.hosts[0].tlsa_base, "unsigned.test");
 }
 
 /* RFC 5321 5.1: equals in random order. */

@@ -56,8 +56,10 @@ struct route_host {
 	struct text words;	/* unless OK: why, for the sender */
 	bool secure;		/* addresses validated, aliases included */
 	struct texts addresses; /* 4 or 16 octets each, families take turns, IPv6 first */
-	/* RDATA (RFC 6698 2.1), validated; none unless tlsa_base is the name that
-	 * they stand at (RFC 7672 2.2.3), the first that a certificate may be for */
+	/* RDATA (RFC 6698 2.1), validated, and the name that they stand at (RFC 7672
+	 * 2.2.3), the first that a certificate may be for. An empty name: there are
+	 * none. A name without records: there are some, none of them well-formed,
+	 * which is as with records that cannot be used. */
 	struct text tlsa_base;
 	struct texts tlsa;
 };
@@ -70,7 +72,7 @@ struct route {
 	bool implicit;	    /* no MX: the domain is the host; also for literals */
 	bool mx_secure;	    /* the MX set, or its absence, validated */
 	struct route_host *hosts;
-	uint32_t host_count; /* > 0 if OK, of which at least one is not NO_ADDRESS */
+	uint32_t host_count; /* > 0 if OK, of which at least one is OK too */
 	enum route_sts sts;
 	/* Of the policy: enum mta_sts_mode of mailauth/mta_sts.h (0 none, 1 testing,
 	 * 2 enforce), id, and mx patterns as mta_sts_matches takes them. */
