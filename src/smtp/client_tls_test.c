@@ -16,6 +16,7 @@
 /* Steps of a script: "<" waits for a line that begins so, ">" says a text, and */
 #define SHAKES "!tls"	   /* a handshake as server */
 #define MESSAGE "!message" /* reads up to the final dot */
+#define STUCK "!stuck"	   /* reads nothing until the client has given up */
 
 static struct authority ca;
 static struct tls_context *context; /* mx.example.org */
@@ -27,6 +28,7 @@ struct scripted {
 	pthread_t thread;
 	struct stream stream;
 	size_t done; /* steps that went as they should */
+	int gone[2]; /* a pipe that is closed when the client has given up */
 };
 
 static bool
@@ -61,6 +63,11 @@ step(struct scripted *v, const char *step)
 {
 	if (strcmp(step, SHAKES) == 0)
 		return stream_start_tls(&v->stream, context, NULL) == STATUS_OK;
+	if (strcmp(step, STUCK) == 0) {
+		char c;
+
+		return read(v->gone[0], &c, 1) == 0;
+	}
 	if (strcmp(step, MESSAGE) == 0)
 		return hears(&v->stream, TEXT("\r\n.\r\n"));
 	if (step[0] == '<')
@@ -93,6 +100,7 @@ scripted_start(struct scripted *v, const char *const *steps, struct play *p)
 
 	memset(v, 0, sizeof(*v));
 	v->steps = steps;
+	assert_int_equal(pipe(v->gone), 0);
 	v->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	in->sin_family = AF_INET;
 	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -117,7 +125,9 @@ scripted_end(struct scripted *v, struct play *p)
 
 	smtp_client_quit(&p->client);
 	play_done(p);
+	(void)close(v->gone[1]);
 	pthread_join(v->thread, NULL);
+	(void)close(v->gone[0]);
 	(void)close(v->listening);
 	for (; v->steps[v->done + left] != NULL; left++)
 		continue;
@@ -254,11 +264,8 @@ handshakes(void **state)
 /* A server that answers in the middle of a large message and goes without
  * reading the rest: the kernel says "reset", and the answer counts. */
 static void
-refused_while_sending(void **state)
+refused(const char *const *steps, enum smtp_tls_mode tls)
 {
-	static const char *const steps[] = { ">220 mx\r\n", "<EHLO", ">250 mx\r\n", "<MAIL",
-		">250 a\r\n", "<RCPT", ">250 b\r\n", "<DATA", ">354 go\r\n", "<line 1",
-		">552 5.3.4 enough\r\n", NULL };
 	struct buffer message = BUFFER_INIT;
 	struct scripted v;
 	struct play p;
@@ -266,7 +273,7 @@ refused_while_sending(void **state)
 	for (unsigned i = 1; i < 1000000; i++)
 		buffer_addf(&message, "line %u\r\n", i);
 	scripted_start(&v, steps, &p);
-	p.config.tls = SMTP_TLS_NEVER;
+	p.config.tls = tls;
 	play_message(&p, buffer_string(&message));
 	p.piece = 65536;
 	assert_ok(smtp_client_open(&p.client));
@@ -276,6 +283,17 @@ refused_while_sending(void **state)
 	assert_int_equal(p.recipients[0].fate.answer.code, 552);
 	assert_int_equal(scripted_end(&v, &p), 0);
 	buffer_done(&message);
+}
+
+static void
+refused_while_sending(void **state)
+{
+	static const char *const steps[] = { SHAKES, ">220 mx\r\n", "<EHLO", ">250 mx\r\n", "<MAIL",
+		">250 a\r\n", "<RCPT", ">250 b\r\n", "<DATA", ">354 go\r\n", "<line 1",
+		">552 5.3.4 enough\r\n", NULL };
+
+	refused(steps + 1, SMTP_TLS_NEVER);
+	refused(steps, SMTP_TLS_WRAP);
 }
 
 static void
@@ -294,6 +312,32 @@ gone_while_sending(void **state)
 	play_message(&p, buffer_string(&message));
 	assert_ok(smtp_client_open(&p.client));
 	assert_int_equal(play_send(&p), STATUS_CLOSED);
+	assert_int_equal(p.recipients[0].fate.outcome, SMTP_TEMPORARY);
+	assert_int_equal(p.recipients[0].fate.stage, SMTP_AT_MESSAGE);
+	assert_false(p.recipients[0].fate.perhaps);
+	assert_int_equal(scripted_end(&v, &p), 0);
+	buffer_done(&message);
+}
+
+/* The server takes no more of the message: it has outbound.block_timeout. */
+static void
+stuck(void **state)
+{
+	static const char *const steps[] = { ">220 mx\r\n", "<EHLO", ">250 mx\r\n", "<MAIL",
+		">250 a\r\n", "<RCPT", ">250 b\r\n", "<DATA", ">354 go\r\n", STUCK, NULL };
+	struct buffer message = BUFFER_INIT;
+	struct scripted v;
+	struct play p;
+
+	for (unsigned i = 1; i < 1000000; i++)
+		buffer_addf(&message, "line %u\r\n", i);
+	scripted_start(&v, steps, &p);
+	p.config.tls = SMTP_TLS_NEVER;
+	p.config.times.block = 0;
+	play_message(&p, buffer_string(&message));
+	p.piece = 65536;
+	assert_ok(smtp_client_open(&p.client));
+	assert_int_equal(play_send(&p), STATUS_TIMEOUT);
 	assert_int_equal(p.recipients[0].fate.outcome, SMTP_TEMPORARY);
 	assert_int_equal(p.recipients[0].fate.stage, SMTP_AT_MESSAGE);
 	assert_false(p.recipients[0].fate.perhaps);
@@ -335,6 +379,7 @@ main(void)
 		cmocka_unit_test(handshakes),
 		cmocka_unit_test(refused_while_sending),
 		cmocka_unit_test(gone_while_sending),
+		cmocka_unit_test(stuck),
 	};
 
 	return cmocka_run_group_tests(tests, world_make, world_end);
