@@ -84,6 +84,12 @@ rsa_unfit(const EVP_PKEY *key, unsigned bits)
 	return long_exponent ? "the key's exponent is too long" : NULL;
 }
 
+static void
+decoded_free(void *key)
+{
+	EVP_PKEY_free(key);
+}
+
 static const char *
 take_key(struct text p, struct arena *a, struct dkim_public *out)
 {
@@ -99,12 +105,13 @@ take_key(struct text p, struct arena *a, struct dkim_public *out)
 	key = public_decode(out->algorithm, out->key);
 	if (key == NULL)
 		return "the key does not decode";
+	out->decoded = key;
+	arena_on_done(a, decoded_free, key);
 	out->bits = (unsigned)EVP_PKEY_get_bits(key);
 	if (out->algorithm == DKIM_RSA_SHA256)
 		why = rsa_unfit(key, out->bits);
 	else
 		out->bits = 256;
-	EVP_PKEY_free(key);
 	return why;
 }
 
@@ -190,13 +197,8 @@ bool
 dkim_public_verify(
     const struct dkim_public *key, const uint8_t digest[DIGEST_LENGTH], struct text signature)
 {
-	EVP_PKEY *decoded = key->revoked ? NULL : public_decode(key->algorithm, key->key);
-	bool good;
-
-	if (decoded == NULL)
+	if (key->revoked)
 		return false;
-	good = key->algorithm == DKIM_RSA_SHA256 ? rsa_verify(decoded, digest, signature)
-						 : ed25519_verify(decoded, digest, signature);
-	EVP_PKEY_free(decoded);
-	return good;
+	return key->algorithm == DKIM_RSA_SHA256 ? rsa_verify(key->decoded, digest, signature)
+						 : ed25519_verify(key->decoded, digest, signature);
 }
