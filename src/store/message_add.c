@@ -176,8 +176,10 @@ append_to(
 		box = account_find(t, canonical);
 	else if (id <= UINT32_MAX)
 		box = account_mailbox(t, (uint32_t)id);
-	if (box == NULL || !box->exists)
-		return op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
+	if (box == NULL || !box->exists) {
+		(void)op_refuse(op, STATUS_NOT_FOUND, "No such mailbox.", "no mailbox");
+		return STATUS_NOT_FOUND;
+	}
 	*out = box;
 	return STATUS_OK;
 }
