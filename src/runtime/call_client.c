@@ -116,6 +116,7 @@ send_request(struct link *l, struct pending *p, const void *request)
 	if (link_append(l, &b, fds, fd_count, &p->at)) {
 		p->id = id;
 		(void)map_put_u64(&l->pending, id, p);
+		metric_add(METRIC_CALLS_SENT, 1); /* before anybody can answer */
 		if (p->once != NULL)
 			want(l, p);
 		if (!l->reader_active)
@@ -125,7 +126,6 @@ send_request(struct link *l, struct pending *p, const void *request)
 	}
 	pthread_mutex_unlock(&l->lock);
 	link_release(l, &b);
-	metric_add(METRIC_CALLS_SENT, st == STATUS_OK);
 	return st;
 }
 
