@@ -18,6 +18,8 @@
 #include "store/serve.h"
 #include "store/thread.h"
 
+#define TRIES 10u /* to see one moment, while commits come in between */
+
 void
 problem(struct findings *f, const char *format, ...)
 {
@@ -32,20 +34,29 @@ problem(struct findings *f, const char *format, ...)
 	f->at[f->count++] = arena_copy(f->arena, text_of(words));
 }
 
-void
-check_rows(struct store *s, struct entity entity, enum key_kind kind, txn_row_fn fn, void *arg,
-    struct findings *f)
+static struct engine_scan *
+open_rows(struct store *s, struct entity entity, enum key_kind kind, struct findings *f)
 {
 	struct key from = key_of(kind), until = key_behind(from);
 	struct engine_scan *scan;
-	struct text key, value;
 	enum status how =
 	    engine_scan_open(s->engine, entity, key_text(&from), key_text(&until), &scan);
 
-	if (how != STATUS_OK) {
-		problem(f, "rows %c cannot be read: %s", (char)kind, status_word(how));
+	if (how == STATUS_OK)
+		return scan;
+	problem(f, "rows %c cannot be read: %s", (char)kind, status_word(how));
+	return NULL;
+}
+
+static void
+walk_rows(
+    struct engine_scan *scan, enum key_kind kind, txn_row_fn fn, void *arg, struct findings *f)
+{
+	struct text key, value;
+	enum status how;
+
+	if (scan == NULL)
 		return;
-	}
 	while ((how = engine_scan_next(scan, &key, &value)) == STATUS_OK) {
 		f->rows++;
 		if (fn(arg, key, value) != STATUS_OK)
@@ -54,6 +65,35 @@ check_rows(struct store *s, struct entity entity, enum key_kind kind, txn_row_fn
 	engine_scan_close(scan);
 	if (how != STATUS_NOT_FOUND)
 		problem(f, "rows %c end in %s", (char)kind, status_word(how));
+}
+
+void
+check_rows(struct store *s, struct entity entity, enum key_kind kind, txn_row_fn fn, void *arg,
+    struct findings *f)
+{
+	walk_rows(open_rows(s, entity, kind, f), kind, fn, arg, f);
+}
+
+void
+check_rows_together(struct store *s, struct entity entity, const struct kind_rows *kinds,
+    size_t count, void *arg, struct findings *f)
+{
+	struct engine_scan *scan[KINDS_TOGETHER] = { NULL };
+	uint64_t before, after;
+	bool one_moment = false;
+
+	CHECK(count <= KINDS_TOGETHER);
+	for (unsigned i = 0; i < TRIES && !one_moment; i++) {
+		for (size_t k = 0; k < count; k++)
+			engine_scan_close(scan[k]);
+		one_moment = engine_version(s->engine, entity, &before) != STATUS_OK;
+		for (size_t k = 0; k < count; k++)
+			scan[k] = open_rows(s, entity, kinds[k].kind, f);
+		one_moment |=
+		    engine_version(s->engine, entity, &after) != STATUS_OK || after == before;
+	}
+	for (size_t k = 0; k < count; k++)
+		walk_rows(scan[k], kinds[k].kind, kinds[k].fn, arg, f);
 }
 
 void

@@ -21,6 +21,15 @@ void problem(struct findings *f, const char *format, ...) PRINTF_LIKE(2, 3);
 /* All rows [kind] of an entity through fn; CORRUPT and IO become problems. */
 void check_rows(struct store *s, struct entity entity, enum key_kind kind, txn_row_fn fn, void *arg,
     struct findings *f);
+/* The same of up to so many kinds, all as of one moment: what goes from one to
+ * another meanwhile is seen once. */
+#define KINDS_TOGETHER 4u
+struct kind_rows {
+	enum key_kind kind;
+	txn_row_fn fn;
+};
+void check_rows_together(struct store *s, struct entity entity, const struct kind_rows *kinds,
+    size_t count, void *arg, struct findings *f);
 /* Every row's first octet is one of these. */
 void check_kinds(struct store *s, struct entity entity, struct text known, struct findings *f);
 /* First and last piece are there. */

@@ -13,10 +13,10 @@
 #include "store/thread.h"
 
 #define LEAVING_VERSION 1
-#define NOW_MOST 8u	   /* places that leave their emails at once */
-#define ROW_PLACES 256u	   /* of one row */
-#define STEP_EMAILS 2000u  /* of one commit: no further row above it, */
-#define STEP_PLACES 20000u /* or above that */
+#define NOW_MOST 8u	  /* places that leave their emails at once */
+#define ROW_PLACES 256u	  /* of one row */
+#define STEP_EMAILS 500u  /* of one commit: no further row above it, */
+#define STEP_PLACES 8000u /* or above that: others wait some ms at most */
 #define KEY_LEN (1 + 8 + 4 + 4)
 
 void
