@@ -9,6 +9,7 @@ import measure
 from running import SIZE
 
 LOOPBACKS = 100  # of small answers: what is compared with it is asked as often
+BREATH = 1.5  # seconds without work: nothing is put off for longer
 
 
 class Refused(RuntimeError):
@@ -56,16 +57,19 @@ class Asker:
 COMMITTED = 5000  # octets of a commit of one message of SIZE, compressed, with its rows
 
 
-def measured(run, key, asker, lines, limit="", per=1, good="OK", questions=1, whole=False, synced=False):
+def measured(run, key, asker, lines, limit="", per=1, good="OK", questions=1, whole=False, synced=False, rest=False):
     """Asks each line and puts the fastest, in ms, by `per`; the processor time
     is the mean. whole: the lines together are the operation. The loopback
     answers as many questions, each with its part of the octets. synced: each is
-    a commit of its own, so what a sync takes is measured beside it. Gives the
-    last answer."""
+    a commit of its own, so what a sync takes is measured beside it. rest: what
+    the server does after its answers counts as its processor time, too. Gives
+    the last answer."""
     group, answers = run.server.group, []
     before = group.cpu()
     for line in lines:
         answers.append(asker.ask(line, good))
+    if rest:
+        group.settle(quiet=BREATH)
     cpu = (group.cpu() - before) / len(answers)
     fastest = min(a["seconds"] for a in answers)
     if whole:

@@ -7,7 +7,7 @@ the server made, before anybody read them; the 1,000,000 are short messages."""
 import contextlib
 
 import measure
-from asking import Asker, Refused, measured
+from asking import BREATH, Asker, Refused, measured
 from running import HOLDER, LISTER, Figure, signed_in
 
 COUNT = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
@@ -135,7 +135,7 @@ def measure_changes(run, asker, size):
              ["do MOVE 1:* Away"], per=times, whole=size == "1M")
     asker.ask("do SELECT Away")
     asker.ask("do STORE 1:* +FLAGS.SILENT (\\Deleted)")
-    measured(run, f"expunge_{size}", asker, ["do EXPUNGE"], per=times)
+    measured(run, f"expunge_{size}", asker, ["do EXPUNGE"], per=times, rest=True)
     asker.ask("do SELECT INBOX")
     asker.ask("do DELETE Spare")
     asker.ask("do DELETE Away")
@@ -189,7 +189,7 @@ def measure_sizes(run, sizes):
             fill(run, asker, size)
             check_filled(run, size)
             measure_changes(run, asker, size)
-        run.server.group.settle()  # what is put in order behind the changes is not part of reading
+        run.server.group.settle(quiet=BREATH)  # what is put in order behind the changes is not part of reading
         for size in sizes:
             measure_reads(run, asker, size)
     measure_cold(run, sizes)
