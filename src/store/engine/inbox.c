@@ -70,7 +70,8 @@ inbox_led(struct inbox *in)
 
 	pthread_mutex_lock(&in->lock);
 	in->led = false;
-	wake = in->first != NULL || in->stopping || in->nudged;
+	wake = in->first != NULL || in->stopping || in->nudged || in->awaited;
+	in->awaited = false;
 	in->sleeping &= !wake;
 	pthread_mutex_unlock(&in->lock);
 	if (wake)
@@ -101,9 +102,13 @@ inbox_take(struct inbox *in, int64_t microseconds)
 	struct engine_batch *chain;
 
 	pthread_mutex_lock(&in->lock);
-	while (in->led || (in->first == NULL && !in->stopping && !in->nudged))
-		if (!wait_once(in, in->led ? -1 : deadline) && !in->led)
+	while (in->led || (in->first == NULL && !in->stopping && !in->nudged)) {
+		bool after_leader = in->led && deadline >= 0;
+
+		in->awaited |= after_leader;
+		if (!wait_once(in, after_leader ? -1 : deadline) && !in->led)
 			break;
+	}
 	chain = in->first;
 	in->first = NULL;
 	in->last = &in->first;

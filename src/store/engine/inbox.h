@@ -20,6 +20,7 @@ struct inbox {
 	pthread_cond_t ready; /* on CLOCK_MONOTONIC */
 	struct engine_batch *first, **last;
 	bool sleeping, stopping, nudged, led;
+	bool awaited; /* the writer waits until it is led no more */
 };
 
 void inbox_init(struct inbox *in);
