@@ -332,11 +332,12 @@ leave_block(struct account_txn *t, struct flags_op *f, struct hot *h)
 static bool
 next_part(const struct runs *uids, uint32_t *at, uint32_t *uid, struct run *out)
 {
-	const struct run *r = &uids->at[*at];
+	const struct run *r;
 	uint32_t end;
 
 	if (*at == uids->count)
 		return false;
+	r = &uids->at[*at];
 	out->first = *uid > r->first ? *uid : r->first;
 	end = out->first | (HOT_SPAN - 1);
 	out->last = r->last < end ? r->last : end;
