@@ -29,13 +29,11 @@ static const struct {
 	{ ROLE_ACCESS, ROLE_AUTH },   /* sign-in, TLS signatures */
 	{ ROLE_ACCESS, ROLE_INTAKE }, /* APPEND, submission */
 	{ ROLE_AUTH, ROLE_STORE },    /* verifiers; accounts to forget */
-	/* roles that come with later issues */
+	{ ROLE_LOOKUP, ROLE_STORE },  /* settings */
+	/* roles that are not built yet */
 	{ ROLE_WEB, ROLE_STORE }, { ROLE_WEB, ROLE_AUTH }, { ROLE_WEB, ROLE_INTAKE },
-	{ ROLE_MX, ROLE_LOOKUP }, { ROLE_INTAKE, ROLE_LOOKUP },
-	{ ROLE_INTAKE, ROLE_AUTH }, /* DKIM signatures */
 	{ ROLE_INTAKE, ROLE_SCAN }, { ROLE_OUTBOUND, ROLE_STORE }, { ROLE_OUTBOUND, ROLE_LOOKUP },
-	{ ROLE_LOOKUP, ROLE_STORE }, /* settings */
-	{ ROLE_SCAN, ROLE_STORE },   /* settings */
+	{ ROLE_SCAN, ROLE_STORE }, /* settings */
 };
 
 bool
