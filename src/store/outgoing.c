@@ -202,12 +202,15 @@ taking_of(struct op *op)
 	return (struct taking *)(void *)op;
 }
 
+/* Nobody is told of what has no sender, a bounce least of all (RFC 5321 6.1). */
 static struct outgoing_recipient
 recipient_of(const struct queue_submit_request *r, uint32_t i)
 {
-	return (struct outgoing_recipient){ .address = r->recipients.at[i],
-		.orcpt = r->orcpts.at[i],
-		.notify = (uint32_t)r->notify.at[i] };
+	uint64_t notify = r->sender.len == 0 ? QUEUE_NOTIFY_NEVER : r->notify.at[i];
+
+	return (struct outgoing_recipient){
+		.address = r->recipients.at[i], .orcpt = r->orcpts.at[i], .notify = (uint32_t)notify
+	};
 }
 
 /* Recipients of one destination, so many as a run may have. */

@@ -161,7 +161,7 @@ read_rows(struct txn *t, struct op *op, struct outgoing_message *m, struct outgo
 	return how == STATUS_OK ? outgoing_message_unpack(value, m) : how;
 }
 
-/* When those who wait still are due; how many tries they had. */
+/* When those who still wait are due. */
 static int64_t
 next_due(const struct outgoing_run *run, int64_t now)
 {

@@ -13,6 +13,7 @@
 #define NOW INT64_C(1700000000) /* seconds */
 
 struct rig {
+	const char *sender;
 	struct world *w;
 	struct parcel p;
 	struct queue_lease_reply lease;
@@ -40,6 +41,7 @@ setup(void **state)
 
 	at(NOW);
 	r->w = world_new(world_memory());
+	r->sender = "alice@example.com";
 	r->p = world_message(r->w, "m", "out", "");
 	resume(r);
 	*state = r;
@@ -73,10 +75,10 @@ submit_op(struct rig *r, const char *to, uint64_t op, uint64_t *message)
 		destination[n++] = text_part(one, text_find_byte(one, '@', 0) + 1, one.len);
 	}
 	s = ASK(r->w, intake, queue_submit, &reply, .op = op, .id = TEXT("ID1"),
-	    .sender = TEXT("alice@example.com"), .account = 7, .envid = TEXT("env"),
-	    .received = NOW, .size = r->p.raw.len, .summary = r->p.summary,
-	    .recipients = { address, n }, .destinations = { destination, n },
-	    .orcpts = { orcpt, n }, .notify = { notify, n }, .content = PAYLOAD_OF(r->p.content));
+	    .sender = text_of(r->sender), .account = 7, .envid = TEXT("env"), .received = NOW,
+	    .size = r->p.raw.len, .summary = r->p.summary, .recipients = { address, n },
+	    .destinations = { destination, n }, .orcpts = { orcpt, n }, .notify = { notify, n },
+	    .content = PAYLOAD_OF(r->p.content));
 	*message = reply.message;
 	return s;
 }
@@ -315,6 +317,26 @@ the_sender_is_owed_a_word(void **state)
 	assert_int_equal(take(r), 0);
 }
 
+/* A bounce that cannot be delivered is given up, and nobody is told. */
+static void
+nobody_is_owed_a_word_about_a_bounce(void **state)
+{
+	struct rig *r = *state;
+	uint64_t message;
+
+	r->sender = "";
+	message = submit(r, "bob@example.org");
+	assert_int_equal(take(r), 1);
+	assert_text(r->lease.sender, "");
+	at(NOW + 4 * 3600);
+	report(r, QUEUE_LATER, SCHEDULE_WELL);
+	assert_int_equal(run_of(r, message, 0).at[0].owed, WARNED);
+	at(NOW + 86400);
+	assert_int_equal(take(r), 1);
+	report(r, QUEUE_FAILED, SCHEDULE_WELL);
+	assert_int_equal(rows(r), 0);
+}
+
 static void
 a_call_made_again_changes_nothing(void **state)
 {
@@ -539,6 +561,7 @@ main(void)
 		CASE(recipients_of_a_host_go_together),
 		CASE(who_fails_for_now_is_tried_later),
 		CASE(the_sender_is_owed_a_word),
+		CASE(nobody_is_owed_a_word_about_a_bounce),
 		CASE(a_call_made_again_changes_nothing),
 		CASE(a_lost_link_gives_back),
 		CASE(what_is_in_hand_outlives_the_store),

@@ -32,7 +32,8 @@ enum queue_ret { QUEUE_RET_UNSAID, QUEUE_RET_FULL, QUEUE_RET_HDRS };
 enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2 };
 
 /* The envelope, as it came and as outbound gets it. id: in the trace and the
- * log. sender: empty for "<>". account: who submitted it, 0 for what this site
+ * log. sender: empty for
+ * "<>", who is never told anything. account: who submitted it, 0 for what this site
  * sends itself. needs: enum queue_needs. priority: RFC 6710, -9 to 9. */
 #define QUEUE_ENVELOPE(F, S) \
 	F(S, TEXT, id)       \
@@ -95,8 +96,8 @@ enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2 };
 #define queue_piece_REPLY(F, S) F(S, PAYLOAD, bytes)
 
 enum queue_outcome {
-	QUEUE_DELIVERED, /* by the last server there is, as far as we know */
-	QUEUE_RELAYED,	 /* to one that does not tell of success (RFC 3461 5.2.2) */
+	QUEUE_DELIVERED, /* to a server that tells of success itself, where that is wanted */
+	QUEUE_RELAYED,	 /* to one that does not (RFC 3461 5.2.2) */
 	QUEUE_LATER,	 /* is tried again */
 	QUEUE_FAILED,	 /* for good */
 	QUEUE_UNTRIED,	 /* nothing was learnt; no attempt */
