@@ -43,10 +43,44 @@
 	F(S, TEXTS, keywords) F(S, NUMBERS, dates) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages)
 #define intake_append_all_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
+/* A message that an account sends (RFC 6409 8): Date and Message-ID are added
+ * where they lack, Bcc is taken out, and it is signed for the domain of its
+ * From; then submission_commit. The envelope as in store/queue_calls.h. trace
+ * as in intake_deliver. copy: into Sent. verdict: enum submission_verdict of
+ * store/submission_calls.h, words for the client where it is not OK. */
+#define intake_submit_REQUEST(F, S) \
+	F(S, TEXT, token)           \
+	F(S, U64, op)               \
+	F(S, TEXT, id)              \
+	F(S, TEXT, sender)          \
+	F(S, U64, body)             \
+	F(S, U64, needs)            \
+	F(S, U64, ret)              \
+	F(S, TEXT, envid)           \
+	F(S, I64, priority)         \
+	F(S, U64, by)               \
+	F(S, I64, by_time)          \
+	F(S, I64, not_before)       \
+	F(S, TEXTS, recipients)     \
+	F(S, TEXTS, orcpts)         \
+	F(S, NUMBERS, notify)       \
+	F(S, U64, copy)             \
+	F(S, TEXT, trace)           \
+	F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
+#define intake_submit_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words)
+
+/* A message of this site itself to one address, with the null sender (a DSN,
+ * RFC 3464): whole, with all its header. id: for the log. */
+#define intake_notice_REQUEST(F, S) \
+	F(S, U64, op) F(S, TEXT, id) F(S, TEXT, recipient) F(S, PAYLOAD, message)
+#define intake_notice_REPLY(F, S)
+
 #define INTAKE_CALLS(X)                                               \
 	X(intake_deliver, BY_MX, CALL_AGAIN | CALL_SHORT)             \
 	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
-	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)
+	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)          \
+	X(intake_submit, BY_ACCESS | BY_WEB, CALL_AGAIN)              \
+	X(intake_notice, BY_OUTBOUND, CALL_AGAIN)
 
 CALLS_DECLARE(intake, INTAKE_CALLS)
 

@@ -12,6 +12,7 @@
 #include "runtime/runtime_calls.h"
 #include "store/calls.h"
 #include "store/queue_calls.h"
+#include "store/submission_calls.h"
 
 static const struct table {
 	const char *name;

@@ -105,7 +105,8 @@ struct call {
 	X(AUTH, 3, auth)       \
 	X(INTAKE, 4, intake)   \
 	X(LOOKUP, 5, lookup)   \
-	X(QUEUE, 7, queue)
+	X(QUEUE, 7, queue)     \
+	X(SUBMISSION, 8, submission)
 
 enum call_table {
 #define X(name, number, folder) CALLS_##name = (number),

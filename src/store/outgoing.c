@@ -251,7 +251,10 @@ put_message(struct txn *t, struct taking *k)
 	struct outgoing_envelope e = { .id = r->id,
 		.sender = r->sender,
 		.envid = r->envid,
+		.prefix = r->prefix,
 		.summary = r->summary,
+		.by = (uint32_t)r->by,
+		.by_time = r->by_time,
 		.body = (uint32_t)r->body,
 		.needs = (uint32_t)r->needs,
 		.ret = (uint32_t)r->ret,
@@ -328,10 +331,12 @@ well_formed(const struct queue_submit_request *r)
 	       r->notify.count == n && fits(&r->recipients, 1, QUEUE_ADDRESS_MAX) &&
 	       fits(&r->destinations, 1, 255) && fits(&r->orcpts, 0, QUEUE_ADDRESS_MAX) &&
 	       r->sender.len <= QUEUE_ADDRESS_MAX && r->id.len <= 255 && r->envid.len <= 100 &&
-	       r->body <= QUEUE_BINARYMIME && r->needs <= (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS) &&
-	       r->ret <= QUEUE_RET_HDRS && r->priority >= -SCHEDULE_PRIORITY_MAX &&
-	       r->priority <= SCHEDULE_PRIORITY_MAX && r->summary.len <= SUMMARY_MAX &&
-	       r->received >= 0;
+	       r->body <= QUEUE_BINARYMIME &&
+	       r->needs <= (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8) &&
+	       r->by <= (QUEUE_BY_NOTIFY | QUEUE_BY_TRACE) &&
+	       r->prefix.len <= OUTGOING_PREFIX_MAX && r->ret <= QUEUE_RET_HDRS &&
+	       r->priority >= -SCHEDULE_PRIORITY_MAX && r->priority <= SCHEDULE_PRIORITY_MAX &&
+	       r->summary.len <= SUMMARY_MAX && r->received >= 0;
 }
 
 static enum status

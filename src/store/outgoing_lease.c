@@ -196,6 +196,9 @@ tell_envelope(struct queue_lease_reply *reply, const struct outgoing_message *m,
 	reply->account = m->account;
 	reply->body = e->body;
 	reply->needs = e->needs;
+	reply->by = e->by;
+	reply->by_time = e->by_time;
+	reply->prefix = e->prefix;
 	reply->ret = e->ret;
 	reply->envid = e->envid;
 	reply->received = m->received;

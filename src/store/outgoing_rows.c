@@ -7,6 +7,7 @@
 #define VERSION 1
 #define NOTIFY_ALL 15
 #define OWED_ALL 15
+#define NEEDS_ALL (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8)
 
 void
 outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
@@ -52,7 +53,10 @@ outgoing_envelope_pack(struct buffer *out, const struct outgoing_envelope *e)
 	pack_varint(out, e->body);
 	pack_varint(out, e->needs);
 	pack_varint(out, e->ret);
+	pack_varint(out, e->by);
+	pack_signed(out, e->by_time);
 	pack_varint(out, e->size);
+	pack_text(out, e->prefix);
 	pack_text(out, e->summary);
 }
 
@@ -66,9 +70,12 @@ outgoing_envelope_unpack(struct text value, struct outgoing_envelope *out)
 	e.sender = unpack_text(&u);
 	e.envid = unpack_text(&u);
 	e.body = (uint32_t)unpack_varint_max(&u, QUEUE_BINARYMIME);
-	e.needs = (uint32_t)unpack_varint_max(&u, QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS);
+	e.needs = (uint32_t)unpack_varint_max(&u, NEEDS_ALL);
 	e.ret = (uint32_t)unpack_varint_max(&u, QUEUE_RET_HDRS);
+	e.by = (uint32_t)unpack_varint_max(&u, QUEUE_BY_NOTIFY | QUEUE_BY_TRACE);
+	e.by_time = unpack_signed(&u);
 	e.size = unpack_varint(&u);
+	e.prefix = unpack_text(&u);
 	e.summary = unpack_text(&u);
 	if (!unpack_end(&u) || version != VERSION)
 		return STATUS_CORRUPT;

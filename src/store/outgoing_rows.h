@@ -34,6 +34,8 @@ enum outgoing_state {
 	OUTGOING_STATES
 };
 
+#define OUTGOING_PREFIX_MAX (256u << 10) /* octets */
+
 /* What the sender is yet to be told (RFC 3461 6). */
 enum outgoing_owed { OWED_SUCCESS = 1, OWED_DELAY = 2, OWED_FAILURE = 4, WARNED = 8 };
 
@@ -70,8 +72,9 @@ struct outgoing_message {
 };
 
 struct outgoing_envelope {
-	struct text id, sender, envid, summary;
-	uint32_t body, needs, ret;
+	struct text id, sender, envid, prefix, summary;
+	uint32_t body, needs, ret, by;
+	int64_t by_time;
 	uint64_t size;
 };
 

@@ -29,12 +29,18 @@ enum queue_notify {
 };
 enum queue_body { QUEUE_7BIT, QUEUE_8BITMIME, QUEUE_BINARYMIME };
 enum queue_ret { QUEUE_RET_UNSAID, QUEUE_RET_FULL, QUEUE_RET_HDRS };
-enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2 };
+/* REQUIRETLS: RFC 8689. HEADER_UTF8: RFC 6532, though no address needs it. */
+enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2, QUEUE_HEADER_UTF8 = 4 };
+/* RFC 2852 4: given back, or the sender told, when by_time passed; with TRACE
+ * the sender wants to know of relays too. */
+enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE = 4 };
 
 /* The envelope, as it came and as outbound gets it. id: in the trace and the
  * log. sender: empty for
  * "<>", who is never told anything. account: who submitted it, 0 for what this site
- * sends itself. needs: enum queue_needs. priority: RFC 6710, -9 to 9. */
+ * sends itself. needs: enum queue_needs. priority: RFC 6710, -9 to 9. by: enum queue_by, by_time
+ * in seconds since 1970. prefix: goes out in front of the content, is not in
+ * its summary, and size counts it. */
 #define QUEUE_ENVELOPE(F, S) \
 	F(S, TEXT, id)       \
 	F(S, TEXT, sender)   \
@@ -44,8 +50,11 @@ enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2 };
 	F(S, U64, ret)       \
 	F(S, TEXT, envid)    \
 	F(S, I64, priority)  \
+	F(S, U64, by)        \
+	F(S, I64, by_time)   \
 	F(S, I64, received)  \
 	F(S, U64, size)      \
+	F(S, TEXT, prefix)   \
 	F(S, TEXT, summary)
 
 /* Takes a message in for recipients elsewhere: parallel lists, destinations

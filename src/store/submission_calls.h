@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls about mail that an account sends (RFC 6409), which role store serves:
+ * may it write under this name, to this recipient, and, by intake, here is the
+ * message. The store says who is an account of this site and who is elsewhere,
+ * and commits all that becomes of a message in one batch: local accounts, the
+ * copy in Sent, recipients elsewhere (store/queue_calls.h). It is done as a
+ * whole or not at all; a recipient who cannot be served any more by then is
+ * told of in a DSN.
+ *
+ * A verdict comes with words for the person, one sentence, where it is not OK.
+ */
+#ifndef STORE_SUBMISSION_CALLS_H
+#define STORE_SUBMISSION_CALLS_H
+
+#include "store/queue_calls.h"
+
+enum submission_verdict {
+	SUBMISSION_OK,
+	SUBMISSION_NOT_YOURS,	 /* 550 5.7.1: the account may not write under this name */
+	SUBMISSION_NO_SUCH_USER, /* 550 5.1.1: at a domain of this site */
+	SUBMISSION_BAD_ADDRESS,	 /* 553 5.1.3 */
+	SUBMISSION_SUSPENDED,	 /* 450 4.2.1: the recipient's account */
+	SUBMISSION_FULL,	 /* 452 4.2.2: the recipient's mailbox */
+	SUBMISSION_SUPPRESSED,	 /* 550 5.1.1: refused for good some time ago */
+	SUBMISSION_LIMITED,	 /* 450 4.7.1: too much in this hour or day */
+	SUBMISSION_FROZEN,   /* 550 5.7.1: no mail is taken of this account; words: what to do */
+	SUBMISSION_TOO_MANY, /* 452 4.5.3: recipients */
+	SUBMISSION_VERDICTS
+};
+
+/* MAIL FROM, and each address of From. address: empty for "<>", which everybody
+ * may use. An account may write as its own address, as aliases and pattern
+ * addresses that lead to it, with a +tag, and where it has the right to. */
+#define submission_sender_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, address)
+#define submission_sender_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words)
+
+/* RCPT TO. size: of the message if the client told it, else 0. local: it is an
+ * address of this site. canonical: in the directory's spelling, or with the
+ * domain in ASCII and lower case. */
+#define submission_rcpt_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, address) F(S, U64, size)
+#define submission_rcpt_REPLY(F, S) \
+	F(S, U64, verdict) F(S, TEXT, words) F(S, TEXT, canonical) F(S, U64, local)
+
+/* The message. account of the envelope is the token's. authors: addresses of
+ * From and Sender, each of which must be the account's. recipients as they were
+ * accepted, in order, with orcpts and notify as queue_submit has them; local
+ * ones too. not_before, expires: as queue_submit. content: container of
+ * store/content.h; summary, size: of it. message_id: of the header, for the
+ * copy. copy: into the account's mailbox \Sent, read, unless a message of that
+ * message_id is there: with sent_prefix in front and sent_summary (empty: the
+ * same). A client's APPEND of the same message soon afterwards takes its place.
+ * message: number in the queue, 0: there is nothing left to do. */
+#define submission_commit_REQUEST(F, S) \
+	F(S, TEXT, token)               \
+	F(S, U64, op)                   \
+	QUEUE_ENVELOPE(F, S)            \
+	F(S, TEXTS, authors)            \
+	F(S, TEXTS, recipients)         \
+	F(S, TEXTS, orcpts)             \
+	F(S, NUMBERS, notify)           \
+	F(S, I64, not_before)           \
+	F(S, I64, expires)              \
+	F(S, TEXT, message_id)          \
+	F(S, U64, copy) F(S, TEXT, sent_prefix) F(S, TEXT, sent_summary) F(S, PAYLOAD, content)
+#define submission_commit_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words) F(S, U64, message)
+
+/* A message of this site itself, with the null sender, to one address: a DSN.
+ * It goes to the account, or into the queue. If it cannot, nobody is told. */
+#define submission_notice_REQUEST(F, S) \
+	F(S, U64, op)                   \
+	F(S, TEXT, id)                  \
+	F(S, TEXT, recipient)           \
+	F(S, U64, body) F(S, U64, needs) F(S, TEXT, summary) F(S, U64, size) F(S, PAYLOAD, content)
+#define submission_notice_REPLY(F, S)
+
+#define SUBMISSION_CALLS(X)                                  \
+	X(submission_sender, BY_ACCESS | BY_WEB, CALL_AGAIN) \
+	X(submission_rcpt, BY_ACCESS | BY_WEB, CALL_AGAIN)   \
+	X(submission_commit, BY_INTAKE, CALL_AGAIN)          \
+	X(submission_notice, BY_INTAKE, CALL_AGAIN)
+
+CALLS_DECLARE(submission, SUBMISSION_CALLS)
+
+#endif
