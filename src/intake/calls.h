@@ -12,12 +12,14 @@
  * goes in front of the message. recipients: as they were accepted at RCPT, in
  * order; verdicts: one enum status each, texts: what to tell the client where
  * it is not OK. op: random, the same when a call is made again. id: the
- * message's id for the log and the 250. */
+ * message's id for the log, the trace and the 250. came: as store_deliver has
+ * it. */
 #define intake_deliver_REQUEST(F, S) \
 	F(S, U64, op)                \
 	F(S, TEXT, id)               \
 	F(S, TEXT, sender)           \
 	F(S, TEXTS, recipients)      \
+	F(S, TEXT, came)             \
 	F(S, TEXT, trace) F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
 #define intake_deliver_REPLY(F, S) F(S, NUMBERS, verdicts) F(S, TEXTS, texts)
 
@@ -46,7 +48,7 @@
 /* A message that an account sends (RFC 6409 8): Date and Message-ID are added
  * where they lack, Bcc is taken out, and it is signed for the domain of its
  * From; then submission_commit. The envelope as in store/queue_calls.h. trace
- * as in intake_deliver. copy: into Sent. verdict: enum submission_verdict of
+ * and came as in intake_deliver. copy: into Sent. verdict: enum submission_verdict of
  * store/submission_calls.h, words for the client where it is not OK. */
 #define intake_submit_REQUEST(F, S) \
 	F(S, TEXT, token)           \
@@ -65,6 +67,7 @@
 	F(S, TEXTS, orcpts)         \
 	F(S, NUMBERS, notify)       \
 	F(S, U64, copy)             \
+	F(S, TEXT, came)            \
 	F(S, TEXT, trace)           \
 	F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
 #define intake_submit_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words)

@@ -483,6 +483,7 @@ delivery_fill(const void *request, const struct piece_of_mail *m, void *out)
 	*(struct store_deliver_request *)out = (struct store_deliver_request){
 		.op = q->op,
 		.id = q->id,
+		.came = q->came,
 		.sender = q->sender,
 		.recipients = q->recipients,
 		.summary = m->summary,

@@ -172,6 +172,7 @@ hand_over(struct smtp_session *x, uint64_t op, const struct payload *message, st
 		.id = o->id,
 		.sender = x->tx.sender,
 		.recipients = x->tx.recipients,
+		.came = smtp_came(x),
 		.trace = smtp_trace(x, o->id),
 		.message = *message,
 		.helo = smtp_helo(x),

@@ -254,6 +254,7 @@ trace_of_one_recipient(void **state)
 	    "\tTue, 14 Nov 2023 22:13:20 +0000\r\n",
 	    TEXT_ARG(id));
 	assert_string_equal(buffer_string(&h->last.trace), buffer_string(&want));
+	assert_string_equal(buffer_string(&h->last.came), "ESMTP from client.test [127.0.0.1]");
 	random_seed_for_test(0);
 	clock_set_for_test(-1, -1);
 	buffer_done(&want);

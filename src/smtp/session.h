@@ -140,6 +140,8 @@ enum status smtp_transfer_go_on(struct smtp_session *x, enum next *next) MUST_CH
 void smtp_deliver(struct smtp_session *x, struct smtp_message *m);
 /* The Received field of this message (RFC 5321 4.4), in x->scratch. */
 struct text smtp_trace(struct smtp_session *x, struct text id);
+/* How it came, in words for the operator's trace, in x->scratch. */
+struct text smtp_came(struct smtp_session *x);
 /* 13 characters of base32 for 64 bits, in the arena. */
 struct text smtp_id(struct arena *a, uint64_t bits);
 

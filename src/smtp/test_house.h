@@ -34,7 +34,7 @@ enum test_class { TEST_MX, TEST_LMTP };
 /* The last message that intake was given. */
 struct delivery {
 	uint64_t op;
-	struct buffer sender, recipients, trace, message, helo;
+	struct buffer sender, recipients, trace, came, message, helo;
 	uint32_t recipient_count;
 };
 
@@ -132,6 +132,7 @@ house_remember(struct house *h, const struct intake_deliver_request *q)
 	d->op = q->op;
 	house_keep(&d->sender, q->sender);
 	house_keep(&d->trace, q->trace);
+	house_keep(&d->came, q->came);
 	house_keep(&d->message, q->message.bytes);
 	house_keep(&d->helo, q->helo);
 	buffer_clear(&d->recipients);
@@ -228,6 +229,7 @@ house_close(struct house *h)
 	buffer_done(&h->last.sender);
 	buffer_done(&h->last.recipients);
 	buffer_done(&h->last.trace);
+	buffer_done(&h->last.came);
 	buffer_done(&h->last.message);
 	buffer_done(&h->last.helo);
 }

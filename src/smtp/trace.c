@@ -74,3 +74,17 @@ smtp_trace(struct smtp_session *x, struct text id)
 	buffer_done(&b);
 	return trace;
 }
+
+struct text
+smtp_came(struct smtp_session *x)
+{
+	char space[64];
+	struct tls_facts facts = { .version = "", .cipher = "" };
+	bool tls = x->session.tls;
+
+	if (tls)
+		tls_facts_of(&x->session.stream, &facts);
+	return arena_printf(&x->scratch, "%s%s from %s [%.*s]%s%s%s%s", protocol(x),
+	    tls && x->esmtp ? "S" : "", x->helo, TEXT_ARG(session_peer_text(&x->session, space)),
+	    tls ? " " : "", facts.version, tls ? " " : "", facts.cipher);
+}

@@ -32,12 +32,15 @@ enum rcpt_verdict {
  * status a recipient (OK, NOT_FOUND, QUOTA, DENIED, FULL, AMBIGUOUS, UNAVAILABLE). With one
  * recipient it is committed to the account; with several, a queue record is
  * committed and then applied recipient by recipient. Aliases and catch-alls
- * are followed; an account that is reached twice gets the message once. */
+ * are followed; an account that is reached twice gets the message once. came:
+ * how the message came, for the trace, words like "ESMTPS from client.example
+ * [192.0.2.1] TLSv1.3 TLS_AES_256_GCM_SHA384". */
 #define store_deliver_REQUEST(F, S) \
 	F(S, U64, op)               \
 	F(S, TEXT, id)              \
 	F(S, TEXT, sender)          \
 	F(S, TEXTS, recipients)     \
+	F(S, TEXT, came)            \
 	F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size) F(S, I64, received)
 #define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
 

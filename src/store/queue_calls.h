@@ -62,6 +62,7 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
  * empty. notify: enum queue_notify, or-ed. Times are seconds since 1970.
  * not_before: 0, or when it is to be sent (RFC 4865). expires: 0, or when it is
  * given up at last (RFC 2852 BY with R). content: container of store/content.h.
+ * came: as store_deliver has it.
  * INVALID with words; LIMIT: too many recipients. */
 #define queue_submit_REQUEST(F, S) \
 	F(S, U64, op)              \
@@ -69,7 +70,8 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 	F(S, TEXTS, recipients)    \
 	F(S, TEXTS, destinations)  \
 	F(S, TEXTS, orcpts)        \
-	F(S, NUMBERS, notify) F(S, I64, not_before) F(S, I64, expires) F(S, PAYLOAD, content)
+	F(S, NUMBERS, notify)      \
+	F(S, I64, not_before) F(S, I64, expires) F(S, TEXT, came) F(S, PAYLOAD, content)
 #define queue_submit_REPLY(F, S) F(S, U64, message)
 
 /* One stream a process: a push without fields says that queue_lease may have
@@ -115,14 +117,17 @@ enum queue_outcome {
 /* Ends a lease. how: enum schedule_end, how it went for the destination.
  * Parallel lists over the recipients of the lease, in order of numbers:
  * outcomes, what the server said (code and enhanced code in it), who said it.
- * Made again it changes nothing. */
+ * facts: of the connection, for the trace, words like "203.0.113.5:25 TLSv1.3
+ * TLS_AES_256_GCM_SHA384 dane"; took: milliseconds. Made again it changes
+ * nothing. */
 #define queue_report_REQUEST(F, S) \
 	F(S, U64, op)              \
 	F(S, U64, message)         \
 	F(S, U64, first)           \
 	F(S, U64, how)             \
 	F(S, NUMBERS, numbers)     \
-	F(S, NUMBERS, outcomes) F(S, TEXTS, replies) F(S, TEXT, server)
+	F(S, NUMBERS, outcomes)    \
+	F(S, TEXTS, replies) F(S, TEXT, server) F(S, TEXT, facts) F(S, U64, took)
 #define queue_report_REPLY(F, S)
 
 #define QUEUE_CALLS(X)                           \

@@ -49,8 +49,8 @@ enum submission_verdict {
  * store/content.h; summary, size: of it. message_id: of the header, for the
  * copy. copy: into the account's mailbox \Sent, read, unless a message of that
  * message_id is there: with sent_prefix in front and sent_summary (empty: the
- * same). A client's APPEND of the same message soon afterwards takes its place.
- * message: number in the queue, 0: there is nothing left to do. */
+ * same). came: as store_deliver has it. A client's APPEND of the same message soon afterwards takes
+ * its place. message: number in the queue, 0: there is nothing left to do. */
 #define submission_commit_REQUEST(F, S) \
 	F(S, TEXT, token)               \
 	F(S, U64, op)                   \
@@ -62,6 +62,7 @@ enum submission_verdict {
 	F(S, I64, not_before)           \
 	F(S, I64, expires)              \
 	F(S, TEXT, message_id)          \
+	F(S, TEXT, came)                \
 	F(S, U64, copy) F(S, TEXT, sent_prefix) F(S, TEXT, sent_summary) F(S, PAYLOAD, content)
 #define submission_commit_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words) F(S, U64, message)
 
