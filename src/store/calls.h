@@ -24,24 +24,43 @@ enum rcpt_verdict {
 };
 /* size: of the message if the client told it, else 0. QUOTA: it could never
  * fit (552 5.2.2). canonical: the address
- * in the directory's spelling. */
+ * in the directory's spelling. forwards: it leads to an address elsewhere, too
+ * or only: store_deliver needs forward_sender. */
 #define store_rcpt_REQUEST(F, S) F(S, TEXT, address) F(S, U64, size)
-#define store_rcpt_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, canonical) F(S, U64, account)
+#define store_rcpt_REPLY(F, S) \
+	F(S, U64, verdict) F(S, TEXT, canonical) F(S, U64, account) F(S, U64, forwards)
 
 /* content: container of store/content.h; size, raw octets. verdicts: one enum
  * status a recipient (OK, NOT_FOUND, QUOTA, DENIED, FULL, AMBIGUOUS, UNAVAILABLE). With one
  * recipient it is committed to the account; with several, a queue record is
  * committed and then applied recipient by recipient. Aliases and catch-alls
- * are followed; an account that is reached twice gets the message once. came:
- * how the message came, for the trace, words like "ESMTPS from client.example
- * [192.0.2.1] TLSv1.3 TLS_AES_256_GCM_SHA384". */
+ * are followed; an account that is reached twice gets the message once.
+ *
+ * What addresses elsewhere get by way of an alias or a forward goes into the
+ * queue in the same commit: under forward_sender (SRS; the sender's own is good
+ * too), with forward_prefix in front (whole header fields). Without it, unless
+ * the sender is "<>", such a recipient is UNAVAILABLE. The sender itself is told
+ * of what becomes of it. body, needs, ret, envid: as in QUEUE_ENVELOPE; orcpts,
+ * notify: parallel to recipients, or empty. A local recipient whose NOTIFY has
+ * SUCCESS is told of by DSN. came: how the message came, for
+ * the trace, words like "ESMTPS from client.example [192.0.2.1] TLSv1.3
+ * TLS_AES_256_GCM_SHA384". */
 #define store_deliver_REQUEST(F, S) \
 	F(S, U64, op)               \
 	F(S, TEXT, id)              \
 	F(S, TEXT, sender)          \
 	F(S, TEXTS, recipients)     \
 	F(S, TEXT, came)            \
-	F(S, TEXT, summary) F(S, PAYLOAD, content) F(S, U64, size) F(S, I64, received)
+	F(S, TEXT, summary)         \
+	F(S, PAYLOAD, content)      \
+	F(S, U64, size)             \
+	F(S, I64, received)         \
+	F(S, U64, body)             \
+	F(S, U64, needs)            \
+	F(S, U64, ret)              \
+	F(S, TEXT, envid)           \
+	F(S, TEXTS, orcpts)         \
+	F(S, NUMBERS, notify) F(S, TEXT, forward_sender) F(S, TEXT, forward_prefix)
 #define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
 
 /* mailbox 0: the one of that name. flags: enum message_flag. date:
@@ -442,8 +461,8 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 #define store_directory_feed_REQUEST(F, S)
 #define store_directory_feed_REPLY(F, S)
 
-/* Replaces the targets; local addresses only until outgoing mail is there
- * (INVALID with words). */
+/* Replaces the targets: addresses of this site that lead somewhere, and any
+ * elsewhere (INVALID with words). */
 #define store_alias_add_REQUEST(F, S) F(S, TEXT, address) F(S, TEXTS, targets)
 #define store_alias_add_REPLY(F, S)
 #define store_alias_remove_REQUEST(F, S) F(S, TEXT, address)

@@ -46,11 +46,12 @@ enum submission_verdict {
  * From and Sender, each of which must be the account's. recipients as they were
  * accepted, in order, with orcpts and notify as queue_submit has them; local
  * ones too. not_before, expires: as queue_submit. content: container of
- * store/content.h; summary, size: of it. message_id: of the header, for the
- * copy. copy: into the account's mailbox \Sent, read, unless a message of that
- * message_id is there: with sent_prefix in front and sent_summary (empty: the
- * same). came: as store_deliver has it. A client's APPEND of the same message soon afterwards takes
- * its place. message: number in the queue, 0: there is nothing left to do. */
+ * store/content.h; summary, of it; size, with prefix. prefix stands in front for
+ * local recipients too. copy: into the account's mailbox \Sent, read, unless a
+ * message of that Message-ID came there in the last minutes: without prefix,
+ * with sent_prefix (Bcc) in front and sent_summary (empty: summary). A client's
+ * APPEND of the same message soon afterwards takes its place.
+ * came: as store_deliver has it. message: number in the queue, 0: there is nothing left to do. */
 #define submission_commit_REQUEST(F, S) \
 	F(S, TEXT, token)               \
 	F(S, U64, op)                   \
@@ -61,7 +62,6 @@ enum submission_verdict {
 	F(S, NUMBERS, notify)           \
 	F(S, I64, not_before)           \
 	F(S, I64, expires)              \
-	F(S, TEXT, message_id)          \
 	F(S, TEXT, came)                \
 	F(S, U64, copy) F(S, TEXT, sent_prefix) F(S, TEXT, sent_summary) F(S, PAYLOAD, content)
 #define submission_commit_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words) F(S, U64, message)
