@@ -12,14 +12,21 @@
  * goes in front of the message. recipients: as they were accepted at RCPT, in
  * order; verdicts: one enum status each, texts: what to tell the client where
  * it is not OK. op: random, the same when a call is made again. id: the
- * message's id for the log, the trace and the 250. came: as store_deliver has
- * it. */
+ * message's id for the log, the trace and the 250. ret, envid: of MAIL, orcpts
+ * and notify of each recipient (RFC 3461 4, as in store/queue_calls.h); empty
+ * lists: none has any. forwards: a recipient leads to an address elsewhere.
+ * came: as store_deliver has it. */
 #define intake_deliver_REQUEST(F, S) \
 	F(S, U64, op)                \
 	F(S, TEXT, id)               \
 	F(S, TEXT, sender)           \
 	F(S, TEXTS, recipients)      \
 	F(S, TEXT, came)             \
+	F(S, U64, ret)               \
+	F(S, TEXT, envid)            \
+	F(S, TEXTS, orcpts)          \
+	F(S, NUMBERS, notify)        \
+	F(S, U64, forwards)          \
 	F(S, TEXT, trace) F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)
 #define intake_deliver_REPLY(F, S) F(S, NUMBERS, verdicts) F(S, TEXTS, texts)
 

@@ -17,6 +17,8 @@ struct intake {
 	/* For tests: NULL is mime_parse. */
 	void (*parse)(struct text message, const struct mime_limits *limits, struct arena *a,
 	    struct mime_summary *out);
+	struct text hostname;	/* of this site */
+	struct sign_keys *keys; /* those that sign, remembered for a short time; may be NULL */
 	/* For tests: octets of large messages that are worked on at once; 0: 256 MiB. */
 	size_t large_octets;
 };

@@ -27,6 +27,7 @@
 /* What the store was given last, copied. */
 struct given {
 	struct store_deliver_request deliver;
+	struct text orcpt; /* the second */
 	struct store_append_request append;
 	struct store_append_all_request append_all;
 	struct arena arena;
@@ -39,6 +40,15 @@ struct rig {
 	enum status store_says;
 	struct arena arena; /* of replies */
 };
+
+static struct numbers
+copy_numbers(struct arena *a, struct numbers n)
+{
+	uint64_t *at = ARENA_ARRAY(a, uint64_t, n.count);
+
+	memcpy(at, n.at, n.count * sizeof(*at));
+	return (struct numbers){ at, n.count };
+}
 
 static void
 store_deliver_fake(struct call_in *in, const void *request, void *context)
@@ -53,6 +63,10 @@ store_deliver_fake(struct call_in *in, const void *request, void *context)
 	g->deliver.sender = arena_copy(&g->arena, g->deliver.sender);
 	g->deliver.summary = arena_copy(&g->arena, g->deliver.summary);
 	g->deliver.content.bytes = arena_copy(&g->arena, g->deliver.content.bytes);
+	g->deliver.envid = arena_copy(&g->arena, g->deliver.envid);
+	g->deliver.notify = copy_numbers(&g->arena, g->deliver.notify);
+	if (g->deliver.orcpts.count > 0)
+		g->orcpt = arena_copy(&g->arena, g->deliver.orcpts.at[1]);
 	if (r->store_says != STATUS_OK)
 		call_refuse(in, r->store_says, "Words for the client", "words for the log");
 	else
@@ -75,15 +89,6 @@ store_append_fake(struct call_in *in, const void *request, void *context)
 	else
 		call_reply(
 		    in, &(struct store_append_reply){ .uidvalidity = 5, .uid = 6, .modseq = 7 });
-}
-
-static struct numbers
-copy_numbers(struct arena *a, struct numbers n)
-{
-	uint64_t *at = ARENA_ARRAY(a, uint64_t, n.count);
-
-	memcpy(at, n.at, n.count * sizeof(*at));
-	return (struct numbers){ at, n.count };
 }
 
 static void
@@ -171,11 +176,17 @@ static enum status
 deliver(struct rig *r, uint64_t op, struct text trace, struct text message)
 {
 	struct text to[] = { TEXT("a@b.test"), TEXT("c@d.test") };
+	struct text orcpts[] = { TEXT_EMPTY, TEXT("rfc822;c@d.test") };
+	uint64_t notify[] = { 0, 2 };
 	const struct intake_deliver_request q = {
 		.op = op,
 		.id = TEXT("id"),
 		.sender = TEXT("x@y.test"),
 		.recipients = { to, 2 },
+		.ret = 1,
+		.envid = TEXT("env"),
+		.orcpts = { orcpts, 2 },
+		.notify = { notify, 2 },
 		.trace = trace,
 		.message = PAYLOAD_OF(message),
 	};
@@ -244,6 +255,11 @@ delivery_is_one_message_with_its_trace(void **state)
 	assert_text(g->sender, "x@y.test");
 	assert_int_equal(g->size, sizeof(TRACE MESSAGE) - 1);
 	assert_true(g->received > 1700000000);
+	assert_int_equal(g->ret, 1);
+	assert_text(g->envid, "env");
+	assert_int_equal(g->notify.count, 2);
+	assert_int_equal(g->notify.at[1], 2);
+	assert_text(r->given.orcpt, "rfc822;c@d.test");
 	assert_content(g->content.bytes, TEXT(TRACE), TEXT(MESSAGE));
 	assert_ok(mime_summary_unpack(g->summary, &r->arena, &s));
 	assert_int_equal(s.size, sizeof(TRACE MESSAGE) - 1);

@@ -7,6 +7,7 @@
 #include "intake/intake.h"
 
 #include "codec/charset.h"
+#include "intake/sign_keys.h"
 #include "role/front.h"
 #include "role/roles.h"
 
@@ -34,6 +35,8 @@ intake_role_serve(void *context, struct call_server_config *config, struct failu
 
 	(void)f;
 	r->intake.notes = notes_new(r->start->notes);
+	r->intake.hostname = r->start->hostname;
+	r->intake.keys = sign_keys_new();
 	config->threads = r->start->threads;
 	intake_serve(&r->intake, config);
 	return STATUS_OK;
@@ -56,6 +59,8 @@ intake_stop(void *context, int64_t deadline)
 	(void)deadline;
 	if (r->intake.notes != NULL)
 		notes_free(r->intake.notes);
+	if (r->intake.keys != NULL)
+		sign_keys_free(r->intake.keys);
 	mem_free(r);
 }
 

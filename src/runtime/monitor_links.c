@@ -25,6 +25,7 @@ static const struct {
 	{ ROLE_MX, ROLE_STORE },      /* recipients, settings */
 	{ ROLE_MX, ROLE_AUTH },	      /* TLS signatures */
 	{ ROLE_INTAKE, ROLE_STORE },  /* commits */
+	{ ROLE_INTAKE, ROLE_AUTH },   /* DKIM signatures */
 	{ ROLE_ACCESS, ROLE_STORE },  /* mail of who signed in */
 	{ ROLE_ACCESS, ROLE_AUTH },   /* sign-in, TLS signatures */
 	{ ROLE_ACCESS, ROLE_INTAKE }, /* APPEND, submission */

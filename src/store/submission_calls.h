@@ -24,8 +24,9 @@ enum submission_verdict {
 	SUBMISSION_FULL,	 /* 452 4.2.2: the recipient's mailbox */
 	SUBMISSION_SUPPRESSED,	 /* 550 5.1.1: refused for good some time ago */
 	SUBMISSION_LIMITED,	 /* 450 4.7.1: too much in this hour or day */
-	SUBMISSION_FROZEN,   /* 550 5.7.1: no mail is taken of this account; words: what to do */
-	SUBMISSION_TOO_MANY, /* 452 4.5.3: recipients */
+	SUBMISSION_FROZEN,	/* 550 5.7.1: no mail is taken of this account; words: what to do */
+	SUBMISSION_TOO_MANY,	/* 452 4.5.3: recipients */
+	SUBMISSION_BAD_MESSAGE, /* 550 5.6.0: its header is none that can go out */
 	SUBMISSION_VERDICTS
 };
 

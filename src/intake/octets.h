@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Inside of intake: what octets a message has, for who must carry it (RFC 2045
+ * 2.7, 2.8, 2.9). Pure.
+ */
+#ifndef INTAKE_OCTETS_H
+#define INTAKE_OCTETS_H
+
+#include "base/arena.h"
+
+enum octets {
+	OCTETS_HIGH = 1,   /* over 127 */
+	OCTETS_LONG = 2,   /* lines over 998 */
+	OCTETS_BINARY = 4, /* NUL, and CR or LF that stands alone */
+};
+
+/* Which of them. */
+unsigned octets_look(struct text t);
+
+/* Whether CR and LF come together only (RFC 5322 2.3). */
+bool octets_lines_good(struct text t);
+/* A copy in which they do: a CR, an LF, and CRs with an LF behind them each are
+ * one line end. */
+struct text octets_mend_lines(struct text t, struct arena *a);
+
+#endif
