@@ -13,7 +13,8 @@ struct tally {
 	struct store *s;
 	struct findings *f;
 	uint32_t recipients, open, owed;
-	bool gap; /* a run does not begin where the one before ended */
+	bool endless; /* a run that waits, and has no deadline */
+	bool gap;     /* a run does not begin where the one before ended */
 };
 
 static enum status
@@ -31,6 +32,7 @@ tally_run(void *arg, struct text key, struct text value)
 	for (uint32_t i = 0; how == STATUS_OK && i < r.count; i++) {
 		t->open += outgoing_is_open(&r.at[i]);
 		t->owed += outgoing_is_owed(&r.at[i]);
+		t->endless |= r.at[i].state == OUTGOING_WAITING && r.deadline == 0;
 	}
 	arena_done(&a);
 	return how;
@@ -58,7 +60,7 @@ look_at_message(struct tally *t, struct entity e, uint64_t id, const struct outg
 	bool whole;
 
 	whole = scan_rows(t->s, e, key_text(&run), key_text(&behind), tally_run, t) == STATUS_OK &&
-		!t->gap && t->recipients == m->recipients && t->open == m->open &&
+		!t->gap && !t->endless && t->recipients == m->recipients && t->open == m->open &&
 		t->owed == m->owed && is_row(t->s, e, key_text(&envelope), TEXT_EMPTY);
 	if (!is_row(t->s, e, key_text(&row), value))
 		return;

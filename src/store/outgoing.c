@@ -13,6 +13,10 @@
 #include "store/scan.h"
 #include "store/serve.h"
 
+#define FIRST_LOOK CLOCK_MINUTE /* at deadlines, after the start */
+/* While others are still tried: what becomes of several goes into one DSN. */
+#define TELL_TOGETHER 10 /* seconds */
+
 /* ---- the schedule ---- */
 
 static void
@@ -33,6 +37,8 @@ outgoing_init(struct outgoing *o)
 	CHECK(pthread_mutex_init(&o->lock, NULL) == 0);
 	take_limits(o);
 	o->schedule = schedule_new(&o->limits);
+	o->deadlines = (struct heap)HEAP_OF(struct outgoing_deadline);
+	o->owed = (struct heap)HEAP_OF(struct outgoing_owing);
 	bell_init(&o->bell);
 }
 
@@ -49,7 +55,12 @@ outgoing_done(struct outgoing *o)
 		mem_free(l);
 	}
 	map_done(&o->leases);
+	for (at = 0; map_each(&o->notices, &at, NULL, NULL, &p);)
+		mem_free(p);
+	map_done(&o->notices);
 	map_done(&o->resumed);
+	heap_done(&o->deadlines);
+	heap_done(&o->owed);
 	schedule_free(o->schedule);
 	bell_done(&o->bell);
 	(void)pthread_mutex_destroy(&o->lock);
@@ -74,6 +85,39 @@ schedule_run_of(uint64_t message, uint32_t first, const struct outgoing_run *r)
 		.priority = (int8_t)r->priority };
 }
 
+static void
+note_deadline(struct outgoing *o, uint64_t message, uint32_t first, int64_t at)
+{
+	struct outgoing_deadline d = { at, message, first };
+
+	heap_push(&o->deadlines, &d);
+}
+
+static void
+note_owed(struct outgoing *o, uint64_t message, int64_t at)
+{
+	struct outgoing_owing w = { at, message };
+
+	heap_push(&o->owed, &w);
+}
+
+/* Nothing is given up before outbound had time to say what it has in hand. */
+static void
+load_hints(struct outgoing *o, struct text key, const struct outgoing_run *r)
+{
+	uint64_t message = key_number(key, 1, 8);
+	int64_t now = clock_wall(), deadline = r->deadline * CLOCK_SECOND;
+	bool owed = false;
+
+	for (uint32_t i = 0; i < r->count; i++)
+		owed |= outgoing_is_owed(&r->at[i]);
+	if (owed)
+		note_owed(o, message, now);
+	if (somebody_waits(r))
+		note_deadline(o, message, (uint32_t)key_number(key, 9, 4),
+		    deadline > now + FIRST_LOOK ? deadline : now + FIRST_LOOK);
+}
+
 static enum status
 load_run(void *arg, struct text key, struct text value)
 {
@@ -88,6 +132,8 @@ load_run(void *arg, struct text key, struct text value)
 		run = schedule_run_of(key_number(key, 1, 8), (uint32_t)key_number(key, 9, 4), &r);
 		schedule_add(o->schedule, r.destination, &run, r.due * CLOCK_SECOND, clock_wall());
 	}
+	if (how == STATUS_OK)
+		load_hints(o, key, &r);
 	arena_done(&a);
 	return how;
 }
@@ -98,15 +144,22 @@ outgoing_load(struct store *s, struct entity shard)
 	return scan_kind(s, shard, KEY_Q_RUN, load_run, s);
 }
 
+static bool
+is_due(const struct outgoing *o, int64_t now)
+{
+	return schedule_next(o->schedule) <= now || outgoing_owed_next(o) <= now;
+}
+
 void
 outgoing_tend(struct store *s)
 {
 	struct outgoing *o = &s->queue.outgoing;
 	bool due;
 
+	outgoing_late_tend(s);
 	pthread_mutex_lock(&o->lock);
 	take_limits(o);
-	due = schedule_next(o->schedule) <= clock_wall();
+	due = is_due(o, clock_wall());
 	pthread_mutex_unlock(&o->lock);
 	if (due)
 		bell_ring(&o->bell);
@@ -124,13 +177,16 @@ outgoing_run_key(uint64_t message, uint32_t first)
 }
 
 void
-outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_run *r)
+outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m,
+    const struct outgoing_run *r)
 {
 	struct key key = outgoing_run_key(message, first);
+	struct outgoing_run run = *r;
 	struct buffer value = BUFFER_INIT;
 	struct outgoing_plan *p;
 
-	outgoing_run_pack(&value, r);
+	run.deadline = outgoing_deadline(m, r);
+	outgoing_run_pack(&value, &run);
 	txn_put(t, key_text(&key), buffer_text(&value));
 	buffer_done(&value);
 	if (!somebody_waits(r))
@@ -139,6 +195,26 @@ outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct o
 	p->destination = text_own(r->destination);
 	p->run = schedule_run_of(message, first, r);
 	p->due = r->due;
+	p->deadline = run.deadline;
+	list_add_last(queue_plans(t), &p->node);
+}
+
+void
+outgoing_put_message(struct txn *t, uint64_t message, const struct outgoing_message *m)
+{
+	struct key key = key_u64(KEY_Q_MESSAGE, message);
+	struct buffer value = BUFFER_INIT;
+	struct outgoing_plan *p;
+
+	outgoing_message_pack(&value, m);
+	txn_put(t, key_text(&key), buffer_text(&value));
+	buffer_done(&value);
+	if (m->owed == 0)
+		return;
+	p = MEM_NEW(struct outgoing_plan);
+	p->destination = TEXT_EMPTY;
+	p->run.message = message;
+	p->due = t->now / CLOCK_SECOND + (m->open > 0 ? TELL_TOGETHER : 0);
 	list_add_last(queue_plans(t), &p->node);
 }
 
@@ -156,9 +232,21 @@ outgoing_discard(struct list *plans)
 	struct outgoing_plan *p;
 
 	while ((p = take_plan(plans)) != NULL) {
-		text_disown(p->destination);
+		if (p->destination.len > 0)
+			text_disown(p->destination);
 		mem_free(p);
 	}
+}
+
+static void
+follow(struct outgoing *o, const struct outgoing_plan *p, int64_t now)
+{
+	if (p->destination.len == 0) {
+		note_owed(o, p->run.message, p->due * CLOCK_SECOND);
+		return;
+	}
+	schedule_add(o->schedule, p->destination, &p->run, p->due * CLOCK_SECOND, now);
+	note_deadline(o, p->run.message, p->run.first, p->deadline * CLOCK_SECOND);
 }
 
 void
@@ -172,12 +260,8 @@ outgoing_publish(struct store *s, struct list *plans)
 		return;
 	pthread_mutex_lock(&o->lock);
 	LIST_EACH(plans, it)
-	{
-		const struct outgoing_plan *p = LIST_OWNER(it, struct outgoing_plan, node);
-
-		schedule_add(o->schedule, p->destination, &p->run, p->due * CLOCK_SECOND, now);
-	}
-	due = schedule_next(o->schedule) <= now;
+	follow(o, LIST_OWNER(it, struct outgoing_plan, node), now);
+	due = is_due(o, now);
 	pthread_mutex_unlock(&o->lock);
 	outgoing_discard(plans);
 	if (due)
@@ -215,7 +299,7 @@ recipient_of(const struct queue_submit_request *r, uint32_t i)
 
 /* Recipients of one destination, so many as a run may have. */
 static void
-put_runs(struct txn *t, struct taking *k)
+put_runs(struct txn *t, struct taking *k, const struct outgoing_message *m)
 {
 	const struct queue_submit_request *r = k->r;
 	struct outgoing_recipient at[SCHEDULE_RUN_MAX];
@@ -223,7 +307,7 @@ put_runs(struct txn *t, struct taking *k)
 
 	for (uint32_t first = 0, i = 0; first < count; first = i) {
 		struct outgoing_run run = { .destination = r->destinations.at[k->order[first]],
-			.due = r->not_before > r->received ? r->not_before : r->received,
+			.due = m->released,
 			.account = r->account,
 			.priority = r->priority,
 			.at = at };
@@ -231,23 +315,34 @@ put_runs(struct txn *t, struct taking *k)
 		while (i < count && run.count < SCHEDULE_RUN_MAX &&
 		       text_equal(r->destinations.at[k->order[i]], run.destination))
 			at[run.count++] = recipient_of(r, k->order[i++]);
-		outgoing_put_run(t, k->message, first, &run);
+		outgoing_put_run(t, k->message, first, m, &run);
 	}
 }
 
-static void
-put_message(struct txn *t, struct taking *k)
+/* RFC 2852 4: given up when the sender's time has passed, or he is told of the
+ * delay then. */
+static struct outgoing_message
+message_of(const struct taking *k)
 {
 	const struct queue_submit_request *r = k->r;
-	struct key message = key_u64(KEY_Q_MESSAGE, k->message),
-		   envelope = key_u64(KEY_Q_ENVELOPE, k->message);
-	struct outgoing_message m = { .blob = k->blob,
+	uint64_t by = r->by & ~(uint64_t)QUEUE_BY_TRACE;
+
+	return (struct outgoing_message){ .blob = k->blob,
 		.pieces = k->pieces,
 		.account = r->account,
 		.received = r->received,
-		.expires = r->expires,
+		.expires = r->expires == 0 && by == QUEUE_BY_RETURN ? r->by_time : r->expires,
+		.released = r->not_before > r->received ? r->not_before : r->received,
+		.notify_at = by == QUEUE_BY_NOTIFY ? r->by_time : 0,
 		.recipients = r->recipients.count,
 		.open = r->recipients.count };
+}
+
+static void
+put_envelope(struct txn *t, struct taking *k)
+{
+	const struct queue_submit_request *r = k->r;
+	struct key envelope = key_u64(KEY_Q_ENVELOPE, k->message);
 	struct outgoing_envelope e = { .id = r->id,
 		.sender = r->sender,
 		.envid = r->envid,
@@ -261,9 +356,6 @@ put_message(struct txn *t, struct taking *k)
 		.size = r->size };
 	struct buffer value = BUFFER_INIT;
 
-	outgoing_message_pack(&value, &m);
-	txn_put(t, key_text(&message), buffer_text(&value));
-	buffer_clear(&value);
 	outgoing_envelope_pack(&value, &e);
 	txn_put(t, key_text(&envelope), buffer_text(&value));
 	buffer_done(&value);
@@ -273,12 +365,14 @@ static enum status
 take_apply(struct txn *t, struct op *op)
 {
 	struct taking *k = taking_of(op);
+	struct outgoing_message m = message_of(k);
 	struct buffer result = BUFFER_INIT;
 
 	if (op->repeated)
 		return STATUS_OK;
-	put_message(t, k);
-	put_runs(t, k);
+	outgoing_put_message(t, k->message, &m);
+	put_envelope(t, k);
+	put_runs(t, k, &m);
 	for (uint32_t i = 0; i < k->pieces; i++)
 		txn_blob_put(t, k->blob, (uint16_t)i, k->piece[i]);
 	pack_varint(&result, k->message);

@@ -7,17 +7,20 @@
  *	one batch: message, envelope, runs, content     -> answered, scheduled
  *	    -> leased (memory only)
  *	    -> one batch: run with what became of its recipients and when the rest
- *	       is due; with the last recipient, all of the message goes instead
+ *	       is due; with the last recipient, all of the message goes instead,
+ *	       or when its sender was told all that he is to be told
  *
  * The schedule (store/schedule.h) is made from the runs when the store starts,
  * and follows each batch when it is published. It only says where to look: a
- * lease reads the rows.
+ * lease reads the rows. Deadlines of runs, and messages about which something
+ * is owed, stand in heaps beside it, in the same way.
  */
 #ifndef STORE_OUTGOING_H
 #define STORE_OUTGOING_H
 
 #include <pthread.h>
 
+#include "base/heap.h"
 #include "store/bell.h"
 #include "store/outgoing_rows.h"
 #include "store/owner.h"
@@ -26,18 +29,33 @@ struct outgoing {
 	pthread_mutex_t lock;
 	struct schedule *schedule;
 	struct schedule_limits limits;
-	struct map leases;  /* outgoing_run_key() -> struct lease */
-	struct map resumed; /* links that said what they have in hand */
+	struct map leases;     /* outgoing_run_key() -> struct lease */
+	struct map resumed;    /* links that said what they have in hand */
+	struct heap deadlines; /* struct outgoing_deadline */
+	struct heap owed;      /* struct outgoing_owing */
+	struct map notices;    /* message -> struct notice */
 	struct bell bell;
 };
 
-/* A run whose recipients wait for the time `due`, as a transaction leaves it:
- * part of the transaction, until it is published or discarded. */
+/* A run whose recipients wait for the time `due`, as a transaction leaves it, or
+ * a message about which something is owed (without destination): part of the
+ * transaction, until it is published or discarded. */
 struct outgoing_plan {
 	struct list node;
 	struct text destination; /* owned */
 	struct schedule_run run;
-	int64_t due; /* seconds */
+	int64_t due, deadline; /* seconds */
+};
+
+/* Where to look, and when (microseconds). */
+struct outgoing_deadline {
+	int64_t at;
+	uint64_t message;
+	uint32_t first;
+};
+struct outgoing_owing {
+	int64_t at;
+	uint64_t message;
 };
 
 void outgoing_init(struct outgoing *o);
@@ -49,13 +67,62 @@ void outgoing_lost(struct store *s, uint64_t link);
 void outgoing_tend(struct store *s);
 
 struct key outgoing_run_key(uint64_t message, uint32_t first);
-/* For apply() on a shard: puts the run's row, and plans it if somebody in it
- * waits. */
-void outgoing_put_run(
-    struct txn *t, uint64_t message, uint32_t first, const struct outgoing_run *r);
+/* For apply() on a shard: puts the run's row, with its deadline, and plans it if
+ * somebody in it waits. */
+void outgoing_put_run(struct txn *t, uint64_t message, uint32_t first,
+    const struct outgoing_message *m, const struct outgoing_run *r);
+/* Puts the message's row, and plans what is owed. */
+void outgoing_put_message(struct txn *t, uint64_t message, const struct outgoing_message *m);
 /* The plans of a transaction that is published. */
 void outgoing_publish(struct store *s, struct list *plans);
 void outgoing_discard(struct list *plans);
+
+/* ---- changing what stands in rows; for apply() (outgoing_change.c) ---- */
+
+/* A message and one run of it, as the transaction has them; texts live in the
+ * arena. NOT_FOUND: the message is gone. */
+enum status outgoing_read(struct txn *t, struct arena *a, uint64_t message, uint32_t first,
+    struct outgoing_message *m, struct outgoing_run *run) MUST_CHECK;
+/* Adds the run's share to the counts of the message, or takes it away (sign -1,
+ * before the run is changed). */
+void outgoing_count(const struct outgoing_run *run, struct outgoing_message *m, int sign);
+/* Puts what was changed; or all of the message goes, if it came to its end. */
+enum status outgoing_put(struct txn *t, uint64_t message, uint32_t first,
+    const struct outgoing_message *m, const struct outgoing_run *run) MUST_CHECK;
+/* All of it goes. */
+enum status outgoing_goes(
+    struct txn *t, uint64_t message, const struct outgoing_message *m) MUST_CHECK;
+
+bool outgoing_wants(const struct outgoing_recipient *r, enum queue_notify what);
+/* Brings a recipient to its end; owed, if the sender wants to be told of that. */
+void outgoing_end(struct outgoing_recipient *r, enum outgoing_state state, enum queue_notify what,
+    enum outgoing_owed owed);
+
+/* ---- time that passes (outgoing_late.c) ---- */
+
+/* Until when it is tried, seconds. */
+int64_t outgoing_expires(const struct outgoing_message *m);
+/* Somebody who waits: given up, or to be warned about, if it is time. */
+void outgoing_is_late(struct outgoing_recipient *r, const struct outgoing_message *m, int64_t now);
+/* When one of the run is late next; 0: never. Seconds. */
+int64_t outgoing_deadline(const struct outgoing_message *m, const struct outgoing_run *r);
+/* Looks at deadlines that passed. */
+void outgoing_late_tend(struct store *s);
+
+/* ---- what is owed (outgoing_owed.c) ---- */
+
+/* Who tells the sender of this message, or when it is tried again. */
+struct notice {
+	uint64_t link; /* 0: nobody has it in hand */
+	int64_t at;    /* not before, microseconds */
+	uint32_t failures;
+};
+/* Under the lock. When something is owed that may be told: INT64_MAX if never. */
+int64_t outgoing_owed_next(const struct outgoing *o);
+/* Under the lock: what the link had in hand is told by the next. */
+void outgoing_owed_lost(struct outgoing *o, uint64_t link, int64_t now);
+/* Whether the link is to tell something about the message. */
+bool notice_held(struct store *s, uint64_t link, uint64_t message);
 
 struct lease {
 	uint64_t link, message;
@@ -68,8 +135,31 @@ struct lease {
 };
 /* Whether the link has it. */
 bool lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first);
+/* Takes a run for the store itself (link 0), so that nobody else gets it; false:
+ * somebody has it in hand. */
+bool lease_take(struct store *s, uint64_t message, uint32_t first, const struct outgoing_run *run);
 /* Ends it, if there is one. */
 void lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end how);
+
+/* What stands in the rows, into a reply that has QUEUE_ENVELOPE and pieces; but
+ * priority, which the runs have. */
+#define OUTGOING_ENVELOPE_TO(reply, m, e)          \
+	do {                                       \
+		(reply)->id = (e)->id;             \
+		(reply)->sender = (e)->sender;     \
+		(reply)->account = (m)->account;   \
+		(reply)->body = (e)->body;         \
+		(reply)->needs = (e)->needs;       \
+		(reply)->by = (e)->by;             \
+		(reply)->by_time = (e)->by_time;   \
+		(reply)->prefix = (e)->prefix;     \
+		(reply)->ret = (e)->ret;           \
+		(reply)->envid = (e)->envid;       \
+		(reply)->received = (m)->received; \
+		(reply)->size = (e)->size;         \
+		(reply)->summary = (e)->summary;   \
+		(reply)->pieces = (m)->pieces;     \
+	} while (0)
 
 /* Every call has a handler of this name. */
 #define OUTGOING_SERVE(name, roles, flags) \

@@ -87,6 +87,25 @@ lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first)
 	return held;
 }
 
+bool
+lease_take(struct store *s, uint64_t message, uint32_t first, const struct outgoing_run *run)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	struct schedule_run r = { .message = message,
+		.sender = run->account,
+		.first = first,
+		.count = (uint16_t)run->count,
+		.priority = (int8_t)run->priority };
+	bool free;
+
+	pthread_mutex_lock(&o->lock);
+	free = find(o, message, first) == NULL;
+	if (free)
+		note(o, 0, &r, run->destination, false);
+	pthread_mutex_unlock(&o->lock);
+	return free;
+}
+
 void
 lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end how)
 {
@@ -123,6 +142,7 @@ outgoing_lost(struct store *s, uint64_t link)
 	while (map_each(&o->leases, &at, NULL, NULL, &p))
 		if (((struct lease *)p)->link == link)
 			give_back(o, p, now, now);
+	outgoing_owed_lost(o, link, now);
 	pthread_mutex_unlock(&o->lock);
 	bell_ring(&o->bell);
 }
@@ -187,26 +207,6 @@ tell_recipients(struct queue_lease_reply *reply, const struct outgoing_run *r, s
 	}
 }
 
-static void
-tell_envelope(struct queue_lease_reply *reply, const struct outgoing_message *m,
-    const struct outgoing_envelope *e)
-{
-	reply->id = e->id;
-	reply->sender = e->sender;
-	reply->account = m->account;
-	reply->body = e->body;
-	reply->needs = e->needs;
-	reply->by = e->by;
-	reply->by_time = e->by_time;
-	reply->prefix = e->prefix;
-	reply->ret = e->ret;
-	reply->envid = e->envid;
-	reply->received = m->received;
-	reply->size = e->size;
-	reply->summary = e->summary;
-	reply->pieces = m->pieces;
-}
-
 /* NOT_FOUND: it was overtaken, there is nothing to do. */
 static enum status
 read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct arena *a,
@@ -237,7 +237,7 @@ read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct 
 	reply->destination = r.destination;
 	reply->priority = r.priority;
 	tell_recipients(reply, &r, a);
-	tell_envelope(reply, &m, &e);
+	OUTGOING_ENVELOPE_TO(reply, &m, &e);
 	return STATUS_OK;
 }
 
@@ -324,7 +324,8 @@ serve_queue_piece(struct call_in *in, const void *request, void *context)
 	struct text value, bytes = TEXT_EMPTY;
 	enum status how = STATUS_DENIED;
 
-	if (lease_held(s, call_link(in), r->message, (uint32_t)r->first))
+	if (lease_held(s, call_link(in), r->message, (uint32_t)r->first) ||
+	    notice_held(s, call_link(in), r->message))
 		how = read_row(s, key_u64(KEY_Q_MESSAGE, r->message), call_arena(in), &value);
 	if (how == STATUS_OK)
 		how = outgoing_message_unpack(value, &m);

@@ -38,12 +38,6 @@ pause_after(uint32_t attempts)
 	return pause / CLOCK_SECOND + 1;
 }
 
-static bool
-wants(const struct outgoing_recipient *r, enum queue_notify what)
-{
-	return (r->notify == 0 ? QUEUE_NOTIFY_FAILURE | QUEUE_NOTIFY_DELAY : r->notify) & what;
-}
-
 static struct text
 cut(struct text t)
 {
@@ -53,113 +47,28 @@ cut(struct text t)
 /* ---- one recipient ---- */
 
 static void
-comes_to_an_end(struct outgoing_recipient *r, enum outgoing_state state, enum queue_notify what,
-    enum outgoing_owed owed)
-{
-	r->state = state;
-	r->owed &= WARNED; /* who is told of the end need not be told of a delay */
-	if (wants(r, what))
-		r->owed |= owed;
-}
-
-static void
-is_late(struct outgoing_recipient *r, const struct outgoing_message *m, int64_t now)
-{
-	int64_t expires = m->expires;
-
-	if (expires == 0)
-		expires = m->received + setting(SET_QUEUE_LIFETIME) / CLOCK_SECOND;
-	if (now >= expires) {
-		comes_to_an_end(r, OUTGOING_FAILED, QUEUE_NOTIFY_FAILURE, OWED_FAILURE);
-		return;
-	}
-	if (now >= m->received + setting(SET_QUEUE_WARN_AFTER) / CLOCK_SECOND &&
-	    !(r->owed & WARNED))
-		r->owed |= wants(r, QUEUE_NOTIFY_DELAY) ? WARNED | OWED_DELAY : WARNED;
-}
-
-static void
 learn(struct outgoing_recipient *r, const struct outgoing_message *m, enum queue_outcome how,
     struct text reply, struct text server, int64_t now)
 {
-	if (how == QUEUE_UNTRIED)
+	if (how == QUEUE_UNTRIED) {
+		outgoing_is_late(r, m, now);
 		return;
+	}
 	r->attempts++;
 	r->last = now;
 	r->reply = cut(reply);
 	r->server = cut(server);
 	if (how == QUEUE_DELIVERED)
-		comes_to_an_end(r, OUTGOING_DELIVERED, QUEUE_NOTIFY_SUCCESS, 0);
+		outgoing_end(r, OUTGOING_DELIVERED, QUEUE_NOTIFY_SUCCESS, 0);
 	else if (how == QUEUE_RELAYED)
-		comes_to_an_end(r, OUTGOING_RELAYED, QUEUE_NOTIFY_SUCCESS, OWED_SUCCESS);
+		outgoing_end(r, OUTGOING_RELAYED, QUEUE_NOTIFY_SUCCESS, OWED_SUCCESS);
 	else if (how == QUEUE_FAILED)
-		comes_to_an_end(r, OUTGOING_FAILED, QUEUE_NOTIFY_FAILURE, OWED_FAILURE);
+		outgoing_end(r, OUTGOING_FAILED, QUEUE_NOTIFY_FAILURE, OWED_FAILURE);
 	else
-		is_late(r, m, now);
-}
-
-/* ---- the rows ---- */
-
-/* Adds this run's share to the counts of the message. */
-static void
-count(const struct outgoing_run *r, struct outgoing_message *m, int sign)
-{
-	for (uint32_t i = 0; i < r->count; i++) {
-		m->open = (uint32_t)((int)m->open + (outgoing_is_open(&r->at[i]) ? sign : 0));
-		m->owed = (uint32_t)((int)m->owed + (outgoing_is_owed(&r->at[i]) ? sign : 0));
-	}
-}
-
-static enum status
-delete_row(void *arg, struct text key, struct text value)
-{
-	(void)value;
-	txn_delete(arg, key);
-	return STATUS_OK;
-}
-
-static enum status
-message_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
-{
-	struct key row = key_u64(KEY_Q_MESSAGE, message),
-		   envelope = key_u64(KEY_Q_ENVELOPE, message), run = key_u64(KEY_Q_RUN, message),
-		   behind = key_behind(run);
-
-	txn_delete(t, key_text(&row));
-	txn_delete(t, key_text(&envelope));
-	txn_blob_delete(t, m->blob, (uint16_t)m->pieces);
-	return txn_scan(t, key_text(&run), key_text(&behind), delete_row, t);
-}
-
-static enum status
-put_message(struct txn *t, uint64_t message, const struct outgoing_message *m)
-{
-	struct key key = key_u64(KEY_Q_MESSAGE, message);
-	struct buffer value = BUFFER_INIT;
-
-	outgoing_message_pack(&value, m);
-	txn_put(t, key_text(&key), buffer_text(&value));
-	buffer_done(&value);
-	return STATUS_OK;
+		outgoing_is_late(r, m, now);
 }
 
 /* ---- the report ---- */
-
-static enum status
-read_rows(struct txn *t, struct op *op, struct outgoing_message *m, struct outgoing_run *run)
-{
-	const struct queue_report_request *r = reporting_of(op)->r;
-	struct key message = key_u64(KEY_Q_MESSAGE, r->message),
-		   row = outgoing_run_key(r->message, (uint32_t)r->first);
-	struct text value;
-	enum status how = txn_get(t, key_text(&row), op->arena, &value);
-
-	if (how == STATUS_OK)
-		how = outgoing_run_unpack(value, op->arena, run);
-	if (how == STATUS_OK)
-		how = txn_get(t, key_text(&message), op->arena, &value);
-	return how == STATUS_OK ? outgoing_message_unpack(value, m) : how;
-}
 
 /* When those who still wait are due. */
 static int64_t
@@ -192,12 +101,12 @@ report_apply(struct txn *t, struct op *op)
 		return op_refuse(op, STATUS_DENIED, "Nobody has that in hand.",
 		    "report about %llu/%llu without a lease", (unsigned long long)r->message,
 		    (unsigned long long)r->first);
-	how = read_rows(t, op, &m, &run);
+	how = outgoing_read(t, op->arena, r->message, (uint32_t)r->first, &m, &run);
 	if (how == STATUS_NOT_FOUND)
 		return STATUS_OK; /* the operator took it away meanwhile */
 	if (how != STATUS_OK)
 		return how;
-	count(&run, &m, -1);
+	outgoing_count(&run, &m, -1);
 	for (uint32_t i = 0; i < r->numbers.count; i++) {
 		uint64_t at = r->numbers.at[i] - r->first;
 
@@ -205,12 +114,9 @@ report_apply(struct txn *t, struct op *op)
 			learn(&run.at[at], &m, (enum queue_outcome)r->outcomes.at[i],
 			    r->replies.at[i], r->server, now);
 	}
-	count(&run, &m, 1);
-	if (m.open == 0 && m.owed == 0)
-		return message_goes(t, r->message, &m);
+	outgoing_count(&run, &m, 1);
 	run.due = next_due(&run, now);
-	outgoing_put_run(t, r->message, (uint32_t)r->first, &run);
-	return put_message(t, r->message, &m);
+	return outgoing_put(t, r->message, (uint32_t)r->first, &m, &run);
 }
 
 static void

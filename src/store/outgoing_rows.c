@@ -6,7 +6,7 @@
 
 #define VERSION 1
 #define NOTIFY_ALL 15
-#define OWED_ALL 15
+#define OWED_ALL 31
 #define NEEDS_ALL (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8)
 
 void
@@ -18,6 +18,8 @@ outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
 	pack_varint(out, m->account);
 	pack_signed(out, m->received);
 	pack_signed(out, m->expires);
+	pack_signed(out, m->released);
+	pack_signed(out, m->notify_at);
 	pack_varint(out, m->recipients);
 	pack_varint(out, m->open);
 	pack_varint(out, m->owed);
@@ -34,6 +36,8 @@ outgoing_message_unpack(struct text value, struct outgoing_message *out)
 	m.account = unpack_varint(&u);
 	m.received = unpack_signed(&u);
 	m.expires = unpack_signed(&u);
+	m.released = unpack_signed(&u);
+	m.notify_at = unpack_signed(&u);
 	m.recipients = (uint32_t)unpack_varint_max(&u, QUEUE_RECIPIENTS_MAX);
 	m.open = (uint32_t)unpack_varint_max(&u, m.recipients);
 	m.owed = (uint32_t)unpack_varint_max(&u, m.recipients);
@@ -119,6 +123,7 @@ outgoing_run_pack(struct buffer *out, const struct outgoing_run *r)
 	pack_u8(out, VERSION);
 	pack_text(out, r->destination);
 	pack_signed(out, r->due);
+	pack_signed(out, r->deadline);
 	pack_varint(out, r->account);
 	pack_signed(out, r->priority);
 	pack_varint(out, r->count);
@@ -134,6 +139,7 @@ outgoing_run_unpack(struct text value, struct arena *a, struct outgoing_run *out
 	struct outgoing_run r = { .destination = unpack_text(&u) };
 
 	r.due = unpack_signed(&u);
+	r.deadline = unpack_signed(&u);
 	r.account = unpack_varint(&u);
 	r.priority = unpack_signed(&u);
 	r.count = (uint32_t)unpack_varint_max(&u, SCHEDULE_RUN_MAX);

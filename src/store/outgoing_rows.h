@@ -37,7 +37,13 @@ enum outgoing_state {
 #define OUTGOING_PREFIX_MAX (256u << 10) /* octets */
 
 /* What the sender is yet to be told (RFC 3461 6). */
-enum outgoing_owed { OWED_SUCCESS = 1, OWED_DELAY = 2, OWED_FAILURE = 4, WARNED = 8 };
+enum outgoing_owed {
+	OWED_SUCCESS = 1,
+	OWED_DELAY = 2,
+	OWED_FAILURE = 4,
+	WARNED = 8,	/* that it is late: owed, told, or not wanted */
+	WARNED_BY = 16, /* the same of the time that the sender set (RFC 2852 4) */
+};
 
 struct outgoing_recipient {
 	struct text address, orcpt;
@@ -50,11 +56,12 @@ struct outgoing_recipient {
 	struct text server; /* that gave it */
 };
 
-/* A run: first is in its key. due: seconds. account and priority are those of
- * the message. */
+/* A run: first is in its key. due: seconds. deadline: when somebody in it who
+ * waits is late or given up, though no attempt is made; seconds, 0: nobody
+ * waits. account and priority are those of the message. */
 struct outgoing_run {
 	struct text destination;
-	int64_t due;
+	int64_t due, deadline;
 	uint64_t account;
 	int64_t priority;
 	struct outgoing_recipient *at;
@@ -66,6 +73,8 @@ struct outgoing_message {
 	uint32_t pieces;
 	uint64_t account;
 	int64_t received, expires;
+	int64_t released;    /* since when it is tried (RFC 4865); lateness counts from here */
+	int64_t notify_at;   /* of RFC 2852 BY with N: told of a delay then; 0: none */
 	uint32_t recipients; /* in all */
 	uint32_t open;	     /* not at their end */
 	uint32_t owed;	     /* recipients about whom the sender is to be told something */
@@ -85,10 +94,16 @@ outgoing_is_open(const struct outgoing_recipient *r)
 	return r->state == OUTGOING_WAITING || r->state == OUTGOING_HELD;
 }
 
+static inline uint32_t
+outgoing_owed_kind(const struct outgoing_recipient *r)
+{
+	return r->owed & (OWED_SUCCESS | OWED_DELAY | OWED_FAILURE);
+}
+
 static inline bool
 outgoing_is_owed(const struct outgoing_recipient *r)
 {
-	return (r->owed & ~(uint32_t)WARNED) != 0;
+	return outgoing_owed_kind(r) != 0;
 }
 
 /* All of them give CORRUPT for what is no such row; views live in the value. */

@@ -74,7 +74,7 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 	F(S, I64, not_before) F(S, I64, expires) F(S, TEXT, came) F(S, PAYLOAD, content)
 #define queue_submit_REPLY(F, S) F(S, U64, message)
 
-/* One stream a process: a push without fields says that queue_lease may have
+/* One stream a process: a push without fields says that queue_lease or queue_owed may have
  * something now. The first says that the stream stands. */
 #define queue_feed_REQUEST(F, S)
 #define queue_feed_REPLY(F, S)
@@ -102,7 +102,8 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 	F(S, NUMBERS, attempts) \
 	F(S, U64, pieces) F(S, TEXT, piece0)
 
-/* Of the message of a lease. DENIED: this link has no such lease. NOT_FOUND. */
+/* Of the message of a lease or, whatever first is, of one that queue_owed gave.
+ * DENIED: this link has no such lease. NOT_FOUND. */
 #define queue_piece_REQUEST(F, S) F(S, U64, message) F(S, U64, first) F(S, U64, piece)
 #define queue_piece_REPLY(F, S) F(S, PAYLOAD, bytes)
 
@@ -130,13 +131,54 @@ enum queue_outcome {
 	F(S, TEXTS, replies) F(S, TEXT, server) F(S, TEXT, facts) F(S, U64, took)
 #define queue_report_REPLY(F, S)
 
+/* What the sender is to be told of recipients: one of them. */
+enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_FAILURE = 4 };
+
+#define QUEUE_OWED_MAX 500u /* recipients in one notice */
+
+/* The next message whose sender (never empty) is to be told something, and all
+ * of one kind that he is to be told, QUEUE_OWED_MAX recipients at most. message
+ * 0: nothing now. It is the link's until queue_told, or until the link is lost.
+ * expires: until when who is delayed is tried, seconds. Parallel lists:
+ * recipients, numbers in the message, firsts of their runs, orcpts, states
+ * (enum outgoing_state: a success is delivered or relayed; a failure failed, or
+ * dropped by the operator), when the last attempt was (0: never), what was said
+ * at it and by which server (empty: outbound's own words). piece0: the first of
+ * pieces. */
+#define queue_owed_REQUEST(F, S)
+#define queue_owed_REPLY(F, S)  \
+	F(S, U64, message)      \
+	QUEUE_ENVELOPE(F, S)    \
+	F(S, U64, kind)         \
+	F(S, I64, expires)      \
+	F(S, NUMBERS, numbers)  \
+	F(S, NUMBERS, firsts)   \
+	F(S, TEXTS, recipients) \
+	F(S, TEXTS, orcpts)     \
+	F(S, NUMBERS, states)   \
+	F(S, NUMBERS, attempts) \
+	F(S, NUMBERS, lasts)    \
+	F(S, TEXTS, replies)    \
+	F(S, TEXTS, servers)    \
+	F(S, U64, pieces) F(S, TEXT, piece0)
+
+/* These were told, as queue_owed gave them; the message goes if it was the last
+ * of it. Without any: it could not be told now, and is given again after a time
+ * that doubles. Made again it changes nothing. */
+#define queue_told_REQUEST(F, S) \
+	F(S, U64, op)            \
+	F(S, U64, message) F(S, U64, kind) F(S, NUMBERS, numbers) F(S, NUMBERS, firsts)
+#define queue_told_REPLY(F, S)
+
 #define QUEUE_CALLS(X)                           \
 	X(queue_submit, BY_INTAKE, CALL_AGAIN)   \
 	X(queue_feed, BY_OUTBOUND, CALL_STREAM)  \
 	X(queue_resume, BY_OUTBOUND, CALL_AGAIN) \
 	X(queue_lease, BY_OUTBOUND, 0)           \
 	X(queue_piece, BY_OUTBOUND, CALL_AGAIN)  \
-	X(queue_report, BY_OUTBOUND, CALL_AGAIN)
+	X(queue_report, BY_OUTBOUND, CALL_AGAIN) \
+	X(queue_owed, BY_OUTBOUND, 0)            \
+	X(queue_told, BY_OUTBOUND, CALL_AGAIN)
 
 CALLS_DECLARE(queue, QUEUE_CALLS)
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Changing the rows of outgoing mail, for whoever does: a run is read with its
+ * message, its share taken out of the message's counts, changed, counted again
+ * and put. The message goes with the change that leaves nothing to do.
+ */
+#include "store/core.h"
+#include "store/outgoing.h"
+
+enum status
+outgoing_read(struct txn *t, struct arena *a, uint64_t message, uint32_t first,
+    struct outgoing_message *m, struct outgoing_run *run)
+{
+	struct key key = key_u64(KEY_Q_MESSAGE, message), row = outgoing_run_key(message, first);
+	struct text value;
+	enum status how = txn_get(t, key_text(&row), a, &value);
+
+	if (how == STATUS_OK)
+		how = outgoing_run_unpack(value, a, run);
+	if (how == STATUS_OK)
+		how = txn_get(t, key_text(&key), a, &value);
+	return how == STATUS_OK ? outgoing_message_unpack(value, m) : how;
+}
+
+void
+outgoing_count(const struct outgoing_run *run, struct outgoing_message *m, int sign)
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		m->open = (uint32_t)((int)m->open + (outgoing_is_open(&run->at[i]) ? sign : 0));
+		m->owed = (uint32_t)((int)m->owed + (outgoing_is_owed(&run->at[i]) ? sign : 0));
+	}
+}
+
+static enum status
+delete_row(void *arg, struct text key, struct text value)
+{
+	(void)value;
+	txn_delete(arg, key);
+	return STATUS_OK;
+}
+
+enum status
+outgoing_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
+{
+	struct key row = key_u64(KEY_Q_MESSAGE, message),
+		   envelope = key_u64(KEY_Q_ENVELOPE, message), run = key_u64(KEY_Q_RUN, message),
+		   behind = key_behind(run);
+
+	txn_delete(t, key_text(&row));
+	txn_delete(t, key_text(&envelope));
+	txn_blob_delete(t, m->blob, (uint16_t)m->pieces);
+	return txn_scan(t, key_text(&run), key_text(&behind), delete_row, t);
+}
+
+enum status
+outgoing_put(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m,
+    const struct outgoing_run *run)
+{
+	if (m->open == 0 && m->owed == 0)
+		return outgoing_goes(t, message, m);
+	outgoing_put_run(t, message, first, m, run);
+	outgoing_put_message(t, message, m);
+	return STATUS_OK;
+}
+
+bool
+outgoing_wants(const struct outgoing_recipient *r, enum queue_notify what)
+{
+	return (r->notify == 0 ? QUEUE_NOTIFY_FAILURE | QUEUE_NOTIFY_DELAY : r->notify) & what;
+}
+
+void
+outgoing_end(struct outgoing_recipient *r, enum outgoing_state state, enum queue_notify what,
+    enum outgoing_owed owed)
+{
+	r->state = state;
+	/* who is told of the end need not be told of a delay */
+	r->owed &= WARNED | WARNED_BY;
+	if (outgoing_wants(r, what))
+		r->owed |= owed;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A store with outgoing mail in it, for tests: messages are taken in, leased and
+ * reported about.
+ */
+#ifndef STORE_OUTGOING_TEST_HELPER_H
+#define STORE_OUTGOING_TEST_HELPER_H
+
+#include "runtime/settings.h"
+#include "store/outgoing.h"
+#include "store/queue.h"
+#include "store/serve.h"
+#include "store/store_test_helper.h"
+
+#define NOW INT64_C(1700000000) /* seconds */
+
+struct rig {
+	const char *sender;
+	uint64_t notify, ret, by;
+	int64_t by_time, not_before;
+	struct world *w;
+	struct parcel p;
+	struct queue_lease_reply lease;
+};
+
+UNUSED static void
+at(int64_t seconds)
+{
+	clock_set_for_test(seconds * CLOCK_SECOND, seconds * CLOCK_SECOND);
+}
+
+UNUSED static void
+resume(struct rig *r)
+{
+	struct queue_resume_reply reply;
+
+	assert_ok(ASK(r->w, outbound, queue_resume, &reply));
+	assert_int_equal(reply.gone.count, 0);
+}
+
+UNUSED static int
+setup(void **state)
+{
+	struct rig *r = MEM_NEW(struct rig);
+
+	at(NOW);
+	r->w = world_new(world_memory());
+	r->sender = "alice@example.com";
+	r->p = world_message(r->w, "m", "out", "");
+	resume(r);
+	*state = r;
+	return 0;
+}
+
+UNUSED static int
+teardown(void **state)
+{
+	struct rig *r = *state;
+
+	world_check(r->w, 0);
+	world_free(r->w);
+	mem_free(r);
+	clock_set_for_test(-1, -1);
+	return 0;
+}
+
+UNUSED static enum status
+submit_op(struct rig *r, const char *to, uint64_t op, uint64_t *message)
+{
+	struct text rest = text_of(to), one, address[1000], destination[1000], orcpt[1000];
+	struct queue_submit_reply reply = { .message = 0 };
+	uint64_t notify[1000];
+	uint32_t n = 0;
+	enum status s;
+
+	while (text_split(&rest, ' ', &one)) {
+		address[n] = one;
+		notify[n] = r->notify;
+		orcpt[n] = TEXT("rfc822;x@example.net");
+		destination[n++] = text_part(one, text_find_byte(one, '@', 0) + 1, one.len);
+	}
+	s = ASK(r->w, intake, queue_submit, &reply, .op = op, .id = TEXT("ID1"),
+	    .sender = text_of(r->sender), .account = 7, .envid = TEXT("env"), .ret = r->ret,
+	    .by = r->by, .by_time = r->by_time, .not_before = r->not_before, .received = NOW,
+	    .size = r->p.raw.len, .summary = r->p.summary, .recipients = { address, n },
+	    .destinations = { destination, n }, .orcpts = { orcpt, n }, .notify = { notify, n },
+	    .content = PAYLOAD_OF(r->p.content));
+	*message = reply.message;
+	return s;
+}
+
+UNUSED static uint64_t
+submit(struct rig *r, const char *to)
+{
+	uint64_t message;
+
+	assert_ok(submit_op(r, to, random_u64(), &message));
+	return message;
+}
+
+/* Takes a lease; how many recipients are in it. */
+UNUSED static uint32_t
+take(struct rig *r)
+{
+	assert_ok(ASK(r->w, outbound, queue_lease, &r->lease));
+	return r->lease.message == 0 ? 0 : r->lease.numbers.count;
+}
+
+/* Each recipient has the outcome. */
+UNUSED static enum status
+report_op(struct rig *r, enum queue_outcome outcome, enum schedule_end how, uint64_t op)
+{
+	struct queue_report_reply reply;
+	uint64_t outcomes[SCHEDULE_RUN_MAX];
+	struct text replies[SCHEDULE_RUN_MAX];
+	uint32_t n = r->lease.numbers.count;
+
+	for (uint32_t i = 0; i < n; i++) {
+		outcomes[i] = outcome;
+		replies[i] = TEXT("450 4.2.0 later");
+	}
+	return ASK(r->w, outbound, queue_report, &reply, .op = op, .message = r->lease.message,
+	    .first = r->lease.first, .how = how, .numbers = r->lease.numbers,
+	    .outcomes = { outcomes, n }, .replies = { replies, n },
+	    .server = TEXT("mx.example.org"));
+}
+
+UNUSED static void
+report(struct rig *r, enum queue_outcome outcome, enum schedule_end how)
+{
+	assert_ok(report_op(r, outcome, how, random_u64()));
+}
+
+UNUSED static unsigned
+rows(struct rig *r)
+{
+	struct blob_id id = { { 0 } };
+	struct engine_scan *scan;
+	struct text key, value;
+	uint32_t pieces;
+	unsigned n = 0;
+
+	for (uint64_t i = 0; i < QUEUE_SHARDS; i++) {
+		assert_ok(engine_scan_open(r->w->engine, (struct entity){ ENTITY_QUEUE, i },
+		    TEXT_EMPTY, TEXT_EMPTY, &scan));
+		while (engine_scan_next(scan, &key, &value) == STATUS_OK)
+			n += key.ptr[0] != KEY_Q_HEAD && key.ptr[0] != KEY_Q_OPS;
+		engine_scan_close(scan);
+	}
+	while (engine_next_blob(r->w->engine, id, &id, &pieces) == STATUS_OK)
+		n++;
+	return n;
+}
+
+UNUSED static void
+crash(struct rig *r)
+{
+	world_crash(r->w);
+	resume(r);
+}
+
+UNUSED static struct outgoing_run
+run_of(struct rig *r, uint64_t message, uint32_t first)
+{
+	struct key key = outgoing_run_key(message, first);
+	struct outgoing_run run;
+	struct text value;
+
+	assert_ok(engine_get(r->w->engine, (struct entity){ ENTITY_QUEUE, message % QUEUE_SHARDS },
+	    key_text(&key), &r->w->arena, &value));
+	assert_ok(outgoing_run_unpack(value, &r->w->arena, &run));
+	return run;
+}
+
+#endif
