@@ -7,21 +7,17 @@
  */
 #include "base/clock.h"
 #include "codec/date.h"
+#include "codec/trace_id.h"
 #include "runtime/tls.h"
 #include "smtp/session.h"
-
-#define ID_LENGTH 13 /* 13 * 5 bits >= 64 */
 
 struct text
 smtp_id(struct arena *a, uint64_t bits)
 {
-	/* No letters that are read as others (0 o, 1 l). */
-	static const char digits[] = "abcdefghijkmnpqrstuvwxyz23456789";
-	char id[ID_LENGTH];
+	char id[TRACE_ID_LENGTH];
 
-	for (size_t i = ID_LENGTH; i-- > 0; bits >>= 5)
-		id[i] = digits[bits & 31];
-	return arena_copy(a, (struct text){ id, ID_LENGTH });
+	trace_id_print(bits, id);
+	return arena_copy(a, (struct text){ id, TRACE_ID_LENGTH });
 }
 
 /* address-literal of RFC 5321 4.1.3. */

@@ -167,6 +167,12 @@ outgoing_tend(struct store *s)
 
 /* ---- writing ---- */
 
+uint64_t
+outgoing_number(uint64_t op)
+{
+	return op != 0 ? op : random_u64();
+}
+
 struct key
 outgoing_run_key(uint64_t message, uint32_t first)
 {
@@ -361,15 +367,34 @@ put_envelope(struct txn *t, struct taking *k)
 	buffer_done(&value);
 }
 
+/* Whoever made two calls with one op, and the second so late that the first is
+ * not remembered, loses neither message. */
+static enum status
+is_new(struct txn *t, struct op *op, uint64_t message)
+{
+	struct key key = key_u64(KEY_Q_MESSAGE, message);
+	struct text value;
+	enum status how = txn_get(t, key_text(&key), op->arena, &value);
+
+	if (how == STATUS_OK)
+		return op_refuse(op, STATUS_INVALID, "The message cannot be queued.",
+		    "there is an outgoing message %llu already", (unsigned long long)message);
+	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+}
+
 static enum status
 take_apply(struct txn *t, struct op *op)
 {
 	struct taking *k = taking_of(op);
 	struct outgoing_message m = message_of(k);
 	struct buffer result = BUFFER_INIT;
+	enum status how;
 
 	if (op->repeated)
 		return STATUS_OK;
+	how = is_new(t, op, k->message);
+	if (how != STATUS_OK)
+		return how;
 	outgoing_put_message(t, k->message, &m);
 	put_envelope(t, k);
 	put_runs(t, k, &m);
@@ -472,6 +497,6 @@ serve_queue_submit(struct call_in *in, const void *request, void *context)
 	    (void *)(uintptr_t)k->r);
 	k->op.bytes = k->r->content.bytes.len;
 	k->blob = core_blob_id(s);
-	k->message = random_u64() / QUEUE_SHARDS * QUEUE_SHARDS + k->r->op % QUEUE_SHARDS;
+	k->message = outgoing_number(k->r->op);
 	owner_submit(&s->queue.shard[k->message % QUEUE_SHARDS].owner, &k->op);
 }

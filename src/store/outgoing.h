@@ -66,6 +66,9 @@ void outgoing_lost(struct store *s, uint64_t link);
 /* Looks whether something is due, and rings; called about each second. */
 void outgoing_tend(struct store *s);
 
+/* Of the message that a call with this op brings: what its sender was told as
+ * the id, read as a number (codec/trace_id.h). */
+uint64_t outgoing_number(uint64_t op);
 struct key outgoing_run_key(uint64_t message, uint32_t first);
 /* For apply() on a shard: puts the run's row, with its deadline, and plans it if
  * somebody in it waits. */

@@ -185,6 +185,7 @@ a_call_made_again_changes_nothing(void **state)
 	assert_ok(submit_op(r, "bob@example.org", 77, &first));
 	assert_ok(submit_op(r, "bob@example.org", 77, &second));
 	assert_int_equal(first, second);
+	assert_int_equal(first, 77); /* what the sender knows it by */
 	assert_int_equal(rows(r), 4);
 	assert_int_equal(take(r), 1);
 	assert_ok(report_op(r, QUEUE_LATER, SCHEDULE_WELL, 78));

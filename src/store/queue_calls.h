@@ -63,7 +63,8 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
  * not_before: 0, or when it is to be sent (RFC 4865). expires: 0, or when it is
  * given up at last (RFC 2852 BY with R). content: container of store/content.h.
  * came: as store_deliver has it.
- * INVALID with words; LIMIT: too many recipients. */
+ * INVALID with words; LIMIT: too many recipients. message: its number, which is
+ * the op, so the op is never used for another; random if that is 0. */
 #define queue_submit_REQUEST(F, S) \
 	F(S, U64, op)              \
 	QUEUE_ENVELOPE(F, S)       \
