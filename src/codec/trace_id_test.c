@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+/* Numbers of messages as people read them, there and back. */
 #include "codec/trace_id.h"
 
 #include "base/testing.h"

@@ -132,13 +132,11 @@ output_of(const struct options *o)
 }
 
 int
-output_write(struct output *out)
+output_flush(struct output *out)
 {
 	size_t at = 0;
 	ssize_t n = 0;
 
-	if (out->as_json)
-		buffer_add_byte(&out->text, '\n');
 	while (at < out->text.len && n >= 0) {
 		n = write(STDOUT_FILENO, out->text.ptr + at, out->text.len - at);
 		if (n > 0)
@@ -146,8 +144,20 @@ output_write(struct output *out)
 		else if (n < 0 && errno == EINTR)
 			n = 0;
 	}
-	buffer_done(&out->text);
+	buffer_clear(&out->text);
 	return n < 0 ? refused("cannot write the answer: %s", strerror(errno)) : EXIT_DONE;
+}
+
+int
+output_write(struct output *out)
+{
+	int code;
+
+	if (out->as_json)
+		buffer_add_byte(&out->text, '\n');
+	code = output_flush(out);
+	buffer_done(&out->text);
+	return code;
 }
 
 int

@@ -31,7 +31,19 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 	X(HASH, "--hash", hash, true, "ready password hash")                           \
 	X(ADMIN, "--admin", admin, false, "the account may administer")                \
 	X(QUOTA, "--quota", quota, true, "most octets of mail, as 10 GiB; 0 for none") \
-	X(ROLE, "--role", role, true, "only this role")
+	X(ROLE, "--role", role, true, "only this role")                                \
+	X(SENDER, "--sender", sender, true, "of this address, @DOMAIN or <>")          \
+	X(RECIPIENT, "--recipient", recipient, true, "to this address or @DOMAIN")     \
+	X(DOMAIN, "--domain", domain, true, "to this destination")                     \
+	X(ACCOUNT, "--account", account, true, "sent by this account")                 \
+	X(OLDER, "--older", older, true, "received before so long: 30m, 12h, 2d")      \
+	X(YOUNGER, "--younger", younger, true, "received since so long")               \
+	X(STATE, "--state", state, true, "waiting, held, due or owed")                 \
+	X(ALL, "--all", all, false, "all of them")                                     \
+	X(SILENT, "--silent", silent, false, "the senders are not told")               \
+	X(COUNT_ONLY, "--count", count, false, "only how many")                        \
+	X(LIMIT, "--limit", limit, true, "so many at most")                            \
+	X(DESTINATIONS, "--destinations", destinations, false, "where mail goes, most first")
 
 enum option {
 #define X(id, name, field, takes, help) OPTION_##id,
@@ -97,6 +109,8 @@ struct output {
 struct output output_of(const struct options *o);
 /* Writes and frees; EXIT_DONE, or EXIT_REFUSED if writing fails. */
 int output_write(struct output *out);
+/* Writes what is there, to go on afterwards. */
+int output_flush(struct output *out) MUST_CHECK;
 /* "added NAME", or {"done":"added","name":"NAME"}: what a change says. */
 int output_done(const struct options *o, const char *done, const char *name);
 
@@ -111,6 +125,7 @@ int command_set(const struct command *c, const struct options *o);
 int command_metrics(const struct command *c, const struct options *o);
 int command_doctor(const struct command *c, const struct options *o);
 int command_lookup(const struct command *c, const struct options *o);
+int command_queue(const struct command *c, const struct options *o);
 int command_check_store(const struct command *c, const struct options *o);
 
 #endif

@@ -49,6 +49,16 @@ static const struct command commands[] = {
 	{ "lookup", "lookup DOMAIN\n       mailstead lookup NAME TYPE",
 	    "Where mail for a domain goes, or what the DNS says of a name.", OPT_INSTANCE,
 	    command_lookup },
+	{ "queue",
+	    "queue list [ID...] [SELECTION] [--count | --destinations] [--limit N]\n"
+	    "       mailstead queue show ID\n"
+	    "       mailstead queue retry | hold | release ID... | SELECTION | --all\n"
+	    "       mailstead queue drop ID... | SELECTION | --all [--silent]",
+	    "Outgoing mail: what waits and why; tries it now, holds it, lets it go, takes it away.",
+	    OPT_INSTANCE | OPT(SENDER) | OPT(RECIPIENT) | OPT(DOMAIN) | OPT(ACCOUNT) | OPT(OLDER) |
+		OPT(YOUNGER) | OPT(STATE) | OPT(ALL) | OPT(SILENT) | OPT(COUNT_ONLY) | OPT(LIMIT) |
+		OPT(DESTINATIONS),
+	    command_queue },
 	{ "check-store", "check-store [ADDRESS]",
 	    "Verifies the store against itself: rows, counters, change log, content.", OPT_INSTANCE,
 	    command_check_store },

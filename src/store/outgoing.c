@@ -36,6 +36,7 @@ outgoing_init(struct outgoing *o)
 {
 	CHECK(pthread_mutex_init(&o->lock, NULL) == 0);
 	take_limits(o);
+	o->began = clock_mono();
 	o->schedule = schedule_new(&o->limits);
 	o->deadlines = (struct heap)HEAP_OF(struct outgoing_deadline);
 	o->owed = (struct heap)HEAP_OF(struct outgoing_owing);
@@ -160,6 +161,33 @@ outgoing_tend(struct store *s)
 	pthread_mutex_lock(&o->lock);
 	take_limits(o);
 	due = is_due(o, clock_wall());
+	pthread_mutex_unlock(&o->lock);
+	if (due)
+		bell_ring(&o->bell);
+}
+
+bool
+outgoing_is_settled(struct store *s, int64_t patience)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	bool settled;
+
+	pthread_mutex_lock(&o->lock);
+	settled = o->resumed.count > 0 || clock_mono() - o->began > patience;
+	pthread_mutex_unlock(&o->lock);
+	return settled;
+}
+
+void
+outgoing_wake(struct store *s, struct text destination)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	int64_t now = clock_wall();
+	bool due;
+
+	pthread_mutex_lock(&o->lock);
+	schedule_wake(o->schedule, destination, now);
+	due = schedule_next(o->schedule) <= now;
 	pthread_mutex_unlock(&o->lock);
 	if (due)
 		bell_ring(&o->bell);

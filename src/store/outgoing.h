@@ -35,6 +35,7 @@ struct outgoing {
 	struct heap owed;      /* struct outgoing_owing */
 	struct map notices;    /* message -> struct notice */
 	struct bell bell;
+	int64_t began; /* clock_mono() */
 };
 
 /* A run whose recipients wait for the time `due`, as a transaction leaves it, or
@@ -79,6 +80,12 @@ void outgoing_put_message(struct txn *t, uint64_t message, const struct outgoing
 /* The plans of a transaction that is published. */
 void outgoing_publish(struct store *s, struct list *plans);
 void outgoing_discard(struct list *plans);
+
+/* Whether outbound has said what it has in hand, or had this long (microseconds)
+ * to do it since the start. */
+bool outgoing_is_settled(struct store *s, int64_t patience);
+/* Somebody says that the destination is there. */
+void outgoing_wake(struct store *s, struct text destination);
 
 /* ---- changing what stands in rows; for apply() (outgoing_change.c) ---- */
 
@@ -138,9 +145,12 @@ struct lease {
 };
 /* Whether the link has it. */
 bool lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first);
+/* Whether anybody has it. */
+bool lease_is_out(struct store *s, uint64_t message, uint32_t first);
 /* Takes a run for the store itself (link 0), so that nobody else gets it; false:
  * somebody has it in hand. */
-bool lease_take(struct store *s, uint64_t message, uint32_t first, const struct outgoing_run *run);
+bool lease_take(
+    struct store *s, uint64_t message, uint32_t first, const struct outgoing_run *run) MUST_CHECK;
 /* Ends it, if there is one. */
 void lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end how);
 

@@ -88,6 +88,18 @@ lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first)
 }
 
 bool
+lease_is_out(struct store *s, uint64_t message, uint32_t first)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	bool out;
+
+	pthread_mutex_lock(&o->lock);
+	out = find(o, message, first) != NULL;
+	pthread_mutex_unlock(&o->lock);
+	return out;
+}
+
+bool
 lease_take(struct store *s, uint64_t message, uint32_t first, const struct outgoing_run *run)
 {
 	struct outgoing *o = &s->queue.outgoing;

@@ -26,8 +26,9 @@ struct entry {
 struct destination {
 	struct text name; /* owned */
 	struct heap later, ready;
-	struct map finish; /* sender -> where his last one in ready ends */
-	int64_t turn;	   /* the place of the one that was taken last */
+	struct map finish;   /* sender -> where his last one in ready ends */
+	uint64_t recipients; /* of all entries */
+	int64_t turn;	     /* the place of the one that was taken last */
 	uint16_t arrivals;
 	uint32_t leased, failures, window;
 	uint32_t well;	    /* since the window grew */
@@ -219,6 +220,7 @@ schedule_add(struct schedule *s, struct text destination, const struct schedule_
 	forget_some(s, now);
 	d = destination_of(s, destination, now);
 	heap_push(&d->later, &e);
+	d->recipients += run->count;
 	settle(s, d, now);
 }
 
@@ -239,6 +241,7 @@ schedule_lease(struct schedule *s, struct text prefer, int64_t now, struct text 
 		d = LIST_OWNER(s->open.next, struct destination, open);
 	list_remove(&d->open);
 	heap_pop(&d->ready, &e);
+	d->recipients -= e.run.count;
 	place = (e.key + e.run.priority * PRIORITY_WORTH) / PLACE;
 	d->turn = place > d->turn ? place : d->turn;
 	if (d->ready.count == 0) {
@@ -345,6 +348,19 @@ schedule_next(const struct schedule *s)
 	return first == NULL ? INT64_MAX : first->at;
 }
 
+static struct schedule_facts
+facts_of(const struct destination *d)
+{
+	return (struct schedule_facts){
+		.waiting = d->later.count + d->ready.count,
+		.recipients = d->recipients,
+		.leased = d->leased,
+		.window = d->failures > 0 ? 1 : d->window,
+		.failures = d->failures,
+		.rest = d->rest,
+	};
+}
+
 bool
 schedule_facts(struct schedule *s, struct text destination, struct schedule_facts *out)
 {
@@ -352,12 +368,27 @@ schedule_facts(struct schedule *s, struct text destination, struct schedule_fact
 
 	if (d == NULL)
 		return false;
-	*out = (struct schedule_facts){
-		.waiting = d->later.count + d->ready.count,
-		.leased = d->leased,
-		.window = d->failures > 0 ? 1 : d->window,
-		.failures = d->failures,
-		.rest = d->rest,
-	};
+	*out = facts_of(d);
 	return true;
+}
+
+bool
+schedule_each(
+    const struct schedule *s, size_t *at, struct text *destination, struct schedule_facts *out)
+{
+	const struct destination *d;
+	void *p;
+
+	if (!map_each(&s->destinations, at, NULL, NULL, &p))
+		return false;
+	d = p;
+	*destination = d->name;
+	*out = facts_of(d);
+	return true;
+}
+
+size_t
+schedule_count(const struct schedule *s)
+{
+	return s->destinations.count;
 }

@@ -79,12 +79,18 @@ int64_t schedule_next(const struct schedule *s);
 
 /* For who looks after it. rest: until when it is left in peace, 0: it is not. */
 struct schedule_facts {
-	uint64_t waiting; /* entries, due or not */
+	uint64_t waiting;    /* entries, due or not */
+	uint64_t recipients; /* in them */
 	uint32_t leased, window;
 	uint32_t failures; /* not reached so many times, one after the other */
 	int64_t rest;
 };
 /* False: nothing is known of it. */
 bool schedule_facts(struct schedule *s, struct text destination, struct schedule_facts *out);
+/* Every destination that is known, one a call, in no order; at: 0 at first.
+ * Nothing else is called meanwhile. False: that were all. */
+bool schedule_each(
+    const struct schedule *s, size_t *at, struct text *destination, struct schedule_facts *out);
+size_t schedule_count(const struct schedule *s);
 
 #endif

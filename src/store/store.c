@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "runtime/metrics.h"
 #include "store/core.h"
+#include "store/queue_walk.h"
 #include "store/serve.h"
 
 void
@@ -165,7 +166,8 @@ lost(uint64_t link, enum role peer, void *context)
 }
 
 #define SERVE_ROW(name, roles, flags) { &name##_call, serve_##name },
-static const struct call_row rows[] = { STORE_CALLS(SERVE_ROW) QUEUE_CALLS(SERVE_ROW) };
+static const struct call_row rows[] = { STORE_CALLS(SERVE_ROW) QUEUE_CALLS(SERVE_ROW)
+	    QUEUE_ADMIN_CALLS(SERVE_ROW) };
 
 void
 store_serve(struct store *s, struct call_server_config *out)

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * queue-bench DIR RECIPIENTS [GIVEN]: fills the queue of a new store in the
+ * folder with so many recipients, then gives 5,000 of them (or GIVEN) away as
+ * outbound would, starts the store again, and gives as many. Prints what each part costs, so that a
+ * queue of 1,000,000 can be held against one of 10,000. Time is told as the processor's: it means
+ * the same while others use the machine.
+ *
+ * A message has ten recipients at ten of 1,000 destinations: ten runs.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "codec/trace_id.h"
+#include "mime/summary.h"
+#include "runtime/role.h"
+#include "store/content.h"
+#include "store/engine.h"
+#include "store/queue_admin_calls.h"
+#include "store/schedule.h"
+#include "store/store.h"
+
+#define THREADS 8u
+#define EACH 10u /* recipients of a message */
+#define DESTINATIONS 1000u
+#define GIVEN 5000u /* unless said otherwise */
+
+struct bench {
+	struct engine *engine;
+	struct store *store;
+	struct call_pair *pair[3];
+	struct calls *intake, *outbound, *admin;
+	struct arena arena;
+	struct text summary, content;
+	uint64_t size;
+	_Atomic uint64_t next, until; /* recipients */
+};
+
+struct moment {
+	int64_t wall, cpu; /* microseconds */
+};
+
+static struct moment
+moment(void)
+{
+	struct rusage u;
+
+	CHECK(getrusage(RUSAGE_SELF, &u) == 0);
+	return (
+	    struct moment){ clock_mono(), (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * CLOCK_SECOND +
+					      u.ru_utime.tv_usec + u.ru_stime.tv_usec };
+}
+
+/* MiB of this process that are in memory and no file's. */
+static double
+memory(void)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/status", "r");
+	double kib = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "RssAnon: %lf kB", &kib) == 1)
+			break;
+	if (f != NULL)
+		(void)fclose(f);
+	return kib / 1024;
+}
+
+static void
+tell(const char *what, uint64_t n, struct moment from)
+{
+	struct moment now = moment();
+	double cpu = (double)(now.cpu - from.cpu), wall = (double)(now.wall - from.wall);
+
+	printf("%-28s %9llu  %8.2f us of processor each  %9.0f a second\n", what,
+	    (unsigned long long)n, cpu / (double)n, (double)n * 1e6 / wall);
+	(void)fflush(stdout);
+}
+
+static void
+die_of(enum status s, const char *what)
+{
+	fprintf(stderr, "queue-bench: %s: %s\n", what, status_word(s));
+	exit(1);
+}
+
+/* ---- the store ---- */
+
+static void
+start(struct bench *b)
+{
+	struct store_config config = { .token_key = TEXT("0123456789abcdef0123456789abcdef"),
+		.threads = 2,
+		.untended = true };
+	struct call_server_config server = { .threads = 4 };
+	struct queue_resume_request hello = { .none_ = 0 };
+	struct queue_resume_reply reply;
+	struct failure f = { 0 };
+	enum status s = store_new(b->engine, &config, &b->store, &f);
+
+	if (s != STATUS_OK)
+		die_of(s, f.log);
+	store_serve(b->store, &server);
+	b->pair[0] = call_pair_new(ROLE_INTAKE, &server, ROLE_STORE, &b->intake);
+	b->pair[1] = call_pair_new(ROLE_OUTBOUND, &server, ROLE_STORE, &b->outbound);
+	b->pair[2] = call_pair_new(ROLE_ADMIN, &server, ROLE_STORE, &b->admin);
+	s = queue_resume(b->outbound, &hello, &b->arena, &reply, &f);
+	if (s != STATUS_OK)
+		die_of(s, "queue_resume");
+}
+
+static void
+stop(struct bench *b)
+{
+	store_settle(b->store);
+	for (size_t i = 0; i < ARRAY_LEN(b->pair); i++)
+		call_pair_free(b->pair[i]);
+	store_free(b->store);
+}
+
+/* A message of about 2 KB, as intake hands it on. */
+static void
+make_message(struct bench *b)
+{
+	struct buffer raw = BUFFER_INIT, out = BUFFER_INIT;
+	struct mime_summary s;
+
+	buffer_add_string(&raw, "From: a@example.org\r\nSubject: news\r\n"
+				"Message-ID: <one@example.org>\r\n\r\n");
+	while (raw.len < 2000)
+		buffer_addf(&raw, "%016llx and so on.\r\n", (unsigned long long)random_u64());
+	b->size = raw.len;
+	mime_parse(buffer_text(&raw), NULL, &b->arena, &s);
+	mime_summary_pack(&s, &out);
+	b->summary = arena_copy(&b->arena, buffer_text(&out));
+	buffer_clear(&out);
+	content_pack(TEXT_EMPTY, buffer_text(&raw), s.header_len, &out);
+	b->content = arena_copy(&b->arena, buffer_text(&out));
+	buffer_done(&out);
+	buffer_done(&raw);
+}
+
+/* ---- mail in ---- */
+
+static void
+submit(struct bench *b, uint64_t from)
+{
+	struct arena a = ARENA_INIT;
+	struct text address[EACH], destination[EACH], orcpt[EACH];
+	uint64_t notify[EACH] = { 0 };
+	char id[TRACE_ID_LENGTH];
+	struct queue_submit_request q = { .op = random_u64(),
+		.sender = TEXT("alice@example.com"),
+		.account = 1 + from / EACH % 100,
+		.received = clock_wall() / CLOCK_SECOND,
+		.size = b->size,
+		.summary = b->summary,
+		.recipients = { address, EACH },
+		.destinations = { destination, EACH },
+		.orcpts = { orcpt, EACH },
+		.notify = { notify, EACH },
+		.content = PAYLOAD_OF(b->content) };
+	struct queue_submit_reply reply;
+	struct failure f = { 0 };
+	enum status s;
+
+	for (uint64_t i = 0; i < EACH; i++) {
+		destination[i] = arena_printf(
+		    &a, "d%llu.example", (unsigned long long)((from + i) % DESTINATIONS));
+		address[i] = arena_printf(
+		    &a, "user%llu@%.*s", (unsigned long long)(from + i), TEXT_ARG(destination[i]));
+		orcpt[i] = TEXT_EMPTY;
+	}
+	trace_id_print(q.op, id);
+	q.id = (struct text){ id, sizeof(id) };
+	s = queue_submit(b->intake, &q, &a, &reply, &f);
+	if (s != STATUS_OK)
+		die_of(s, "queue_submit");
+	arena_done(&a);
+}
+
+static void *
+submitter(void *arg)
+{
+	struct bench *b = arg;
+	uint64_t from;
+
+	while ((from = atomic_fetch_add(&b->next, EACH)) < b->until)
+		submit(b, from);
+	return NULL;
+}
+
+/* ---- mail out ---- */
+
+static bool
+give_one(struct bench *b)
+{
+	struct arena a = ARENA_INIT;
+	struct queue_lease_request ask = { .none_ = 0 };
+	struct queue_lease_reply lease;
+	struct queue_report_reply reply;
+	struct failure f = { 0 };
+	enum status s = queue_lease(b->outbound, &ask, &a, &lease, &f);
+	uint64_t delivered[SCHEDULE_RUN_MAX] = { 0 }; /* QUEUE_DELIVERED */
+	struct text said[SCHEDULE_RUN_MAX];
+	bool any;
+
+	if (s != STATUS_OK)
+		die_of(s, "queue_lease");
+	any = lease.message != 0;
+	for (uint32_t i = 0; i < lease.numbers.count; i++)
+		said[i] = TEXT("250 2.0.0 taken");
+	if (any) {
+		struct queue_report_request r = { .op = random_u64(),
+			.message = lease.message,
+			.first = lease.first,
+			.numbers = lease.numbers,
+			.outcomes = { delivered, lease.numbers.count },
+			.replies = { said, lease.numbers.count },
+			.server = TEXT("mx.example") };
+
+		s = queue_report(b->outbound, &r, &a, &reply, &f);
+		if (s != STATUS_OK)
+			die_of(s, "queue_report");
+	}
+	arena_done(&a);
+	return any;
+}
+
+static void *
+giver(void *arg)
+{
+	struct bench *b = arg;
+
+	while (atomic_fetch_add(&b->next, 1) < b->until)
+		if (!give_one(b))
+			die_of(STATUS_NOT_FOUND, "nothing to give");
+	return NULL;
+}
+
+/* Recipients from..until, by all threads. */
+static void
+work(struct bench *b, const char *what, void *(*worker)(void *), uint64_t from, uint64_t until)
+{
+	struct moment begun = moment();
+	pthread_t thread[THREADS];
+
+	b->next = from;
+	b->until = until;
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&thread[i], NULL, worker, b) == 0);
+	for (size_t i = 0; i < THREADS; i++)
+		CHECK(pthread_join(thread[i], NULL) == 0);
+	tell(what, until - from, begun);
+}
+
+/* ---- the operator ---- */
+
+static void
+look(struct bench *b)
+{
+	struct queue_admin_list_request first = { .most = 100 };
+	struct queue_admin_list_reply list;
+	struct queue_admin_show_request one = { .first = 0 };
+	struct queue_admin_show_reply shown;
+	struct queue_admin_list_request count = { .count_only = 1 };
+	uint64_t waiting = 0;
+	struct moment begun = moment();
+	struct failure f = { 0 };
+	enum status s = queue_admin_list(b->admin, &first, &b->arena, &list, &f);
+
+	if (s != STATUS_OK)
+		die_of(s, "queue_admin_list");
+	tell("list, first 100", 1, begun);
+	one.message = list.messages.at[0];
+	begun = moment();
+	s = queue_admin_show(b->admin, &one, &b->arena, &shown, &f);
+	if (s != STATUS_OK)
+		die_of(s, "queue_admin_show");
+	tell("show", 1, begun);
+	begun = moment();
+	do {
+		s = queue_admin_list(b->admin, &count, &b->arena, &list, &f);
+		if (s != STATUS_OK)
+			die_of(s, "queue_admin_list");
+		waiting += list.waiting;
+		count.after = list.resume;
+	} while (list.resume.len > 0);
+	tell("list --count, a recipient", waiting, begun);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench b = { .arena = ARENA_INIT };
+	struct failure f = { 0 };
+	struct moment begun;
+	uint64_t all = 0, given = GIVEN;
+	double before;
+
+	if (argc < 3 || argc > 4 || text_to_u64(text_of(argv[2]), &all) != STATUS_OK ||
+	    (argc == 4 && text_to_u64(text_of(argv[3]), &given) != STATUS_OK) || all < 2 * given ||
+	    all < 10 * EACH) {
+		fprintf(stderr, "usage: queue-bench DIR RECIPIENTS [GIVEN]\n");
+		return 2;
+	}
+	log_set_fd(-1);
+	if (engine_rocksdb_open(argv[1], &b.engine, &f) != STATUS_OK)
+		die_of(STATUS_IO, f.log);
+	make_message(&b);
+	start(&b);
+	before = memory();
+	for (uint64_t from = 0, step = all / 10; from < all; from += step)
+		work(&b, "enqueue, a recipient", submitter, from, from + step);
+	printf("%-28s %9.1f MiB\n", "memory grew by", memory() - before);
+	look(&b);
+	work(&b, "lease and report, each", giver, 0, given);
+	stop(&b);
+	before = memory();
+	begun = moment();
+	start(&b);
+	tell("start, a recipient", all - given, begun);
+	printf("%-28s %9.1f MiB\n", "memory grew by", memory() - before);
+	work(&b, "lease and report, again", giver, 0, given);
+	stop(&b);
+	engine_free(b.engine);
+	arena_done(&b.arena);
+	return 0;
+}

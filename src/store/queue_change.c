@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the operator changes in outgoing mail: a step finds runs of one shard,
+ * leases them to itself so that outbound gets them neither meanwhile nor as
+ * they were, and changes them in one batch. What outbound has in hand already
+ * is left.
+ *
+ *	found, as of a moment -> leased -> read again and changed -> lease ended
+ */
+#include "store/core.h"
+#include "store/queue_walk.h"
+
+#define STEP_RUNS 512u		     /* that are changed in one batch */
+#define SETTLING (10 * CLOCK_SECOND) /* microseconds */
+
+struct place {
+	uint64_t message;
+	uint32_t first;
+	struct text destination;
+};
+
+struct changing {
+	struct op op; /* first */
+	struct store *s;
+	const struct queue_admin_change_request *r;
+	struct queue_selection q;
+	struct place at[STEP_RUNS]; /* leased */
+	uint32_t count;
+	uint64_t changed, busy;
+	struct text resume;
+};
+
+static struct changing *
+changing_of(struct op *op)
+{
+	return (struct changing *)(void *)op;
+}
+
+/* ---- one run ---- */
+
+/* The states that a change begins with. */
+static bool
+is_open_to(enum queue_admin_change change, enum outgoing_state state)
+{
+	switch (change) {
+	case QUEUE_ADMIN_RETRY:
+	case QUEUE_ADMIN_HOLD:
+		return state == OUTGOING_WAITING;
+	case QUEUE_ADMIN_RELEASE:
+		return state == OUTGOING_HELD;
+	case QUEUE_ADMIN_DROP:
+		return state == OUTGOING_WAITING || state == OUTGOING_HELD;
+	case QUEUE_ADMIN_CHANGES:
+		break;
+	}
+	return false;
+}
+
+static bool
+is_meant(const struct changing *k, const struct outgoing_run *run, uint32_t i)
+{
+	return is_open_to((enum queue_admin_change)k->r->change, run->at[i].state) &&
+	       queue_selects(&k->q, run, i);
+}
+
+static uint32_t
+meant(const struct changing *k, const struct outgoing_run *run)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < run->count; i++)
+		n += is_meant(k, run, i);
+	return n;
+}
+
+static void
+change_one(const struct changing *k, struct outgoing_run *run, uint32_t i, int64_t now)
+{
+	struct outgoing_recipient *r = &run->at[i];
+
+	switch ((enum queue_admin_change)k->r->change) {
+	case QUEUE_ADMIN_RELEASE:
+		r->state = OUTGOING_WAITING;
+		run->due = now;
+		break;
+	case QUEUE_ADMIN_RETRY:
+		run->due = run->due < now ? run->due : now;
+		break;
+	case QUEUE_ADMIN_HOLD:
+		r->state = OUTGOING_HELD;
+		break;
+	case QUEUE_ADMIN_DROP:
+		outgoing_end(
+		    r, OUTGOING_DROPPED, QUEUE_NOTIFY_FAILURE, k->r->silent ? 0 : OWED_FAILURE);
+		break;
+	case QUEUE_ADMIN_CHANGES:
+		break;
+	}
+}
+
+/* ---- the batch ---- */
+
+/* What was held for longer than mail is tried is not given up at once. */
+static void
+prolong(const struct changing *k, struct outgoing_message *m, int64_t now)
+{
+	if (k->r->change == QUEUE_ADMIN_RELEASE && m->expires == 0 && outgoing_expires(m) <= now)
+		m->released = now;
+}
+
+static enum status
+change_run(struct txn *t, struct changing *k, const struct place *p)
+{
+	struct outgoing_message m;
+	struct outgoing_run run;
+	int64_t now = t->now / CLOCK_SECOND, due;
+	uint32_t n;
+	enum status how = outgoing_read(t, k->op.arena, p->message, p->first, &m, &run);
+
+	if (how != STATUS_OK)
+		return how == STATUS_NOT_FOUND ? STATUS_OK : how; /* it came to its end meanwhile */
+	n = meant(k, &run);
+	k->changed += n;
+	due = run.due;
+	outgoing_count(&run, &m, -1);
+	for (uint32_t i = 0; i < run.count; i++)
+		if (is_meant(k, &run, i))
+			change_one(k, &run, i, now);
+	outgoing_count(&run, &m, 1);
+	if (n == 0 || (k->r->change == QUEUE_ADMIN_RETRY && run.due == due))
+		return STATUS_OK;
+	prolong(k, &m, now);
+	return outgoing_put(t, p->message, p->first, &m, &run);
+}
+
+static enum status
+change_apply(struct txn *t, struct op *op)
+{
+	struct changing *k = changing_of(op);
+	enum status how = STATUS_OK;
+
+	k->changed = 0;
+	for (uint32_t i = 0; i < k->count && how == STATUS_OK; i++)
+		how = change_run(t, k, &k->at[i]);
+	return how;
+}
+
+static void
+answer(struct changing *k)
+{
+	struct queue_admin_change_reply reply = {
+		.changed = k->changed, .busy = k->busy, .resume = k->resume
+	};
+
+	call_reply(k->op.in, &reply);
+}
+
+static void
+give_back(struct changing *k)
+{
+	bool wake = k->r->change == QUEUE_ADMIN_RETRY || k->r->change == QUEUE_ADMIN_RELEASE;
+
+	for (uint32_t i = 0; i < k->count; i++) {
+		lease_end(k->s, k->at[i].message, k->at[i].first, SCHEDULE_NEITHER);
+		if (wake)
+			outgoing_wake(k->s, k->at[i].destination);
+	}
+}
+
+static void
+change_finish(struct op *op, enum status how)
+{
+	struct changing *k = changing_of(op);
+
+	give_back(k);
+	if (how == STATUS_OK)
+		answer(k);
+	else
+		call_fail(op->in, how, &op->failure);
+}
+
+/* ---- the step ---- */
+
+static enum status
+lease_run(void *arg, const struct queue_found *f)
+{
+	struct changing *k = arg;
+	uint32_t n = meant(k, &f->run);
+
+	if (n == 0)
+		return STATUS_OK;
+	if (k->count == STEP_RUNS)
+		return STATUS_NOT_FOUND;
+	if (!lease_take(k->s, f->message, f->first, &f->run)) {
+		k->busy += n;
+		return STATUS_OK;
+	}
+	k->at[k->count++] = (struct place){ f->message, f->first, f->run.destination };
+	return STATUS_OK;
+}
+
+static enum status
+change_check(struct changing *k)
+{
+	if (k->r->change >= QUEUE_ADMIN_CHANGES || k->r->silent > 1)
+		return op_refuse(&k->op, STATUS_INVALID, "Bad request.", "queue_admin_change");
+	if (!outgoing_is_settled(k->s, SETTLING))
+		return op_refuse(&k->op, STATUS_UNAVAILABLE,
+		    "The service has just started, and it is not known yet what is under way; "
+		    "try again in some seconds.",
+		    "queue_admin_change before queue_resume");
+	return queue_selection_check(&k->q);
+}
+
+void
+serve_queue_admin_change(struct call_in *in, const void *request, void *context)
+{
+	struct changing *k = ARENA_NEW(call_arena(in), struct changing);
+	enum status how;
+
+	k->s = context;
+	k->r = request;
+	k->q = (struct queue_selection)QUEUE_SELECTION_OF(k->r, clock_wall() / CLOCK_SECOND);
+	k->op.in = in;
+	k->op.arena = call_arena(in);
+	k->op.apply = change_apply;
+	k->op.finish = change_finish;
+	how = change_check(k);
+	if (how == STATUS_OK)
+		how = queue_walk(context, k->op.arena, &k->q, true, lease_run, k, &k->resume);
+	if (how != STATUS_OK) {
+		give_back(k);
+		call_fail(in, how, &k->op.failure);
+	} else if (k->count == 0) {
+		answer(k);
+	} else {
+		owner_submit(&k->s->queue.shard[k->at[0].message % QUEUE_SHARDS].owner, &k->op);
+	}
+}
