@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -36,6 +37,15 @@ static const unsigned grants[ROLE_COUNT] = {
 	[ROLE_MX] = GRANT_PROXY_PEERS,
 	[ROLE_ACCESS] = GRANT_PROXY_PEERS,
 	[ROLE_WEB] = GRANT_PROXY_PEERS,
+};
+
+/* What the C library is told for a role's sake, where the operator tells it
+ * nothing. The store touches a hundred megabytes, which are tables in memory and
+ * cached blocks: one heap in huge pages takes fewer faults, and less memory than
+ * a heap for each thread. */
+#define TUNABLES "GLIBC_TUNABLES"
+static const char *const tunables[ROLE_COUNT] = {
+	[ROLE_STORE] = TUNABLES "=glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1",
 };
 
 bool
@@ -136,10 +146,27 @@ send_start(struct monitor *m, struct child *child)
 
 /* ---- the process ---- */
 
+/* The monitor's own, with what is told to the role. */
+static char **
+environment_of(enum role r, struct arena *a)
+{
+	size_t count = 0;
+	char **e;
+
+	while (environ[count] != NULL)
+		count++;
+	e = ARENA_ARRAY(a, char *, count + 2);
+	memcpy(e, environ, count * sizeof(*e));
+	if (tunables[r] != NULL && getenv(TUNABLES) == NULL)
+		e[count++] = (char *)(uintptr_t)tunables[r];
+	e[count] = NULL;
+	return e;
+}
+
 /* In the child. Everything but standard input, output, error and the control
  * socket is closed, whatever the caller's descriptors are like. */
 _Noreturn static void
-become(const char *binary, const char *role, int control, pid_t monitor)
+become(const char *binary, const char *role, char *const *environment, int control, pid_t monitor)
 {
 	char *const argv[] = { (char *)(uintptr_t) "mailstead", (char *)(uintptr_t) "role",
 		(char *)(uintptr_t)role, NULL };
@@ -155,7 +182,7 @@ become(const char *binary, const char *role, int control, pid_t monitor)
 	(void)close_range(CONTROL_FD + 1, ~0u, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)execv(binary, argv);
+	(void)execve(binary, argv, environment);
 	_exit(127);
 }
 
@@ -164,14 +191,18 @@ child_start(struct monitor *m, struct child *c)
 {
 	const char *binary = m->config->binary == NULL ? "/proc/self/exe" : m->config->binary;
 	const char *word = role_word(c->config->role);
+	struct arena a = ARENA_INIT;
 	pid_t self = getpid();
+	char **environment;
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return STATUS_LIMIT;
+	environment = environment_of(c->config->role, &a);
 	c->pid = fork();
 	if (c->pid == 0)
-		become(binary, word, ends[1], self);
+		become(binary, word, environment, ends[1], self);
+	arena_done(&a);
 	(void)close(ends[1]);
 	c->pidfd = c->pid < 0 ? -1 : pidfd_open(c->pid, 0);
 	if (c->pidfd < 0) {

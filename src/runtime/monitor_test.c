@@ -60,10 +60,11 @@ handle_tell(struct call_in *in, const void *request, void *context)
 {
 	struct toy_role *r = context;
 	const struct role_start *s = r->start;
+	const char *told = getenv("GLIBC_TUNABLES");
 	uint64_t numbers[] = { s->listener_count, s->certificate_count, s->notes >= 0,
 		s->proxy_peers.count, r->relinked, r->certificates, r->hints, s->instance };
 	struct text texts[] = { s->hostname, s->dir, s->engine, s->secret[SECRET_TOKEN],
-		s->secret[SECRET_VERIFIER] };
+		s->secret[SECRET_VERIFIER], text_of(told != NULL ? told : "") };
 	struct toy_echo_reply reply = {
 		.texts = { texts, ARRAY_LEN(texts) },
 		.numbers = { numbers, ARRAY_LEN(numbers) },
@@ -364,7 +365,7 @@ tell_me(struct running *r, enum role role, unsigned instance, struct arena *a,
 		.second = PAYLOAD_OF(TEXT_EMPTY) };
 
 	assert_ok(runtime_call_to(r->calls, role, instance, &toy_echo_call, &q, a, reply, NULL));
-	assert_int_equal(reply->texts.count, 5);
+	assert_int_equal(reply->texts.count, 6);
 	assert_int_equal(reply->numbers.count, 8);
 }
 
@@ -452,6 +453,7 @@ each_role_gets_what_it_needs_and_no_more(void **state)
 	struct toy_echo_reply mx, auth, store, intake;
 	struct arena a = ARENA_INIT;
 
+	assert_int_equal(unsetenv("GLIBC_TUNABLES"), 0);
 	monitor_start(&r, "host", false);
 	expect_line(&r, "ready monitor");
 	join(&r);
@@ -465,6 +467,8 @@ each_role_gets_what_it_needs_and_no_more(void **state)
 	assert_text(store.texts.at[2], "memory");
 	assert_text(store.texts.at[3], "token key");
 	assert_text(store.texts.at[4], "");
+	assert_text(store.texts.at[5], "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1");
+	assert_text(mx.texts.at[5], "");
 	assert_text(auth.texts.at[1], "");
 	assert_text(auth.texts.at[3], "token key");
 	assert_text(auth.texts.at[4], "verifier key");
