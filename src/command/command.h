@@ -18,32 +18,38 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 #define CONFIG_DEFAULT "/etc/mailstead/mailstead.conf"
 
 /* What may stand on the command line; a command's row says which. */
-#define OPTION_TABLE(X)                                                                \
-	X(DIR, "--dir", dir, true, "data folder of the running instance")              \
-	X(CONFIG, "--config", config, true, "configuration file")                      \
-	X(JSON, "--json", json, false, "print JSON")                                   \
-	X(RESET, "--reset", reset, false, "start with an empty folder")                \
-	X(PORT_BASE, "--port-base", port_base, true, "first port minus 25 and so on")  \
-	X(PASSWORD_STDIN, "--password-stdin", password_stdin, false,                   \
-	    "read the password from standard input")                                   \
-	X(BATCH, "--batch", batch, true,                                               \
-	    "file with ADDRESS<TAB>PASSWORD (or a ready hash) a line")                 \
-	X(HASH, "--hash", hash, true, "ready password hash")                           \
-	X(ADMIN, "--admin", admin, false, "the account may administer")                \
-	X(QUOTA, "--quota", quota, true, "most octets of mail, as 10 GiB; 0 for none") \
-	X(ROLE, "--role", role, true, "only this role")                                \
-	X(SENDER, "--sender", sender, true, "of this address, @DOMAIN or <>")          \
-	X(RECIPIENT, "--recipient", recipient, true, "to this address or @DOMAIN")     \
-	X(DOMAIN, "--domain", domain, true, "to this destination")                     \
-	X(ACCOUNT, "--account", account, true, "sent by this account")                 \
-	X(OLDER, "--older", older, true, "received before so long: 30m, 12h, 2d")      \
-	X(YOUNGER, "--younger", younger, true, "received since so long")               \
-	X(STATE, "--state", state, true, "waiting, held, due or owed")                 \
-	X(ALL, "--all", all, false, "all of them")                                     \
-	X(SILENT, "--silent", silent, false, "the senders are not told")               \
-	X(COUNT_ONLY, "--count", count, false, "only how many")                        \
-	X(LIMIT, "--limit", limit, true, "so many at most")                            \
-	X(DESTINATIONS, "--destinations", destinations, false, "where mail goes, most first")
+#define OPTION_TABLE(X)                                                                       \
+	X(DIR, "--dir", dir, true, "data folder of the running instance")                     \
+	X(CONFIG, "--config", config, true, "configuration file")                             \
+	X(JSON, "--json", json, false, "print JSON")                                          \
+	X(RESET, "--reset", reset, false, "start with an empty folder")                       \
+	X(PORT_BASE, "--port-base", port_base, true, "first port minus 25 and so on")         \
+	X(PASSWORD_STDIN, "--password-stdin", password_stdin, false,                          \
+	    "read the password from standard input")                                          \
+	X(BATCH, "--batch", batch, true,                                                      \
+	    "file with ADDRESS<TAB>PASSWORD (or a ready hash) a line")                        \
+	X(HASH, "--hash", hash, true, "ready password hash")                                  \
+	X(ADMIN, "--admin", admin, false, "the account may administer")                       \
+	X(QUOTA, "--quota", quota, true, "most octets of mail, as 10 GiB; 0 for none")        \
+	X(ROLE, "--role", role, true, "only this role")                                       \
+	X(SENDER, "--sender", sender, true, "of this address, @DOMAIN or <>")                 \
+	X(RECIPIENT, "--recipient", recipient, true, "to this address or @DOMAIN")            \
+	X(DOMAIN, "--domain", domain, true, "to this destination")                            \
+	X(ACCOUNT, "--account", account, true, "sent by this account")                        \
+	X(OLDER, "--older", older, true, "received before so long: 30m, 12h, 2d")             \
+	X(YOUNGER, "--younger", younger, true, "received since so long")                      \
+	X(STATE, "--state", state, true, "waiting, held, due or owed")                        \
+	X(ALL, "--all", all, false, "all of them")                                            \
+	X(SILENT, "--silent", silent, false, "the senders are not told")                      \
+	X(COUNT_ONLY, "--count", count, false, "only how many")                               \
+	X(LIMIT, "--limit", limit, true, "so many at most")                                   \
+	X(DESTINATIONS, "--destinations", destinations, false, "where mail goes, most first") \
+	X(MESSAGE_ID, "--message-id", message_id, true, "Message-ID of the header")           \
+	X(QUEUE_ID, "--queue-id", queue_id, true, "id in the queue")                          \
+	X(FROM, "--from", from, true, "sender of the envelope; \"<>\" for none")              \
+	X(TO, "--to", to, true, "recipient of the envelope")                                  \
+	X(SINCE, "--since", since, true, "not older: \"2 h\", or a time in UTC")              \
+	X(UNTIL, "--until", until, true, "older")
 
 enum option {
 #define X(id, name, field, takes, help) OPTION_##id,
@@ -124,6 +130,7 @@ int command_get(const struct command *c, const struct options *o);
 int command_set(const struct command *c, const struct options *o);
 int command_metrics(const struct command *c, const struct options *o);
 int command_doctor(const struct command *c, const struct options *o);
+int command_trace(const struct command *c, const struct options *o);
 int command_lookup(const struct command *c, const struct options *o);
 int command_queue(const struct command *c, const struct options *o);
 int command_check_store(const struct command *c, const struct options *o);

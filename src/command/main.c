@@ -38,6 +38,13 @@ static const struct command commands[] = {
 	    command_account },
 	{ "alias", "alias add ADDRESS TARGET... | remove ADDRESS | list [DOMAIN]",
 	    "Addresses that stand for others.", OPT_INSTANCE, command_alias },
+	{ "trace",
+	    "trace [ID | --message-id ID | --queue-id ID | --from ADDRESS | --to ADDRESS]\n"
+	    "                [--since TIME] [--until TIME] [--limit MESSAGES]",
+	    "What became of messages, and the words of other servers.",
+	    OPT_INSTANCE | OPT(MESSAGE_ID) | OPT(QUEUE_ID) | OPT(FROM) | OPT(TO) | OPT(SINCE) |
+		OPT(UNTIL) | OPT(LIMIT),
+	    command_trace },
 	{ "get", "get [KEY]", "Live settings, with their prose and bounds.", OPT_INSTANCE,
 	    command_get },
 	{ "set", "set KEY VALUE", "Changes a live setting; an empty value gives the default back.",

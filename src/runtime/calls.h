@@ -107,6 +107,7 @@ struct call {
 	X(LOOKUP, 5, lookup)         \
 	X(QUEUE, 7, queue)           \
 	X(SUBMISSION, 8, submission) \
+	X(TRACE, 9, trace)           \
 	X(QUEUE_ADMIN, 10, queue_admin)
 
 enum call_table {

@@ -40,6 +40,7 @@ bool check_holder(struct store *s, struct blob_id blob, uint64_t account);
 /* In the account's own queue: nothing is being written. */
 void check_account(struct account *a, struct findings *f);
 void check_site(struct store *s, struct findings *f);
+void check_trace(struct store *s, struct findings *f);
 /* Rows of outgoing mail in a shard of the queue: a message, whose content is
  * told; one of its parts. CORRUPT. */
 enum status check_outgoing_message(struct store *s, struct entity e, struct text key,

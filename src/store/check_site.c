@@ -459,6 +459,7 @@ check_site(struct store *s, struct findings *f)
 		arena_done(&a);
 	}
 	each_entity(&v, ENTITY_ACCOUNT, look_for_owner);
+	check_trace(s, f);
 	before = f->count;
 	for (unsigned i = 0; i < LOOKS && !agree; i++) {
 		f->count = before; /* a second look finds the same again, or it was nothing */

@@ -14,6 +14,7 @@
 #include "store/stage.h"
 #include "store/store.h"
 #include "store/tend.h"
+#include "store/trace.h"
 
 #define STORE_MAGIC 0x570e0000u
 #define ACCOUNT_CACHE_MAX (256u << 20) /* octets that cached accounts may take */
@@ -43,6 +44,7 @@ struct store {
 	struct bell directory_bell;
 	struct tender tender;
 	struct staging staging;
+	struct trace trace;
 };
 
 /* An owner begins or ends work: store_free waits for all. */

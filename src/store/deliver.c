@@ -85,9 +85,10 @@ struct delivering {
 	struct targets *to; /* of each recipient */
 	struct reached *at; /* all accounts, each once */
 	uint32_t count;
-	struct map known; /* account -> its place in at, +1 */
-	struct op op;	  /* of the queue */
-	bool staged;	  /* when one account gets it: written in steps */
+	struct map known;    /* account -> its place in at, +1 */
+	struct text to_whom; /* when one account gets it: its address */
+	struct op op;	     /* of the queue */
+	bool staged;	     /* when one account gets it: written in steps */
 	struct blob_id blob;
 };
 
@@ -133,6 +134,7 @@ one_run(struct account_txn *t, struct op *op)
 
 	if (t->a->missing || t->gone)
 		return STATUS_NOT_FOUND;
+	d->to_whom = arena_copy(op->arena, t->facts.address);
 	return deliver_into(t, op, &what);
 }
 
@@ -148,6 +150,8 @@ one_finish(struct op *op, enum status s)
 	for (uint32_t i = 0; i < d->r->recipients.count; i++)
 		if (d->verdict[i] == STATUS_OK)
 			d->verdict[i] = verdict_of(s);
+	if (s == STATUS_OK && !op->repeated)
+		trace_delivered(d->store, d->r, d->verdict, d->to_whom);
 	answer(op->in, d);
 	account_put(a);
 }
@@ -291,6 +295,7 @@ deliver_many(struct delivering *d, struct call_in *in)
 	for (uint32_t i = 0; i < d->count; i++)
 		r.place[i].account = d->at[i].account;
 	d->op.in = in;
+	d->op.request = d->r;
 	d->op.id = d->r->op;
 	d->op.arena = d->a.op.arena;
 	d->op.bytes = d->r->content.bytes.len;

@@ -52,6 +52,14 @@
 	X(R_HEAD, 'h', "16 octets of blob", "pieces of a shared blob") \
 	X(R_USER, 'r', "16 octets of blob, u8 kind, be64 id", "an account or record that uses it")
 
+#define TRACE_KEYS(X)                                                                             \
+	X(T_HEAD, 'h', "", "id of the last batch")                                                \
+	X(T_STORY, 'e', "id, 0, be64 time, be32 number", "events of one message, noted together") \
+	X(T_MESSAGE_ID, 'm', "be64 hash, be64 -time, be32 number", "id of the message so named")  \
+	X(T_SENDER, 'f', "be64 hash, be64 -time, be32 number", "id of a message of that sender")  \
+	X(T_RECIPIENT, 't', "be64 hash, be64 -time, be32 number", "id of a message to that one")  \
+	X(T_BATCH, 'd', "be64 -time, be32 number", "rows that were written together")
+
 #define SITE_KEYS(X)                                   \
 	X(S_FORMAT, 'v', "", "version of this layout") \
 	X(S_HEAD, 'h', "", "id of the last batch")     \
@@ -59,7 +67,7 @@
 
 enum key_kind {
 #define X(name, first, rest, holds) KEY_##name = first,
-	ACCOUNT_KEYS(X) DIRECTORY_KEYS(X) QUEUE_KEYS(X) REFERENCE_KEYS(X) SITE_KEYS(X)
+	ACCOUNT_KEYS(X) DIRECTORY_KEYS(X) QUEUE_KEYS(X) REFERENCE_KEYS(X) SITE_KEYS(X) TRACE_KEYS(X)
 #undef X
 };
 

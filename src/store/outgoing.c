@@ -441,6 +441,8 @@ take_finish(struct op *op, enum status how)
 	struct unpack u = unpack_of(op->result);
 
 	reply.message = unpack_varint(&u);
+	if (how == STATUS_OK && !op->repeated)
+		trace_queued(op->arg, taking_of(op)->r);
 	if (how == STATUS_OK)
 		call_reply(op->in, &reply);
 	else
@@ -513,6 +515,7 @@ serve_queue_submit(struct call_in *in, const void *request, void *context)
 	k->op.id = k->r->op;
 	k->op.apply = take_apply;
 	k->op.finish = take_finish;
+	k->op.arg = s;
 	how = take_check(k);
 	if (how != STATUS_OK) {
 		call_fail(in, how, &k->op.failure);

@@ -357,6 +357,8 @@ submit_finish(struct op *op, enum status how)
 
 	if (back)
 		core_busy(r->store, 1); /* before the answer: who has it may settle */
+	if (ours)
+		trace_delivered(r->store, op->request, s->verdicts.at, TEXT_EMPTY);
 	if (how == STATUS_OK)
 		answer(op);
 	else

@@ -100,7 +100,8 @@ void queue_forget(struct record *r);
 /* Whether a call with this op was taken in here. */
 enum status queue_remembers(struct store *s, uint64_t op, bool *out) MUST_CHECK;
 /* Commits a record with its content and answers the call (NUMBERS verdicts, of
- * store_deliver); then applies it. The pieces live until then; r is copied. */
+ * store_deliver); then applies it. The pieces live until then; r is copied; the
+ * op's request is the store_deliver_request. */
 void record_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
     struct numbers verdicts);
 

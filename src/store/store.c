@@ -88,6 +88,7 @@ core_new(struct engine *e, const struct store_config *config)
 	bell_init(&s->directory_bell);
 	tender_init(s);
 	staging_init(&s->staging);
+	trace_init(s);
 	return s;
 }
 
@@ -124,6 +125,7 @@ store_free(struct store *s)
 	MAGIC_CHECK(s, STORE_MAGIC);
 	atomic_store(&s->closing, true);
 	tender_stop(s);
+	trace_flush(s);
 	pthread_mutex_lock(&s->lock);
 	while (s->busy > 0)
 		pthread_cond_wait(&s->idle, &s->lock);
@@ -137,6 +139,7 @@ store_free(struct store *s)
 	site_done(s);
 	tender_done(s);
 	staging_done(&s->staging);
+	trace_done(s);
 	(void)pthread_cond_destroy(&s->idle);
 	(void)pthread_mutex_destroy(&s->lock);
 	secret_wipe(s->token_key, sizeof(s->token_key));
@@ -167,7 +170,7 @@ lost(uint64_t link, enum role peer, void *context)
 
 #define SERVE_ROW(name, roles, flags) { &name##_call, serve_##name },
 static const struct call_row rows[] = { STORE_CALLS(SERVE_ROW) QUEUE_CALLS(SERVE_ROW)
-	    QUEUE_ADMIN_CALLS(SERVE_ROW) };
+	    QUEUE_ADMIN_CALLS(SERVE_ROW) TRACE_CALLS(SERVE_ROW) };
 
 void
 store_serve(struct store *s, struct call_server_config *out)

@@ -216,6 +216,7 @@ store_tend(struct store *s)
 	outgoing_tend(s);
 	tend_removals(s);
 	tend_accounts(s);
+	trace_tend(s);
 	compact(s);
 }
 

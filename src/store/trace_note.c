@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+/* What the store itself tells the trace: called where a commit has ended well. */
+#include "mime/summary.h"
+#include "store/calls.h"
+#include "store/core.h"
+
+static struct text
+message_id_of(struct text summary)
+{
+	struct mime_summary s;
+
+	return mime_summary_peek(summary, &s) == STATUS_OK ? s.message_id : TEXT_EMPTY;
+}
+
+/* Those that are kept, in memory of the caller's; room for as many as there are. */
+static struct texts
+kept_of(const struct store_deliver_request *r, const uint64_t *verdicts, struct text *room)
+{
+	struct texts kept = { room, 0 };
+
+	for (uint32_t i = 0; i < r->recipients.count; i++)
+		if (verdicts[i] == STATUS_OK)
+			kept.at[kept.count++] = r->recipients.at[i];
+	return kept;
+}
+
+void
+trace_delivered(struct store *s, const struct store_deliver_request *r, const uint64_t *verdicts,
+    struct text account)
+{
+	struct text one, *room = &one;
+	struct texts kept;
+	int64_t now = clock_wall();
+
+	if (r->recipients.count > 1)
+		room = mem_array(r->recipients.count, sizeof(*room));
+	kept = kept_of(r, verdicts, room);
+	if (kept.count > 0) {
+		const struct trace_event at[] = {
+			{ .what = TRACE_ACCEPTED,
+			    .at = now,
+			    .has_sender = true,
+			    .sender = r->sender,
+			    .recipients = kept,
+			    .message_id = message_id_of(r->summary),
+			    .facts = r->came,
+			    .size = r->size },
+			{ .what = TRACE_DELIVERED,
+			    .at = now,
+			    .recipients = account.len > 0 ? (struct texts){ &account, 1 } : kept },
+		};
+
+		trace_note(s, r->id, at, ARRAY_LEN(at));
+	}
+	if (room != &one)
+		mem_free(room);
+}
+
+void
+trace_queued(struct store *s, const struct queue_submit_request *r)
+{
+	int64_t now = clock_wall();
+	const struct trace_event at[] = {
+		{ .what = TRACE_ACCEPTED,
+		    .at = now,
+		    .has_sender = true,
+		    .sender = r->sender,
+		    .recipients = r->recipients,
+		    .message_id = message_id_of(r->summary),
+		    .facts = r->came,
+		    .account = r->account,
+		    .size = r->size },
+		{ .what = TRACE_QUEUED,
+		    .at = now,
+		    .recipients = r->recipients,
+		    .until = r->not_before },
+	};
+
+	trace_note(s, r->id, at, ARRAY_LEN(at));
+}
