@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "intake/calls.h"
+#include "intake/forward.h"
 #include "intake/piece.h"
 #include "intake/submit.h"
 #include "store/calls.h"
@@ -30,6 +31,9 @@ struct way {
 	void (*answer)(struct call_in *in, const void *reply); /* the store's said OK */
 	call_handler waiting;				       /* for who must wait */
 	call_reply_fn posted;				       /* for who need not */
+	/* What else a message needs that waits for the store; NULL: nothing. */
+	enum status (*more)(struct intake *in, const void *request, struct piece_of_mail *m,
+	    struct arena *a, struct failure *f);
 };
 
 union store_request {
@@ -69,6 +73,8 @@ take_waiting(const struct way *way, struct call_in *call, const void *q, struct 
 
 	large_enter(in, octets);
 	s = piece_prepare(in, w, &m, &f);
+	if (s == STATUS_OK && way->more != NULL)
+		s = way->more(in, q, &m, call_arena(call), &f);
 	if (s == STATUS_OK) {
 		way->fill(q, &m, &request);
 		s = call_do(in->calls, way->call, &request, &w->arena, &reply, &f);
@@ -140,6 +146,10 @@ delivery_fill(const void *request, const struct piece_of_mail *m, void *out)
 		.envid = q->envid,
 		.orcpts = q->orcpts,
 		.notify = q->notify,
+		.body = m->forward.body,
+		.needs = m->forward.needs,
+		.forward_sender = m->forward.sender,
+		.forward_prefix = m->forward.prefix,
 		.sender = q->sender,
 		.recipients = q->recipients,
 		.summary = m->summary,
@@ -167,6 +177,7 @@ static const struct way delivery = {
 	delivery_answer,
 	deliver_waiting,
 	deliver_posted,
+	NULL,
 };
 
 static void
@@ -181,10 +192,30 @@ deliver_posted(void *arg, enum status s, const void *reply, const struct failure
 	take_posted(&delivery, arg, s, reply, f);
 }
 
+static enum status
+goes_on(struct intake *in, const void *request, struct piece_of_mail *m, struct arena *a,
+    struct failure *f)
+{
+	return forward_prepare(in, request, m, a, f);
+}
+
+static const struct way forwarding = {
+	.mail = delivery_mail,
+	.fill = delivery_fill,
+	.call = &store_deliver_call,
+	.answer = delivery_answer,
+	.more = goes_on,
+};
+
 static void
 handle_deliver(struct call_in *call, const void *request, void *context)
 {
-	take(&delivery, call, request, context);
+	const struct intake_deliver_request *q = request;
+
+	if (q->forwards == 0)
+		take(&delivery, call, request, context);
+	else if (!call_step_aside(call))
+		take_waiting(&forwarding, call, request, context);
 }
 
 /* ---- what clients file ---- */
@@ -241,6 +272,7 @@ static const struct way filing = {
 	filing_answer,
 	append_waiting,
 	append_posted,
+	NULL,
 };
 
 static void
@@ -332,6 +364,7 @@ static const struct way several = {
 	several_answer,
 	several_waiting,
 	several_posted,
+	NULL,
 };
 
 static void

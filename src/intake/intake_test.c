@@ -46,7 +46,8 @@ copy_numbers(struct arena *a, struct numbers n)
 {
 	uint64_t *at = ARENA_ARRAY(a, uint64_t, n.count);
 
-	memcpy(at, n.at, n.count * sizeof(*at));
+	if (n.count > 0)
+		memcpy(at, n.at, n.count * sizeof(*at));
 	return (struct numbers){ at, n.count };
 }
 

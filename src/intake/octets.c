@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "mime/seven.h"
+#include "store/queue_calls.h"
 
 #define LINE_MAX_OCTETS 998 /* RFC 5322 2.1.1 */
 
@@ -91,4 +92,12 @@ octets_look(struct text t)
 	if (has_long_line(t))
 		found |= OCTETS_LONG;
 	return found;
+}
+
+uint64_t
+octets_body(unsigned found)
+{
+	if (found & OCTETS_BINARY)
+		return QUEUE_BINARYMIME;
+	return found & OCTETS_HIGH ? QUEUE_8BITMIME : QUEUE_7BIT;
 }

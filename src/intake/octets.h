@@ -16,6 +16,9 @@ enum octets {
 
 /* Which of them. */
 unsigned octets_look(struct text t);
+/* What a server must offer for them: enum queue_body of store/queue_calls.h.
+ * Lines that are too long are left to luck. */
+uint64_t octets_body(unsigned found);
 
 /* Whether CR and LF come together only (RFC 5322 2.3). */
 bool octets_lines_good(struct text t);

@@ -43,6 +43,11 @@ struct piece_of_mail {
 	 * them, empty where there is none, in the worker's buffer. */
 	struct mime_addresses bcc;
 	struct text sent_summary;
+	/* How it goes on to addresses elsewhere; as in store_deliver. */
+	struct {
+		struct text sender, prefix;
+		uint64_t body, needs;
+	} forward;
 };
 
 /* Parses and packs, into the worker. LIMIT: too large; INVALID: several that

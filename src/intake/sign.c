@@ -9,7 +9,6 @@
 #include "auth/calls.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "intake/sign_keys.h"
 #include "mailauth/dkim.h"
 #include "runtime/settings.h"
 
@@ -20,14 +19,15 @@ struct seal {
 	struct call_ahead *ahead;
 };
 
-/* The domain or the nearest one above it that has keys. */
-static enum status
-find_keys(struct intake *in, struct text domain, struct arena *a, struct sign_domain *out,
+enum status
+sign_domain_find(struct intake *in, struct text domain, struct arena *a, struct sign_domain *out,
     struct failure *f)
 {
 	enum status s = STATUS_OK;
 
 	out->count = 0;
+	if (!setting(SET_DKIM_SIGN))
+		return STATUS_OK;
 	while (s == STATUS_OK && out->count == 0 && text_find_byte(domain, '.', 0) < domain.len) {
 		s = sign_keys_find(in->keys, in->calls, domain, a, out, f);
 		domain = text_part(domain, text_find_byte(domain, '.', 0) + 1, domain.len);
@@ -55,6 +55,18 @@ begin(struct intake *in, const struct sign_domain *d, uint32_t i, const struct s
 	return STATUS_OK;
 }
 
+bool
+sign_key_failed(
+    struct intake *in, const struct sign_domain *d, const struct sign_key *key, enum status s)
+{
+	if (s != STATUS_NOT_FOUND && s != STATUS_CORRUPT && s != STATUS_INVALID)
+		return false;
+	sign_keys_forget(in->keys, d->name);
+	LOG_ALARM("intake.key-not-used", FIELD_TEXT("domain", d->domain),
+	    FIELD_TEXT("selector", key->selector), FIELD_STATUS(s));
+	return true;
+}
+
 /* OK as well where this key is of no use. */
 static enum status
 finish(struct intake *in, const struct sign_domain *d, uint32_t i, struct seal *one,
@@ -67,12 +79,7 @@ finish(struct intake *in, const struct sign_domain *d, uint32_t i, struct seal *
 		dkim_sign_finish(&one->prepared, reply.signature, out);
 		return s;
 	}
-	if (s != STATUS_NOT_FOUND && s != STATUS_CORRUPT && s != STATUS_INVALID)
-		return s;
-	sign_keys_forget(in->keys, d->name);
-	LOG_ALARM("intake.key-not-used", FIELD_TEXT("domain", d->domain),
-	    FIELD_TEXT("selector", d->keys[i].selector), FIELD_STATUS(s));
-	return STATUS_OK;
+	return sign_key_failed(in, d, &d->keys[i], s) ? STATUS_OK : s;
 }
 
 static enum status
@@ -106,11 +113,8 @@ sign_message(struct intake *in, struct text domain, struct text header, struct t
 {
 	struct signed_message m;
 	struct sign_domain d;
-	enum status s;
+	enum status s = sign_domain_find(in, domain, a, &d, f);
 
-	if (!setting(SET_DKIM_SIGN) || domain.len == 0)
-		return STATUS_OK;
-	s = find_keys(in, domain, a, &d, f);
 	if (s != STATUS_OK || d.count == 0)
 		return s;
 	signed_message_init(&m, header, a);

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "intake/intake.h"
+#include "intake/sign_keys.h"
 
 /* Signs with every key of the domain, or of the nearest one above it, that
  * signs now: appends the fields, which are to stand in front of all others.
@@ -16,5 +17,14 @@
  * UNAVAILABLE and the like: auth or the store is away. */
 enum status sign_message(struct intake *in, struct text domain, struct text header,
     struct text body, struct arena *a, struct buffer *out, struct failure *f) MUST_CHECK;
+
+/* The keys of the domain, or of the nearest one above it that has any; count 0:
+ * none, or dkim.sign is off. */
+enum status sign_domain_find(struct intake *in, struct text domain, struct arena *a,
+    struct sign_domain *out, struct failure *f) MUST_CHECK;
+/* Whether auth's answer says that this key is of no use, of which there is then
+ * an alarm. */
+bool sign_key_failed(
+    struct intake *in, const struct sign_domain *d, const struct sign_key *key, enum status s);
 
 #endif

@@ -63,14 +63,6 @@ make_fit(struct outgoing *o, struct arena *a)
 }
 
 static uint64_t
-body_of(const struct outgoing *o)
-{
-	if (o->octets & OCTETS_BINARY)
-		return QUEUE_BINARYMIME;
-	return o->octets & OCTETS_HIGH ? QUEUE_8BITMIME : QUEUE_7BIT;
-}
-
-static uint64_t
 needs_of(const struct outgoing *o)
 {
 	return o->facts.facts & MIME_HEADER_UTF8 ? QUEUE_HEADER_UTF8 : 0;
@@ -130,7 +122,7 @@ commit_of(const struct intake_submit_request *q, const struct outgoing *o,
 		.op = q->op,
 		.id = q->id,
 		.sender = q->sender,
-		.body = body_of(o),
+		.body = octets_body(o->octets),
 		.needs = q->needs | needs_of(o),
 		.ret = q->ret,
 		.envid = q->envid,
@@ -289,7 +281,7 @@ notice(struct intake *in, const struct intake_notice_request *q, struct worker *
 		.op = q->op,
 		.id = q->id,
 		.recipient = q->recipient,
-		.body = body_of(&o),
+		.body = octets_body(o.octets),
 		.needs = needs_of(&o),
 		.summary = o.mail.summary,
 		.size = size_of(&o),

@@ -26,6 +26,7 @@ static const struct {
 	{ ROLE_MX, ROLE_AUTH },	      /* TLS signatures */
 	{ ROLE_INTAKE, ROLE_STORE },  /* commits */
 	{ ROLE_INTAKE, ROLE_AUTH },   /* DKIM signatures */
+	{ ROLE_INTAKE, ROLE_LOOKUP }, /* keys of who signed what is forwarded */
 	{ ROLE_ACCESS, ROLE_STORE },  /* mail of who signed in */
 	{ ROLE_ACCESS, ROLE_AUTH },   /* sign-in, TLS signatures */
 	{ ROLE_ACCESS, ROLE_INTAKE }, /* APPEND, submission */

@@ -63,6 +63,13 @@ enum rcpt_verdict {
 	F(S, NUMBERS, notify) F(S, TEXT, forward_sender) F(S, TEXT, forward_prefix)
 #define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
 
+/* For what recipient leads on to an address elsewhere: forward_sender
+ * (mailauth/srs.h), in the recipient's domain; empty for "<>", and the
+ * recipient where the sender has no room in it. domain: the recipient's, in
+ * A-labels. NOT_FOUND: not a domain of this site. */
+#define store_srs_REQUEST(F, S) F(S, TEXT, sender) F(S, TEXT, recipient)
+#define store_srs_REPLY(F, S) F(S, TEXT, sender) F(S, TEXT, domain)
+
 /* mailbox 0: the one of that name. flags: enum message_flag. date:
  * INTERNALDATE, seconds since 1970. */
 #define store_append_REQUEST(F, S) \
@@ -489,6 +496,7 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 #define STORE_CALLS(X)                                            \
 	X(store_rcpt, BY_MX | BY_ACCESS, CALL_AGAIN | CALL_QUICK) \
 	X(store_deliver, BY_INTAKE, CALL_AGAIN | CALL_SHORT)      \
+	X(store_srs, BY_INTAKE, CALL_AGAIN)                       \
 	X(store_append, BY_INTAKE, CALL_AGAIN | CALL_SHORT)       \
 	X(store_append_all, BY_INTAKE, CALL_AGAIN)                \
 	X(store_mailboxes, STORE_FRONTS, CALL_AGAIN)              \
