@@ -113,7 +113,7 @@ recipient_text(struct buffer *b, const struct queue_admin_show_reply *r, uint32_
 	queue_print_safe(b, r->recipients.at[i]);
 	buffer_addf(b, "\n  state    %s%s", state_word(r->states.at[i]),
 	    r->busy.at[i] ? ", under way" : "");
-	if (r->states.at[i] == OUTGOING_WAITING && !r->busy.at[i]) {
+	if (r->states.at[i] == OUTGOING_WAITING && !r->busy.at[i] && (int64_t)r->dues.at[i] > now) {
 		buffer_add_string(b, ", next in ");
 		queue_print_age(b, (int64_t)r->dues.at[i] - now);
 	}
