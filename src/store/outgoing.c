@@ -13,7 +13,7 @@
 #include "store/scan.h"
 #include "store/serve.h"
 
-#define FIRST_LOOK CLOCK_MINUTE /* at deadlines, after the start */
+#define FIRST_LOOK CLOCK_MINUTE /* at deadlines, after the start and for what is new */
 /* While others are still tried: what becomes of several goes into one DSN. */
 #define TELL_TOGETHER 10 /* seconds */
 
@@ -229,7 +229,7 @@ outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct o
 	p->destination = text_own(r->destination);
 	p->run = schedule_run_of(message, first, r);
 	p->due = r->due;
-	p->deadline = run.deadline;
+	p->deadline = run.deadline != r->deadline ? run.deadline : 0;
 	list_add_last(queue_plans(t), &p->node);
 }
 
@@ -275,12 +275,18 @@ outgoing_discard(struct list *plans)
 static void
 follow(struct outgoing *o, const struct outgoing_plan *p, int64_t now)
 {
+	int64_t deadline = p->deadline * CLOCK_SECOND;
+
 	if (p->destination.len == 0) {
 		note_owed(o, p->run.message, p->due * CLOCK_SECOND);
 		return;
 	}
 	schedule_add(o->schedule, p->destination, &p->run, p->due * CLOCK_SECOND, now);
-	note_deadline(o, p->run.message, p->run.first, p->deadline * CLOCK_SECOND);
+	/* Most are done with soon: what stays is looked at once, and then when it
+	 * is late, so that the heap is not as long as hours of mail. */
+	if (deadline != 0)
+		note_deadline(o, p->run.message, p->run.first,
+		    deadline < now + FIRST_LOOK ? deadline : now + FIRST_LOOK);
 }
 
 void

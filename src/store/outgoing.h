@@ -45,7 +45,7 @@ struct outgoing_plan {
 	struct list node;
 	struct text destination; /* owned */
 	struct schedule_run run;
-	int64_t due, deadline; /* seconds */
+	int64_t due, deadline; /* seconds; deadline 0: as it was */
 };
 
 /* Where to look, and when (microseconds). */

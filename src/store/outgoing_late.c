@@ -105,11 +105,11 @@ late_apply(struct txn *t, struct op *op)
 }
 
 static void
-look_again(struct outgoing *o, const struct outgoing_deadline *d)
+look_again(struct outgoing *o, const struct outgoing_deadline *d, int64_t when)
 {
 	struct outgoing_deadline again = *d;
 
-	again.at = clock_wall() + LOOK_AGAIN;
+	again.at = when;
 	pthread_mutex_lock(&o->lock);
 	heap_push(&o->deadlines, &again);
 	pthread_mutex_unlock(&o->lock);
@@ -125,7 +125,7 @@ late_finish(struct op *op, enum status how)
 	if (how != STATUS_OK) {
 		LOG_WARN(
 		    "store.queue_deadline", FIELD_U64("message", k->d.message), FIELD_STATUS(how));
-		look_again(&s->queue.outgoing, &k->d);
+		look_again(&s->queue.outgoing, &k->d, clock_wall() + LOOK_AGAIN);
 	}
 	arena_done(&k->arena);
 	mem_free(k);
@@ -164,17 +164,20 @@ look_at(struct store *s, const struct outgoing_deadline *d)
 {
 	struct arena a = ARENA_INIT;
 	struct outgoing_run run;
+	int64_t now = clock_wall();
 	enum status how = read_run(s, d, &a, &run);
 
-	if (how == STATUS_OK && run.deadline != 0 && run.deadline * CLOCK_SECOND <= clock_wall()) {
+	if (how == STATUS_OK && run.deadline * CLOCK_SECOND > now) {
+		look_again(&s->queue.outgoing, d, run.deadline * CLOCK_SECOND);
+	} else if (how == STATUS_OK && run.deadline != 0) {
 		if (lease_take(s, d->message, d->first, &run))
 			submit(s, d);
 		else
-			look_again(&s->queue.outgoing, d);
+			look_again(&s->queue.outgoing, d, now + LOOK_AGAIN);
 	} else if (how != STATUS_OK && how != STATUS_NOT_FOUND) {
 		LOG_ALARM(
 		    "store.queue_unreadable", FIELD_U64("message", d->message), FIELD_STATUS(how));
-		look_again(&s->queue.outgoing, d);
+		look_again(&s->queue.outgoing, d, now + LOOK_AGAIN);
 	}
 	arena_done(&a);
 }

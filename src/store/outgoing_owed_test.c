@@ -3,6 +3,7 @@
  * in between, and in time, though nothing is sent. */
 #include <stdio.h>
 
+#include "store/core.h"
 #include "store/outgoing_test_helper.h"
 
 /* How many recipients the sender is to be told something of; 0: nothing now. */
@@ -117,6 +118,30 @@ of_a_success_that_is_wanted(void **state)
 	assert_int_equal(o.states.at[0], OUTGOING_RELAYED);
 	told(r, &o);
 	assert_int_equal(rows(r), 0);
+}
+
+/* Hours of mail that went at once leave nothing in memory, nor do attempts. */
+static void
+deadlines_are_as_many_as_who_waits(void **state)
+{
+	struct rig *r = *state;
+	const struct heap *deadlines = &r->w->store->queue.outgoing.deadlines;
+
+	for (int i = 0; i < 20; i++)
+		(void)one_with(r, "bob@example.org", QUEUE_DELIVERED);
+	(void)one_with(r, "carol@example.net", QUEUE_LATER);
+	at(NOW + 61);
+	tend(r);
+	assert_int_equal(deadlines->count, 1);
+	for (int i = 1; i < 4; i++) {
+		at(NOW + i * 1800);
+		assert_int_equal(take(r), 1);
+		report(r, QUEUE_LATER, SCHEDULE_WELL);
+	}
+	tend(r);
+	assert_int_equal(deadlines->count, 1);
+	assert_int_equal(((const struct outgoing_deadline *)heap_first(deadlines))->at,
+	    (NOW + 4 * 3600) * CLOCK_SECOND);
 }
 
 /* RFC 3461 4.1. */
@@ -429,6 +454,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(of_a_failure),
 		CASE(of_a_success_that_is_wanted),
+		CASE(deadlines_are_as_many_as_who_waits),
 		CASE(never_is_never),
 		CASE(time_passes_without_attempts),
 		CASE(what_is_in_hand_is_not_given_up),
