@@ -5,10 +5,11 @@ figure is a row there and a measurement that puts it; `bench/run` does the rest.
 
 import rows_mail
 import rows_mailbox
+import rows_queue
 import rows_sessions
 from running import ACCOUNTS, await_delivered, signed_in
 
-FIGURES = rows_mail.FIGURES + rows_sessions.FIGURES + rows_mailbox.FIGURES
+FIGURES = rows_mail.FIGURES + rows_sessions.FIGURES + rows_mailbox.FIGURES + rows_queue.FIGURES
 
 
 def check_count(run):
@@ -33,4 +34,5 @@ GROUPS = [
     ("disk", rows_mail.measure_disk, ("ours", "sdbox", "maildir")),
     ("mailbox", rows_mailbox.measure_mailboxes, ("ours", "sdbox", "maildir")),
     ("bodies", rows_mailbox.measure_compressed, ("ours", "zstd")),
+    ("queue", rows_queue.measure_queue, ("ours",)),
 ]

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * queue-bench DIR RECIPIENTS [GIVEN]: fills the queue of a new store in the
+ * load-queue DIR RECIPIENTS [GIVEN]: fills the queue of a new store in the
  * folder with so many recipients, then gives 5,000 of them (or GIVEN) away as
- * outbound would, starts the store again, and gives as many. Prints what each part costs, so that a
- * queue of 1,000,000 can be held against one of 10,000. Time is told as the processor's: it means
- * the same while others use the machine.
+ * outbound would, starts the store again, and gives as many. Prints as JSON what
+ * each part costs, so that a queue of 1,000,000 can be held against one of
+ * 10,000.
  *
  * A message has ten recipients at ten of 1,000 destinations: ten runs.
  */
@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "codec/json.h"
 #include "codec/trace_id.h"
 #include "mime/summary.h"
 #include "runtime/role.h"
@@ -38,6 +39,8 @@ struct bench {
 	struct arena arena;
 	struct text summary, content;
 	uint64_t size;
+	struct buffer text;
+	struct json json;
 	_Atomic uint64_t next, until; /* recipients */
 };
 
@@ -56,7 +59,7 @@ moment(void)
 					      u.ru_utime.tv_usec + u.ru_stime.tv_usec };
 }
 
-/* MiB of this process that are in memory and no file's. */
+/* Octets of this process that are in memory and no file's. */
 static double
 memory(void)
 {
@@ -69,25 +72,29 @@ memory(void)
 			break;
 	if (f != NULL)
 		(void)fclose(f);
-	return kib / 1024;
-}
-
-static void
-tell(const char *what, uint64_t n, struct moment from)
-{
-	struct moment now = moment();
-	double cpu = (double)(now.cpu - from.cpu), wall = (double)(now.wall - from.wall);
-
-	printf("%-28s %9llu  %8.2f us of processor each  %9.0f a second\n", what,
-	    (unsigned long long)n, cpu / (double)n, (double)n * 1e6 / wall);
-	(void)fflush(stdout);
+	return kib * 1024;
 }
 
 static void
 die_of(enum status s, const char *what)
 {
-	fprintf(stderr, "queue-bench: %s: %s\n", what, status_word(s));
+	fprintf(stderr, "load-queue: %s: %s\n", what, status_word(s));
 	exit(1);
+}
+
+/* "name_us": of the processor, each; "name_rate": a second. */
+static void
+tell(struct bench *b, const char *what, uint64_t n, struct moment from)
+{
+	struct moment now = moment();
+	double cpu = (double)(now.cpu - from.cpu), wall = (double)(now.wall - from.wall);
+
+	if (n == 0)
+		return;
+	json_key(&b->json, arena_string(&b->arena, arena_printf(&b->arena, "%s_us", what)));
+	json_double(&b->json, cpu / (double)n);
+	json_key(&b->json, arena_string(&b->arena, arena_printf(&b->arena, "%s_rate", what)));
+	json_double(&b->json, (double)n * 1e6 / wall);
 }
 
 /* ---- the store ---- */
@@ -257,7 +264,7 @@ work(struct bench *b, const char *what, void *(*worker)(void *), uint64_t from, 
 		CHECK(pthread_create(&thread[i], NULL, worker, b) == 0);
 	for (size_t i = 0; i < THREADS; i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
-	tell(what, until - from, begun);
+	tell(b, what, until - from, begun);
 }
 
 /* ---- the operator ---- */
@@ -277,13 +284,13 @@ look(struct bench *b)
 
 	if (s != STATUS_OK)
 		die_of(s, "queue_admin_list");
-	tell("list, first 100", 1, begun);
+	tell(b, "list", 1, begun);
 	one.message = list.messages.at[0];
 	begun = moment();
 	s = queue_admin_show(b->admin, &one, &b->arena, &shown, &f);
 	if (s != STATUS_OK)
 		die_of(s, "queue_admin_show");
-	tell("show", 1, begun);
+	tell(b, "show", 1, begun);
 	begun = moment();
 	do {
 		s = queue_admin_list(b->admin, &count, &b->arena, &list, &f);
@@ -292,7 +299,7 @@ look(struct bench *b)
 		waiting += list.waiting;
 		count.after = list.resume;
 	} while (list.resume.len > 0);
-	tell("list --count, a recipient", waiting, begun);
+	tell(b, "count", waiting, begun);
 }
 
 int
@@ -307,28 +314,31 @@ main(int argc, char **argv)
 	if (argc < 3 || argc > 4 || text_to_u64(text_of(argv[2]), &all) != STATUS_OK ||
 	    (argc == 4 && text_to_u64(text_of(argv[3]), &given) != STATUS_OK) || all < 2 * given ||
 	    all < 10 * EACH) {
-		fprintf(stderr, "usage: queue-bench DIR RECIPIENTS [GIVEN]\n");
+		fprintf(stderr, "usage: load-queue DIR RECIPIENTS [GIVEN]\n");
 		return 2;
 	}
 	log_set_fd(-1);
+	b.json = json_to(&b.text);
+	json_object(&b.json);
 	if (engine_rocksdb_open(argv[1], &b.engine, &f) != STATUS_OK)
 		die_of(STATUS_IO, f.log);
 	make_message(&b);
 	start(&b);
-	before = memory();
-	for (uint64_t from = 0, step = all / 10; from < all; from += step)
-		work(&b, "enqueue, a recipient", submitter, from, from + step);
-	printf("%-28s %9.1f MiB\n", "memory grew by", memory() - before);
+	work(&b, "enqueue", submitter, 0, all);
 	look(&b);
-	work(&b, "lease and report, each", giver, 0, given);
+	work(&b, "dispatch", giver, 0, given);
 	stop(&b);
 	before = memory();
 	begun = moment();
 	start(&b);
-	tell("start, a recipient", all - given, begun);
-	printf("%-28s %9.1f MiB\n", "memory grew by", memory() - before);
-	work(&b, "lease and report, again", giver, 0, given);
+	tell(&b, "start", all - given, begun);
+	json_key(&b.json, "memory_octets");
+	json_double(&b.json, (memory() - before) / (double)(all - given));
+	work(&b, "dispatch_again", giver, 0, given);
 	stop(&b);
+	json_object_end(&b.json);
+	printf("%.*s\n", TEXT_ARG(buffer_text(&b.text)));
+	buffer_done(&b.text);
 	engine_free(b.engine);
 	arena_done(&b.arena);
 	return 0;
