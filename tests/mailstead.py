@@ -241,7 +241,7 @@ class Site(Mailstead):
     """`mailstead run` with a configuration of its own, as root with a user for every role or as anybody;
     `before` stands in front of the command, as in `nsenter -t PID -n`. Nobody has an account at first."""
 
-    roles = ("store", "auth", "lookup", "intake", "mx", "access")
+    roles = ("store", "auth", "lookup", "intake", "mx", "access", "outbound")
     hostname = "mail.site.test"
 
     def __init__(self, listeners, before=()):

@@ -366,9 +366,9 @@ def test_metrics_and_doctor(house):
     samples = house.run("metrics").splitlines()
     assert any(line.startswith('mailstead_sessions_total{role="access"') for line in samples)
     assert any(line.startswith("# TYPE mailstead_store_commits_total counter") for line in samples)
-    assert {s["role"] for s in json.loads(house.run("metrics", "--json"))} >= {"store", "auth", "lookup", "intake", "mx", "access"}
+    assert {s["role"] for s in json.loads(house.run("metrics", "--json"))} >= {"store", "auth", "lookup", "intake", "mx", "access", "outbound"}
     told = json.loads(call(house, "doctor", "--json").stdout)
-    assert {r["role"] for r in told["roles"]} == {"store", "auth", "lookup", "intake", "mx", "access"}
+    assert {r["role"] for r in told["roles"]} == {"store", "auth", "lookup", "intake", "mx", "access", "outbound"}
     if os.environ.get("MAILSTEAD_BUILD") == "release":
         assert all("seccomp" in r["sandbox"] for r in told["roles"])
 

@@ -14,7 +14,7 @@ import pytest
 from mailstead import release_build
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROLES = ("store", "auth", "lookup", "intake", "mx", "access")
+ROLES = ("store", "auth", "lookup", "intake", "mx", "access", "outbound")
 # What a role's process may have beside nothing: no capability but in the bounding set, which the unit names.
 PRIVILEGES = 1 << 10 | 1 << 7 | 1 << 6 | 1 << 0 | 1 << 2 | 1 << 5
 
@@ -104,6 +104,7 @@ users {
 	store = mailstead-store
 	auth = mailstead-auth
 	lookup = mailstead-lookup
+	outbound = mailstead-outbound
 	intake = mailstead-intake
 	mx = mailstead-mx
 	access = mailstead-access

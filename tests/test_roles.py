@@ -19,7 +19,7 @@ import pytest
 
 from mailstead import Mailstead, binary, free_port_base, release_build
 
-ROLES = ("store", "auth", "lookup", "intake", "mx", "access")
+ROLES = ("store", "auth", "lookup", "intake", "mx", "access", "outbound")
 
 
 def pids(house):
@@ -313,7 +313,7 @@ def test_root_wants_a_user_for_each_role(tmp_path):
     config = tmp_path / "mailstead.conf"
     config.write_text(f'hostname = "mail.site.test"\ndir = "{tmp_path}/data"\n'
                       f"listen imap {{ address = 127.0.0.1, port = {free_port_base() + 143} }}\n"
-                      "users { store = 61001, auth = 61002, lookup = 61005, intake = 61003, mx = 61004, access = 61002 }\n")
+                      "users { store = 61001, auth = 61002, lookup = 61005, intake = 61003, mx = 61004, access = 61002, outbound = 61006 }\n")
     done = subprocess.run([binary(), "run", "--config", str(config)], capture_output=True, text=True, check=False,
                           timeout=60)
     assert done.returncode == 1

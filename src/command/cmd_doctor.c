@@ -103,7 +103,7 @@ static void
 look_at_roles(struct checkup *c)
 {
 	static const enum role expected[] = { ROLE_STORE, ROLE_AUTH, ROLE_LOOKUP, ROLE_INTAKE,
-		ROLE_MX, ROLE_ACCESS };
+		ROLE_MX, ROLE_ACCESS, ROLE_OUTBOUND };
 
 	for (size_t e = 0; e < ARRAY_LEN(expected); e++) {
 		unsigned count = runtime_instances(c->i->calls, expected[e]);

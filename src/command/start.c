@@ -21,7 +21,7 @@
 
 /* Which role runs what; listeners by the name of their protocol. */
 static const enum role started[] = { ROLE_STORE, ROLE_AUTH, ROLE_LOOKUP, ROLE_INTAKE, ROLE_MX,
-	ROLE_ACCESS };
+	ROLE_ACCESS, ROLE_OUTBOUND };
 
 static const struct {
 	const char *protocol;
@@ -186,6 +186,30 @@ bind_listeners(struct starting *s)
 	return STATUS_OK;
 }
 
+/* Where the site takes mail itself: "192.0.2.1:25". */
+static struct texts
+own_places(struct starting *s)
+{
+	const struct config *c = s->config;
+	struct texts t = { .count = 0 };
+	uint32_t room = 0;
+
+	for (uint32_t i = 0; i < c->listener_count; i++)
+		room += c->listeners[i].address_count;
+	t.at = ARENA_ARRAY(&s->arena, struct text, room + 1);
+	for (uint32_t i = 0; i < c->listener_count; i++) {
+		const struct config_listener *l = &c->listeners[i];
+
+		for (uint32_t k = 0; k < l->address_count && text_equal(l->name, TEXT("smtp")); k++)
+			t.at[t.count++] = arena_printf(&s->arena,
+			    text_find_byte(l->addresses[k], ':', 0) < l->addresses[k].len
+				? "[%.*s]:%u"
+				: "%.*s:%u",
+			    TEXT_ARG(l->addresses[k]), (unsigned)l->port);
+	}
+	return t;
+}
+
 /* ---- the start ---- */
 
 static int
@@ -225,6 +249,7 @@ prepare(struct starting *s)
 	m->resolver = c->resolver;
 	m->trust_anchor = c->trust_anchor;
 	m->ca_file = c->ca_file;
+	m->own = own_places(s);
 	m->proxy_peers = (struct texts){ c->proxy_peers, c->proxy_peer_count };
 	m->log_format =
 	    text_equal(c->log_format, TEXT("json")) ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT;

@@ -2,6 +2,11 @@
 /* The common part of the front roles' start. */
 #include "role/front.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "auth/calls.h"
 #include "base/log.h"
 #include "runtime/network.h"
@@ -146,4 +151,23 @@ front_start(const struct role_start *start, struct calls *calls,
 	*out = service_start(config);
 	tls_context_unref(tls);
 	return STATUS_OK;
+}
+
+enum status
+role_file(const char *path, struct buffer *out, struct failure *f)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && out->len <= ROLE_FILE_MAX) {
+		n = read(fd, buffer_room(out, 16384), 16384);
+		if (n > 0)
+			buffer_added(out, (size_t)n);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	if (n == 0)
+		return STATUS_OK;
+	return fail(f, STATUS_IO, "A file of the configuration cannot be read.", "%s: %s", path,
+	    n < 0 ? strerror(errno) : "it is too large");
 }

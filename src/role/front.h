@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the front roles (mx, access) share: live settings from the store, TLS
- * with keys that stay in auth, listeners with their protocols.
+ * What the front roles (mx, access) and others share: live settings from the
+ * store, files of the configuration, TLS with keys that stay in auth, listeners
+ * with their protocols.
  */
 #ifndef ROLE_FRONT_H
 #define ROLE_FRONT_H
@@ -11,6 +12,11 @@
 
 /* Takes all live settings from the store; later changes come by runtime_setting. */
 enum status front_settings(struct calls *calls, struct failure *f) MUST_CHECK;
+
+/* Appends a file that the configuration names, of at most ROLE_FILE_MAX octets;
+ * before the sandbox closes. */
+#define ROLE_FILE_MAX (4u << 20)
+enum status role_file(const char *path, struct buffer *out, struct failure *f) MUST_CHECK;
 
 /* Asks auth for the certificates; *out is NULL if there are none. */
 enum status front_tls(struct calls *calls, struct tls_context **out, struct failure *f) MUST_CHECK;

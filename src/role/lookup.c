@@ -6,18 +6,12 @@
  */
 #include "lookup/lookup.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "base/log.h"
 #include "lookup/resolver.h"
 #include "role/front.h"
 #include "role/roles.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
-#define FILE_MAX (4u << 20)
 
 /* Where systems keep the trust anchor of the root: Debian's dns-root-data, and
  * the one that unbound-anchor keeps. */
@@ -32,25 +26,6 @@ struct lookup_role {
 	struct lookup *lookup;
 };
 
-static enum status
-read_file(const char *path, struct buffer *out, struct failure *f)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 1;
-
-	while (n > 0 && out->len <= FILE_MAX) {
-		n = read(fd, buffer_room(out, 16384), 16384);
-		if (n > 0)
-			buffer_added(out, (size_t)n);
-	}
-	if (fd >= 0)
-		(void)close(fd);
-	if (n == 0)
-		return STATUS_OK;
-	return fail(f, STATUS_IO, "A file of the configuration cannot be read.", "%s: %s", path,
-	    n < 0 ? strerror(errno) : "it is too large");
-}
-
 /* The configured file, or the first that is there; none is no failure. */
 static enum status
 read_anchors(const struct role_start *start, struct buffer *out, struct failure *f)
@@ -60,9 +35,9 @@ read_anchors(const struct role_start *start, struct buffer *out, struct failure 
 	if (start->trust_anchor.len > 0)
 		return text_to_string(start->trust_anchor, path, sizeof(path)) != STATUS_OK
 			   ? STATUS_INVALID
-			   : read_file(path, out, f);
+			   : role_file(path, out, f);
 	for (size_t i = 0; i < ARRAY_LEN(anchors); i++)
-		if (read_file(anchors[i], out, NULL) == STATUS_OK)
+		if (role_file(anchors[i], out, NULL) == STATUS_OK)
 			return STATUS_OK;
 	LOG_WARN("lookup.no_anchor", FIELD_STRING("file", anchors[0]));
 	return STATUS_OK;
@@ -76,7 +51,7 @@ make_resolver(struct lookup_role *r, struct failure *f)
 
 	if (r->start->resolver.len > 0)
 		buffer_add_text(&servers, r->start->resolver);
-	else if (read_file(RESOLV_CONF, &conf, NULL) == STATUS_OK)
+	else if (role_file(RESOLV_CONF, &conf, NULL) == STATUS_OK)
 		resolver_servers(buffer_text(&conf), &servers);
 	if (s == STATUS_OK)
 		s = resolver_new(&(struct resolver_config){ .servers = buffer_text(&servers),
@@ -100,7 +75,7 @@ make_https(struct lookup_role *r, struct failure *f)
 	if (r->start->ca_file.len > 0) {
 		s = text_to_string(r->start->ca_file, path, sizeof(path));
 		if (s == STATUS_OK)
-			s = read_file(path, &more, f);
+			s = role_file(path, &more, f);
 	}
 	r->dns = resolver_source(r->resolver);
 	if (s == STATUS_OK)

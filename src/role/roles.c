@@ -9,6 +9,7 @@ static const struct role_ops *const all[] = {
 	&role_lookup_ops,
 	&role_mx_ops,
 	&role_access_ops,
+	&role_outbound_ops,
 };
 
 const struct role_ops *

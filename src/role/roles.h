@@ -14,6 +14,7 @@ extern const struct role_ops role_intake_ops;
 extern const struct role_ops role_lookup_ops;
 extern const struct role_ops role_mx_ops;
 extern const struct role_ops role_access_ops;
+extern const struct role_ops role_outbound_ops;
 
 /* By name; NULL: this program has no such role. */
 const struct role_ops *role_ops_find(struct text word);

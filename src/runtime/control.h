@@ -27,6 +27,7 @@
 	F(S, TEXT, resolver)          \
 	F(S, TEXT, trust_anchor)      \
 	F(S, TEXT, ca_file)           \
+	F(S, TEXTS, own)              \
 	F(S, U64, uid)                \
 	F(S, U64, gid)                \
 	F(S, U64, sandbox_off)        \

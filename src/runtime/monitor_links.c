@@ -21,21 +21,23 @@
 static const struct {
 	enum role a, b;
 } trusted[] = {
-	{ ROLE_MX, ROLE_INTAKE },     /* messages of strangers */
-	{ ROLE_MX, ROLE_STORE },      /* recipients, settings */
-	{ ROLE_MX, ROLE_AUTH },	      /* TLS signatures */
-	{ ROLE_INTAKE, ROLE_STORE },  /* commits */
-	{ ROLE_INTAKE, ROLE_AUTH },   /* DKIM signatures */
-	{ ROLE_INTAKE, ROLE_LOOKUP }, /* keys of who signed what is forwarded */
-	{ ROLE_ACCESS, ROLE_STORE },  /* mail of who signed in */
-	{ ROLE_ACCESS, ROLE_AUTH },   /* sign-in, TLS signatures */
-	{ ROLE_ACCESS, ROLE_INTAKE }, /* APPEND, submission */
-	{ ROLE_AUTH, ROLE_STORE },    /* verifiers; accounts to forget */
-	{ ROLE_LOOKUP, ROLE_STORE },  /* settings */
+	{ ROLE_MX, ROLE_INTAKE },	/* messages of strangers */
+	{ ROLE_MX, ROLE_STORE },	/* recipients, settings */
+	{ ROLE_MX, ROLE_AUTH },		/* TLS signatures */
+	{ ROLE_INTAKE, ROLE_STORE },	/* commits */
+	{ ROLE_INTAKE, ROLE_AUTH },	/* DKIM signatures */
+	{ ROLE_INTAKE, ROLE_LOOKUP },	/* keys of who signed what is forwarded */
+	{ ROLE_ACCESS, ROLE_STORE },	/* mail of who signed in */
+	{ ROLE_ACCESS, ROLE_AUTH },	/* sign-in, TLS signatures */
+	{ ROLE_ACCESS, ROLE_INTAKE },	/* APPEND, submission */
+	{ ROLE_AUTH, ROLE_STORE },	/* verifiers; accounts to forget */
+	{ ROLE_LOOKUP, ROLE_STORE },	/* settings */
+	{ ROLE_OUTBOUND, ROLE_STORE },	/* the queue, settings */
+	{ ROLE_OUTBOUND, ROLE_LOOKUP }, /* where mail goes */
+	{ ROLE_OUTBOUND, ROLE_INTAKE }, /* notices to senders */
 	/* roles that are not built yet */
 	{ ROLE_WEB, ROLE_STORE }, { ROLE_WEB, ROLE_AUTH }, { ROLE_WEB, ROLE_INTAKE },
-	{ ROLE_INTAKE, ROLE_SCAN }, { ROLE_OUTBOUND, ROLE_STORE }, { ROLE_OUTBOUND, ROLE_LOOKUP },
-	{ ROLE_SCAN, ROLE_STORE }, /* settings */
+	{ ROLE_INTAKE, ROLE_SCAN }, { ROLE_SCAN, ROLE_STORE }, /* settings */
 };
 
 bool

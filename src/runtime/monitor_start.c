@@ -26,6 +26,7 @@ enum grant {
 	GRANT_PROXY_PEERS = 16,
 	GRANT_NOTES = 32,
 	GRANT_NETWORK = 64, /* what is trusted out there, and whom to ask */
+	GRANT_WORLD = 128,  /* what is trusted out there, and where we are ourselves */
 };
 
 /* All that is ever handed to a role, besides its name, host and listeners. */
@@ -37,6 +38,7 @@ static const unsigned grants[ROLE_COUNT] = {
 	[ROLE_MX] = GRANT_PROXY_PEERS,
 	[ROLE_ACCESS] = GRANT_PROXY_PEERS,
 	[ROLE_WEB] = GRANT_PROXY_PEERS,
+	[ROLE_OUTBOUND] = GRANT_WORLD,
 };
 
 /* What the C library is told for a role's sake, where the operator tells it
@@ -128,8 +130,11 @@ send_start(struct monitor *m, struct child *child)
 	if ((grants[r] & GRANT_NETWORK) != 0) {
 		s.resolver = c->resolver;
 		s.trust_anchor = c->trust_anchor;
-		s.ca_file = c->ca_file;
 	}
+	if ((grants[r] & (GRANT_NETWORK | GRANT_WORLD)) != 0)
+		s.ca_file = c->ca_file;
+	if ((grants[r] & GRANT_WORLD) != 0)
+		s.own = c->own;
 	if ((grants[r] & GRANT_PROXY_PEERS) != 0)
 		s.proxy_peers = c->proxy_peers;
 	if ((grants[r] & GRANT_CERTIFICATES) != 0)

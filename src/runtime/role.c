@@ -93,6 +93,7 @@ read_start(struct role_process *p)
 		.resolver = m->resolver,
 		.trust_anchor = m->trust_anchor,
 		.ca_file = m->ca_file,
+		.own = m->own,
 		.uid = (uint32_t)m->uid,
 		.gid = (uint32_t)m->gid,
 		.sandbox_off = m->sandbox_off != 0,

@@ -45,9 +45,10 @@ struct role_start {
 	struct text hostname;
 	struct text dir;    /* data folder; store only, else empty */
 	struct text engine; /* store: "rocksdb" or "memory" */
-	/* lookup: addresses of DNS servers, and paths of files to read in prepare;
-	 * empty where the configuration says nothing */
+	/* lookup: addresses of DNS servers, and paths of files to read in prepare
+	 * (of them ca_file outbound too); empty where the configuration says nothing */
 	struct text resolver, trust_anchor, ca_file;
+	struct texts own;  /* outbound: "192.0.2.1:25", where the site takes mail itself */
 	uint32_t uid, gid; /* 0: keep */
 	bool sandbox_off;
 	uint32_t log_format, log_level;

@@ -118,7 +118,9 @@ enum queue_outcome {
 
 /* Ends a lease. how: enum schedule_end, how it went for the destination.
  * Parallel lists over the recipients of the lease, in order of numbers:
- * outcomes, what the server said (code and enhanced code in it), who said it.
+ * outcomes, what was said: "550 5.1.1 words" as the server said it, its lines
+ * apart by LF, or "4.4.1 words" where no server said anything; the server's
+ * name, or empty if none is known.
  * facts: of the connection, for the trace, words like "203.0.113.5:25 TLSv1.3
  * TLS_AES_256_GCM_SHA384 dane"; took: milliseconds. Made again it changes
  * nothing. */

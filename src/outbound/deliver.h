@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One lease from its beginning to its report.
+ */
+#ifndef OUTBOUND_DELIVER_H
+#define OUTBOUND_DELIVER_H
+
+#include "outbound/connection.h"
+#include "outbound/hand.h"
+#include "outbound/outbound.h"
+
+/* What the deliveries share. */
+struct house {
+	struct outbound_config config;
+	struct hand hand;
+	struct shelf shelf;
+	struct tls_results *results;
+};
+
+/* Tries all recipients of the lease and reports; *via: a connection that stands
+ * to its destination, or NULL, before and after. */
+void deliver(struct house *h, const struct queue_lease_reply *lease, struct hold *hold,
+    struct arena *a, struct connection **via);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * See outbound/outbound.h. Who asks the store for a lease and gets one has the
+ * next worker ask before he delivers; so there are as many as there is to do,
+ * and one asks in vain at the end. The feed rings when the store may have
+ * something: then somebody asks, unless somebody is about to.
+ *
+ * One thread more, the keeper, opens the feed again when it broke, and ends
+ * connections that are idle for too long.
+ */
+#include "outbound/outbound.h"
+
+#include "base/log.h"
+#include "outbound/deliver.h"
+#include "runtime/metrics.h"
+#include "runtime/pool.h"
+#include "runtime/settings.h"
+#include "runtime/thread.h"
+
+#define MAGIC 0x0b07b07d
+#define FEED_AGAIN CLOCK_SECOND
+#define BREAK_OFF CLOCK_SECOND /* before the deadline of a stop */
+
+struct outbound {
+	unsigned magic;
+	struct house house;
+	struct pool *pool;
+	pthread_t keeper;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* workers, for who stops; monotonic */
+	pthread_cond_t tick;	/* for the keeper; monotonic */
+	unsigned workers;	/* that run or were started */
+	unsigned asking;	/* of them, those who ask for a lease or will soon */
+	bool rung;		/* since the last of them began to ask */
+	bool feeding;		/* the feed stands */
+	bool again;		/* somebody asked in vain because the store was away */
+	bool stopping;
+};
+
+struct worker {
+	struct task task;
+	struct outbound *o;
+};
+
+/* ---- workers ---- */
+
+static void work(struct task *t);
+
+/* Under the lock: has one more ask, if there may be one more. */
+static void
+more(struct outbound *o)
+{
+	struct worker *w;
+
+	if (o->stopping || o->asking > 0 || o->workers >= (unsigned)setting(SET_OUTBOUND_WORKERS))
+		return;
+	o->asking++;
+	o->workers++;
+	metric_set(METRIC_OUTBOUND_WORKERS, o->workers);
+	w = MEM_NEW(struct worker);
+	w->o = o;
+	w->task.run = work;
+	pool_run(o->pool, &w->task);
+}
+
+static void
+ring(struct outbound *o)
+{
+	pthread_mutex_lock(&o->lock);
+	o->rung = true;
+	more(o);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* What came of asking: whether to go on with the lease (OK), or to ask again. */
+static bool
+asked(struct outbound *o, enum status st)
+{
+	bool again;
+
+	pthread_mutex_lock(&o->lock);
+	o->asking--;
+	if (st == STATUS_OK)
+		more(o);
+	else if (st != STATUS_NOT_FOUND)
+		o->again = true;
+	again = st == STATUS_NOT_FOUND && o->rung && o->asking == 0 && !o->stopping;
+	if (again)
+		o->asking++;
+	if (o->again)
+		pthread_cond_signal(&o->tick);
+	pthread_mutex_unlock(&o->lock);
+	return again;
+}
+
+/* Another round for a worker that is done with a lease. */
+static bool
+ask_more(struct outbound *o)
+{
+	bool go;
+
+	pthread_mutex_lock(&o->lock);
+	go = !o->stopping && o->workers <= (unsigned)setting(SET_OUTBOUND_WORKERS);
+	if (go)
+		o->asking++;
+	pthread_mutex_unlock(&o->lock);
+	return go;
+}
+
+/* False: there is nothing to do. */
+static bool
+one_lease(struct outbound *o, struct connection **via)
+{
+	struct house *h = &o->house;
+	struct arena a = ARENA_INIT;
+	struct queue_lease_reply lease = { .message = 0 };
+	struct hold hold;
+	enum status st;
+
+	do {
+		pthread_mutex_lock(&o->lock);
+		o->rung = false;
+		pthread_mutex_unlock(&o->lock);
+		st = hand_lease(
+		    &h->hand, *via != NULL ? (*via)->destination : TEXT_EMPTY, &a, &lease, &hold);
+	} while (asked(o, st));
+	if (st == STATUS_OK) {
+		if (*via != NULL && !text_equal((*via)->destination, lease.destination)) {
+			shelf_put(&h->shelf, *via);
+			*via = NULL;
+		}
+		deliver(h, &lease, &hold, &a, via);
+	}
+	arena_done(&a);
+	return st == STATUS_OK;
+}
+
+static void
+work(struct task *t)
+{
+	struct worker *w = (struct worker *)(void *)t;
+	struct outbound *o = w->o;
+	struct connection *via = NULL;
+
+	mem_free(w);
+	while (one_lease(o, &via) && ask_more(o))
+		continue;
+	if (via != NULL)
+		shelf_put(&o->house.shelf, via);
+	pthread_mutex_lock(&o->lock);
+	o->workers--;
+	metric_set(METRIC_OUTBOUND_WORKERS, o->workers);
+	pthread_cond_broadcast(&o->changed);
+	pthread_cond_signal(&o->tick); /* for what was put on the shelf */
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* ---- the feed ---- */
+
+static void
+fed(void *arg, enum status st, const void *reply)
+{
+	struct outbound *o = arg;
+
+	if (st == STATUS_OK) {
+		ring(o);
+		return;
+	}
+	pthread_mutex_lock(&o->lock);
+	o->feeding = false;
+	pthread_cond_signal(&o->tick);
+	pthread_mutex_unlock(&o->lock);
+}
+
+static void
+feed(struct outbound *o)
+{
+	static const struct queue_feed_request nothing = { .none_ = 0 };
+
+	pthread_mutex_lock(&o->lock);
+	o->feeding = true;
+	pthread_mutex_unlock(&o->lock);
+	if (call_stream(o->house.config.calls, &queue_feed_call, &nothing, fed, o) != STATUS_OK)
+		fed(o, STATUS_UNAVAILABLE, NULL);
+}
+
+/* ---- the keeper ---- */
+
+struct ending {
+	struct task task;
+	struct outbound *o;
+	struct connection *c;
+};
+
+static void
+end_one(struct task *t)
+{
+	struct ending *e = (struct ending *)(void *)t;
+
+	connection_end(&e->o->house.shelf, e->c);
+	mem_free(e);
+}
+
+/* Saying QUIT may take some seconds. Gives when to come again. */
+static int64_t
+end_expired(struct outbound *o)
+{
+	struct connection *c;
+	int64_t next;
+
+	while ((c = shelf_expired(&o->house.shelf, &next)) != NULL) {
+		struct ending *e = MEM_NEW(struct ending);
+
+		*e = (struct ending){ .task.run = end_one, .o = o, .c = c };
+		pool_run(o->pool, &e->task);
+	}
+	return next;
+}
+
+/* Under the lock. */
+static void
+sleep_until(struct outbound *o, int64_t until)
+{
+	const struct timespec at = { until / CLOCK_SECOND, until % CLOCK_SECOND * 1000 };
+
+	if (until == INT64_MAX)
+		pthread_cond_wait(&o->tick, &o->lock);
+	else
+		(void)pthread_cond_timedwait(&o->tick, &o->lock, &at);
+}
+
+static void *
+keep(void *arg)
+{
+	struct outbound *o = arg;
+	int64_t feed_at = 0;
+
+	pthread_mutex_lock(&o->lock);
+	while (!o->stopping) {
+		int64_t next, now = thread_time();
+		bool must = !o->feeding || o->again;
+
+		if (must && now >= feed_at) {
+			feed_at = now + FEED_AGAIN;
+			o->again = false;
+			must = !o->feeding;
+			pthread_mutex_unlock(&o->lock);
+			if (must)
+				feed(o);
+			ring(o);
+		} else {
+			pthread_mutex_unlock(&o->lock);
+		}
+		next = end_expired(o);
+		pthread_mutex_lock(&o->lock);
+		if ((!o->feeding || o->again) && feed_at < next)
+			next = feed_at;
+		if (!o->stopping && next > thread_time())
+			sleep_until(o, next);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static void
+cond_init(pthread_cond_t *c)
+{
+	pthread_condattr_t attr;
+
+	CHECK(pthread_condattr_init(&attr) == 0 &&
+	      pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+	      pthread_cond_init(c, &attr) == 0);
+	pthread_condattr_destroy(&attr);
+}
+
+struct outbound *
+outbound_new(const struct outbound_config *config)
+{
+	struct outbound *o = MEM_NEW(struct outbound);
+
+	o->magic = MAGIC;
+	o->house.config = *config;
+	hand_init(&o->house.hand, config->calls);
+	shelf_init(&o->house.shelf);
+	o->house.results = tls_results_new();
+	pthread_mutex_init(&o->lock, NULL);
+	cond_init(&o->changed);
+	cond_init(&o->tick);
+	return o;
+}
+
+enum status
+outbound_start(struct outbound *o)
+{
+	enum status st;
+
+	MAGIC_CHECK(o, MAGIC);
+	o->pool = pool_new(&(struct pool_config){ .name = "outbound",
+	    .min = 1,
+	    .max = (unsigned)setting_row(SET_OUTBOUND_WORKERS)->high,
+	    .cooperative = true });
+	st = thread_start("keeper", 0, keep, o, &o->keeper);
+	o->started = st == STATUS_OK;
+	return st;
+}
+
+void
+outbound_relinked(struct outbound *o)
+{
+	ring(o);
+}
+
+struct tls_results *
+outbound_tls_results(struct outbound *o)
+{
+	return o->house.results;
+}
+
+void
+outbound_settle(struct outbound *o)
+{
+	pthread_mutex_lock(&o->lock);
+	while (o->workers > 0)
+		pthread_cond_wait(&o->changed, &o->lock);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* Whether all workers ended by then. */
+static bool
+await_workers(struct outbound *o, int64_t until)
+{
+	const struct timespec at = { until / CLOCK_SECOND, until % CLOCK_SECOND * 1000 };
+	bool none;
+
+	pthread_mutex_lock(&o->lock);
+	while (o->workers > 0 && thread_time() < until)
+		(void)pthread_cond_timedwait(&o->changed, &o->lock, &at);
+	none = o->workers == 0;
+	pthread_mutex_unlock(&o->lock);
+	return none;
+}
+
+bool
+outbound_stop(struct outbound *o, int64_t deadline)
+{
+	struct shelf *shelf = &o->house.shelf;
+	struct connection *c;
+	int64_t next;
+
+	pthread_mutex_lock(&o->lock);
+	o->stopping = true;
+	pthread_cond_signal(&o->tick);
+	pthread_mutex_unlock(&o->lock);
+	if (o->started)
+		pthread_join(o->keeper, NULL);
+	o->started = false;
+	shelf_close(shelf, false);
+	if (!await_workers(o, deadline - BREAK_OFF)) {
+		shelf_close(shelf, true);
+		o->house.hand.abandoned = true;
+		if (!await_workers(o, deadline))
+			return false;
+	}
+	while ((c = shelf_expired(shelf, &next)) != NULL)
+		connection_end(shelf, c);
+	return true;
+}
+
+void
+outbound_free(struct outbound *o)
+{
+	MAGIC_CHECK(o, MAGIC);
+	if (o->pool != NULL)
+		pool_free(o->pool);
+	hand_done(&o->house.hand);
+	shelf_done(&o->house.shelf);
+	tls_results_free(o->house.results);
+	pthread_cond_destroy(&o->changed);
+	pthread_cond_destroy(&o->tick);
+	pthread_mutex_destroy(&o->lock);
+	mem_free(o);
+}

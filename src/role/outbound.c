@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Role outbound: mail on its way to other servers. It holds sockets to the
+ * Internet and the deliveries it has leased, and neither mailboxes nor keys.
+ * Roots of TLS and the addresses of this host are read before the sandbox
+ * closes.
+ */
+#include "outbound/outbound.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "outbound/own.h"
+#include "role/front.h"
+#include "role/roles.h"
+
+struct outbound_role {
+	const struct role_start *start;
+	struct outbound_config config;
+	struct outbound *outbound;
+	struct arena arena;
+};
+
+/* The system's roots, and those of the operator. */
+static enum status
+make_trust(struct outbound_role *r, struct failure *f)
+{
+	struct buffer roots = BUFFER_INIT, more = BUFFER_INIT;
+	enum status s = STATUS_OK;
+
+	if (tls_trust_system(&roots) != STATUS_OK)
+		LOG_WARN("outbound.no_roots");
+	if (r->start->ca_file.len > 0)
+		s = role_file(arena_string(&r->arena, r->start->ca_file), &more, f);
+	if (s == STATUS_OK)
+		s = tls_trust_new(buffer_text(&roots), buffer_text(&more), &r->config.trust, f);
+	buffer_done(&roots);
+	buffer_done(&more);
+	return s;
+}
+
+static enum status
+outbound_prepare(const struct role_start *start, void **context, struct failure *f)
+{
+	struct outbound_role *r = MEM_NEW(struct outbound_role);
+	struct sockaddr_storage *own;
+
+	tls_prepare();
+	r->start = start;
+	r->config.hostname = start->hostname;
+	r->config.own_count = own_of_words(&start->own, &r->arena, &own);
+	r->config.own = own;
+	*context = r;
+	return make_trust(r, f);
+}
+
+/* Nobody asks anything of it. */
+static enum status
+outbound_role_serve(void *context, struct call_server_config *config, struct failure *f)
+{
+	(void)context;
+	(void)f;
+	config->threads = 1;
+	return STATUS_OK;
+}
+
+static enum status
+outbound_begin(void *context, struct calls *calls, struct failure *f)
+{
+	struct outbound_role *r = context;
+	enum status s = front_settings(calls, f);
+
+	if (s != STATUS_OK)
+		return s;
+	r->config.calls = calls;
+	r->outbound = outbound_new(&r->config);
+	if (outbound_start(r->outbound) != STATUS_OK)
+		return fail(f, STATUS_LIMIT, "Outgoing mail cannot be started.", "no thread");
+	return STATUS_OK;
+}
+
+static void
+outbound_relink(void *context, enum role peer)
+{
+	struct outbound_role *r = context;
+
+	if (peer == ROLE_STORE && r->outbound != NULL)
+		outbound_relinked(r->outbound);
+}
+
+/* A worker that waits where nothing can end it (for a connection, for a role
+ * that hangs) ends with the process; so does all it uses. */
+static void
+outbound_role_stop(void *context, int64_t deadline)
+{
+	struct outbound_role *r = context;
+
+	if (r->outbound != NULL) {
+		if (!outbound_stop(r->outbound, deadline)) {
+			LOG_INFO("outbound.stopped_short");
+			_exit(0);
+		}
+		outbound_free(r->outbound);
+	}
+	tls_trust_free(r->config.trust);
+	arena_done(&r->arena);
+	mem_free(r);
+}
+
+const struct role_ops role_outbound_ops = {
+	.role = ROLE_OUTBOUND,
+	.prepare = outbound_prepare,
+	.serve = outbound_role_serve,
+	.begin = outbound_begin,
+	.relinked = outbound_relink,
+	.stop = outbound_role_stop,
+};
