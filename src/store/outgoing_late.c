@@ -90,6 +90,7 @@ static enum status
 late_apply(struct txn *t, struct op *op)
 {
 	const struct outgoing_deadline *d = &lateness_of(op)->d;
+	struct trace_event e = { .what = TRACE_EXPIRED, .at = t->now };
 	struct outgoing_message m;
 	struct outgoing_run run;
 	enum status how = outgoing_read(t, op->arena, d->message, d->first, &m, &run);
@@ -97,10 +98,16 @@ late_apply(struct txn *t, struct op *op)
 	if (how != STATUS_OK)
 		return how == STATUS_NOT_FOUND ? STATUS_OK : how;
 	outgoing_count(&run, &m, -1);
-	for (uint32_t i = 0; i < run.count; i++)
-		if (run.at[i].state == OUTGOING_WAITING)
-			outgoing_is_late(&run.at[i], &m, t->now / CLOCK_SECOND);
+	e.recipients.at = ARENA_ARRAY(op->arena, struct text, run.count);
+	for (uint32_t i = 0; i < run.count; i++) {
+		if (run.at[i].state != OUTGOING_WAITING)
+			continue;
+		outgoing_is_late(&run.at[i], &m, t->now / CLOCK_SECOND);
+		if (run.at[i].state == OUTGOING_FAILED)
+			e.recipients.at[e.recipients.count++] = run.at[i].address;
+	}
 	outgoing_count(&run, &m, 1);
+	trace_plan(t, d->message, &e, e.recipients.count > 0);
 	return outgoing_put(t, d->message, d->first, &m, &run);
 }
 

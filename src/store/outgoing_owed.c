@@ -314,6 +314,19 @@ tell_one(struct txn *t, struct telling *k, uint32_t i)
 	return how;
 }
 
+static void
+tell_trace(struct txn *t, const struct queue_told_request *r)
+{
+	const struct trace_event e = { .what = TRACE_NOTIFIED,
+		.at = t->now,
+		.other = r->notice,
+		.words = r->kind == QUEUE_OWED_SUCCESS ? TEXT("success")
+			 : r->kind == QUEUE_OWED_DELAY ? TEXT("delay")
+						       : TEXT("failure") };
+
+	trace_plan(t, r->message, &e, 1);
+}
+
 static enum status
 told_apply(struct txn *t, struct op *op)
 {
@@ -321,6 +334,8 @@ told_apply(struct txn *t, struct op *op)
 	enum status how = STATUS_OK;
 
 	k->more = false;
+	if (!op->repeated)
+		tell_trace(t, k->r);
 	for (uint32_t i = 0; !op->repeated && how == STATUS_OK && i < k->r->numbers.count; i++)
 		how = tell_one(t, k, i);
 	return how;

@@ -16,7 +16,6 @@ struct reporting {
 	struct op op; /* first */
 	const struct queue_report_request *r;
 	uint64_t link;
-	struct trace_report *told;
 };
 
 static struct reporting *
@@ -96,7 +95,6 @@ report_apply(struct txn *t, struct op *op)
 	struct outgoing_run run;
 	enum status how;
 
-	k->told = NULL;
 	if (op->repeated)
 		return STATUS_OK;
 	if (!lease_held(t->store, k->link, r->message, (uint32_t)r->first))
@@ -118,7 +116,7 @@ report_apply(struct txn *t, struct op *op)
 	}
 	outgoing_count(&run, &m, 1);
 	run.due = next_due(&run, now);
-	k->told = trace_report_make(t, op->arena, r, &run);
+	trace_attempts(t, op->arena, r, &run);
 	return outgoing_put(t, r->message, (uint32_t)r->first, &m, &run);
 }
 
@@ -132,11 +130,9 @@ report_finish(struct op *op, enum status how)
 		call_fail(op->in, how, &op->failure);
 		return;
 	}
-	if (!op->repeated) {
-		trace_reported(k->op.arg, k->told);
+	if (!op->repeated)
 		lease_end(
 		    k->op.arg, k->r->message, (uint32_t)k->r->first, (enum schedule_end)k->r->how);
-	}
 	call_reply(op->in, &reply);
 }
 

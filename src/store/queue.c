@@ -16,6 +16,7 @@ struct queue_txn {
 	struct txn txn; /* first */
 	struct remembering remembering;
 	struct list plans;
+	struct trace_plan *tales;
 };
 
 static struct queue_txn *
@@ -34,6 +35,12 @@ struct list *
 queue_plans(struct txn *t)
 {
 	return &queue_txn_of(t)->plans;
+}
+
+struct trace_plan **
+queue_tales(struct txn *t)
+{
+	return &queue_txn_of(t)->tales;
 }
 
 /* ---- rows ---- */
@@ -98,6 +105,7 @@ shard_begin(struct txn *t)
 {
 	remembering_begin(&queue_txn_of(t)->remembering);
 	list_init(&queue_txn_of(t)->plans);
+	queue_txn_of(t)->tales = NULL;
 }
 
 static enum status
@@ -135,6 +143,7 @@ static void
 shard_told(struct txn *t)
 {
 	outgoing_publish(t->store, &queue_txn_of(t)->plans);
+	trace_publish(t->store, queue_txn_of(t)->tales);
 }
 
 static void

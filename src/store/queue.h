@@ -73,6 +73,9 @@ struct queue {
 
 /* Where plans of a transaction on a shard are noted. */
 struct list *queue_plans(struct txn *t);
+/* Where what it tells the trace is, newest first; in its arena. */
+struct trace_plan;
+struct trace_plan **queue_tales(struct txn *t);
 
 void record_pack(struct buffer *out, const struct record *r);
 enum status record_unpack(struct text value, struct record *out) MUST_CHECK;

@@ -100,6 +100,21 @@ change_one(const struct changing *k, struct outgoing_run *run, uint32_t i, int64
 
 /* ---- the batch ---- */
 
+static enum trace_what
+told_as(enum queue_admin_change change)
+{
+	switch (change) {
+	case QUEUE_ADMIN_HOLD:
+		return TRACE_HELD;
+	case QUEUE_ADMIN_RELEASE:
+		return TRACE_RELEASED;
+	case QUEUE_ADMIN_DROP:
+		return TRACE_DROPPED;
+	default:
+		return TRACE_RETRIED;
+	}
+}
+
 /* What was held for longer than mail is tried is not given up at once. */
 static void
 prolong(const struct changing *k, struct outgoing_message *m, int64_t now)
@@ -111,6 +126,8 @@ prolong(const struct changing *k, struct outgoing_message *m, int64_t now)
 static enum status
 change_run(struct txn *t, struct changing *k, const struct place *p)
 {
+	struct trace_event e = { .what = told_as((enum queue_admin_change)k->r->change),
+		.at = t->now };
 	struct outgoing_message m;
 	struct outgoing_run run;
 	int64_t now = t->now / CLOCK_SECOND, due;
@@ -123,12 +140,16 @@ change_run(struct txn *t, struct changing *k, const struct place *p)
 	k->changed += n;
 	due = run.due;
 	outgoing_count(&run, &m, -1);
+	e.recipients.at = ARENA_ARRAY(k->op.arena, struct text, n);
 	for (uint32_t i = 0; i < run.count; i++)
-		if (is_meant(k, &run, i))
+		if (is_meant(k, &run, i)) {
+			e.recipients.at[e.recipients.count++] = run.at[i].address;
 			change_one(k, &run, i, now);
+		}
 	outgoing_count(&run, &m, 1);
 	if (n == 0 || (k->r->change == QUEUE_ADMIN_RETRY && run.due == due))
 		return STATUS_OK;
+	trace_plan(t, p->message, &e, 1);
 	prolong(k, &m, now);
 	return outgoing_put(t, p->message, p->first, &m, &run);
 }

@@ -81,13 +81,16 @@ void trace_delivered(struct store *s, const struct store_deliver_request *r,
 /* A message that is queued now. */
 void trace_queued(struct store *s, const struct queue_submit_request *r);
 
-/* What a report found out: made in apply(), from the run as it is then and in
- * the op's arena; told when that is durable. Takes NULL. */
-struct trace_report;
+/* Within a transaction on a shard of the queue: noted when that is durable. The
+ * events are copied, their texts live until then. */
+struct trace_plan;
+void trace_plan(struct txn *t, uint64_t message, const struct trace_event *at, uint32_t count);
+void trace_publish(struct store *s, const struct trace_plan *newest);
+
+/* The attempts of a report; run: as it left it, due included. */
 struct outgoing_run;
-struct trace_report *trace_report_make(struct txn *t, struct arena *a,
-    const struct queue_report_request *r, const struct outgoing_run *run);
-void trace_reported(struct store *s, const struct trace_report *r);
+void trace_attempts(struct txn *t, struct arena *a, const struct queue_report_request *r,
+    const struct outgoing_run *run);
 
 #define TRACE_SERVE(name, roles, flags) \
 	void serve_##name(struct call_in *in, const void *request, void *context);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What the store itself tells the trace: called where a commit has ended well. */
+#include "codec/trace_id.h"
 #include "mime/summary.h"
 #include "store/calls.h"
 #include "store/core.h"
@@ -77,4 +78,40 @@ trace_queued(struct store *s, const struct queue_submit_request *r)
 	};
 
 	trace_note(s, r->id, at, ARRAY_LEN(at));
+}
+
+/* ---- within transactions of the queue ---- */
+
+struct trace_plan {
+	struct trace_plan *older;
+	uint64_t message;
+	struct trace_event *at;
+	uint32_t count;
+};
+
+void
+trace_plan(struct txn *t, uint64_t message, const struct trace_event *at, uint32_t count)
+{
+	struct trace_plan **newest = queue_tales(t), *p;
+
+	if (!trace_wanted() || count == 0)
+		return;
+	p = ARENA_NEW(txn_arena(t), struct trace_plan);
+	p->older = *newest;
+	p->message = message;
+	p->count = count;
+	p->at = ARENA_ARRAY(txn_arena(t), struct trace_event, count);
+	memcpy(p->at, at, count * sizeof(*at));
+	*newest = p;
+}
+
+void
+trace_publish(struct store *s, const struct trace_plan *newest)
+{
+	for (; newest != NULL; newest = newest->older) {
+		char id[TRACE_ID_LENGTH];
+
+		trace_id_print(newest->message, id);
+		trace_note(s, (struct text){ id, sizeof(id) }, newest->at, newest->count);
+	}
 }
