@@ -2,6 +2,7 @@
 /* mailstead queue: retry, hold, release, drop, and what selects; list and show
  * are in files of their own. */
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@
 #include "codec/trace_id.h"
 #include "command/queue.h"
 #include "store/calls.h"
+
+#define START_TRIES 60
+#define START_PAUSE 250 /* ms */
 
 static const struct {
 	const char *word;
@@ -252,6 +256,21 @@ tell(const struct options *o, const struct change *c, uint64_t changed, uint64_t
 	return output_write(&out);
 }
 
+/* Just after a start it takes some seconds until it is known what is under way. */
+static enum status
+step(struct instance *i, const struct queue_admin_change_request *q,
+    struct queue_admin_change_reply *r)
+{
+	enum status s = STATUS_AGAIN;
+
+	for (int tries = 0; s == STATUS_AGAIN && tries < START_TRIES; tries++) {
+		if (tries > 0)
+			(void)poll(NULL, 0, START_PAUSE);
+		s = queue_admin_change(i->calls, q, &i->arena, r, &i->failure);
+	}
+	return s;
+}
+
 static int
 change(struct instance *i, const struct options *o, const struct change *c)
 {
@@ -264,7 +283,7 @@ change(struct instance *i, const struct options *o, const struct change *c)
 		struct queue_admin_change_request request = {
 			QUEUE_CHOICE_FIELDS(q).change = c->change, .silent = o->silent != NULL
 		};
-		enum status s = queue_admin_change(i->calls, &request, &i->arena, &r, &i->failure);
+		enum status s = step(i, &request, &r);
 
 		if (s != STATUS_OK && changed > 0)
 			(void)refused(

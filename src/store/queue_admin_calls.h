@@ -99,8 +99,8 @@ enum queue_admin_change {
 /* One step of a change, in one batch. changed: recipients; busy: those that
  * outbound has in hand, which were left as they are. A retry is for the whole
  * run that has one of the recipients. Made again it changes no more,
- * and does not count what it found changed. UNAVAILABLE: it is not known yet
- * what outbound has in hand. */
+ * and does not count what it found changed. AGAIN: it is not known yet what
+ * outbound has in hand; ask again for some seconds. */
 #define queue_admin_change_REQUEST(F, S) \
 	QUEUE_ADMIN_SELECTION(F, S)      \
 	F(S, U64, change) F(S, U64, silent)

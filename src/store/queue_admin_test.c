@@ -318,7 +318,7 @@ a_change_waits_for_outbound(void **state)
 
 	(void)sent(r, "alice@demo.test", 7, "example.org");
 	world_crash(r->w);
-	assert_int_equal(change_all(r, q), STATUS_UNAVAILABLE);
+	assert_int_equal(change_all(r, q), STATUS_AGAIN);
 	assert_int_equal(LIST(r, .most = 0), 1);
 	at(NOW + 11); /* there is none */
 	assert_ok(change_all(r, q));

@@ -226,7 +226,7 @@ change_check(struct changing *k)
 	if (k->r->change >= QUEUE_ADMIN_CHANGES || k->r->silent > 1)
 		return op_refuse(&k->op, STATUS_INVALID, "Bad request.", "queue_admin_change");
 	if (!outgoing_is_settled(k->s, SETTLING))
-		return op_refuse(&k->op, STATUS_UNAVAILABLE,
+		return op_refuse(&k->op, STATUS_AGAIN,
 		    "The service has just started, and it is not known yet what is under way; "
 		    "try again in some seconds.",
 		    "queue_admin_change before queue_resume");
