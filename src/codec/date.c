@@ -186,6 +186,53 @@ digits(struct cursor *c, size_t n, int *out)
 	return true;
 }
 
+/* full-date "T" partial-time */
+static bool
+moment(struct cursor *c, struct date_parts *p)
+{
+	int fraction;
+
+	if (!digits(c, 4, &p->year) || !cursor_byte(c, '-') || !digits(c, 2, &p->month) ||
+	    !cursor_byte(c, '-') || !digits(c, 2, &p->day) || !cursor_text_ci(c, TEXT("T")) ||
+	    !digits(c, 2, &p->hour) || !cursor_byte(c, ':') || !digits(c, 2, &p->minute) ||
+	    !cursor_byte(c, ':') || !digits(c, 2, &p->second))
+		return false;
+	if (!cursor_byte(c, '.'))
+		return true;
+	if (!digits(c, 1, &fraction))
+		return false;
+	while (digits(c, 1, &fraction))
+		continue;
+	return true;
+}
+
+/* time-offset */
+static bool
+offset(struct cursor *c, struct date_parts *p)
+{
+	int sign, hours, minutes;
+
+	if (cursor_text_ci(c, TEXT("Z")))
+		return true;
+	sign = cursor_next(c);
+	if ((sign != '+' && sign != '-') || !digits(c, 2, &hours) || !cursor_byte(c, ':') ||
+	    !digits(c, 2, &minutes) || hours > 23 || minutes > 59)
+		return false;
+	p->zone = (hours * 60 + minutes) * (sign == '-' ? -1 : 1);
+	return true;
+}
+
+enum status
+date_parse_rfc3339(struct text t, struct date *out)
+{
+	struct cursor c = cursor_of(t);
+	struct date_parts p = { 0 };
+
+	if (!moment(&c, &p) || !offset(&c, &p) || !cursor_done(&c))
+		return STATUS_INVALID;
+	return date_join(&p, out);
+}
+
 /* "-" date-month "-" date-year */
 static bool
 month_year(struct cursor *c, struct date_parts *p)

@@ -26,6 +26,8 @@ void date_print_imap(struct buffer *out, struct date d);
 enum status date_parse_imap_day(struct text t, int64_t *days) MUST_CHECK;
 /* RFC 3339 in UTC with seconds, "2026-11-22T02:38:00Z". */
 void date_print_rfc3339(struct buffer *out, int64_t at);
+/* date-time (RFC 3339 5.6); what is beyond the second is left out. */
+enum status date_parse_rfc3339(struct text t, struct date *out) MUST_CHECK;
 /* Calendar day number of a moment in its own zone. */
 int64_t date_day(struct date d);
 

@@ -146,6 +146,35 @@ every_day(void **state)
 	buffer_done(&b);
 }
 
+static void
+rfc3339(void **state)
+{
+	static const char *const wrong[] = { "", "2026-11-22", "2026-11-22T02:38:00",
+		"2026-11-22 02:38:00Z", "2026-11-22T02:38:00ZZ", "2026-11-22T02:38:00+0100",
+		"2026-11-22T02:38:00.Z", "2026-11-22T24:38:00Z", "2026-13-22T02:38:00Z",
+		"26-11-22T02:38:00Z", "2026-11-22T02:38:00+24:00", "2026-11-22T02:38:00+01:60" };
+	static const struct {
+		const char *text;
+		int64_t at;
+		int zone;
+	} good[] = {
+		{ "2026-11-22T02:38:00Z", 1795315080, 0 },
+		{ "2026-11-22t02:38:00z", 1795315080, 0 },
+		{ "2026-11-22T02:38:00.123Z", 1795315080, 0 },
+		{ "2026-11-22T03:08:00+00:30", 1795315080, 30 },
+		{ "2026-11-21T23:38:00-03:00", 1795315080, -180 },
+	};
+	struct date d;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_int_equal(date_parse_rfc3339(text_of(good[i].text), &d), STATUS_OK);
+		assert_int_equal(d.at, good[i].at);
+		assert_int_equal(d.zone, good[i].zone);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(date_parse_rfc3339(text_of(wrong[i]), &d), STATUS_INVALID);
+}
+
 int
 main(void)
 {
@@ -154,6 +183,7 @@ main(void)
 		cmocka_unit_test(refuses_mail),
 		cmocka_unit_test(imap_dates),
 		cmocka_unit_test(imap_days),
+		cmocka_unit_test(rfc3339),
 		cmocka_unit_test(prints),
 		cmocka_unit_test(every_day),
 	};
