@@ -108,6 +108,8 @@ print_table(const struct demo *d)
 	} rows[] = {
 		{ "smtp", "mail from other servers", 25 },
 		{ "lmtp", "mail from another MTA", 24 },
+		{ "submissions", "mail apps that send, TLS", 465 },
+		{ "submission", "mail apps that send, STARTTLS", 587 },
 		{ "imap", "mail apps, STARTTLS", 143 },
 		{ "imaps", "mail apps, TLS", 993 },
 		{ "pop3", "mail apps, STARTTLS", 110 },
@@ -119,7 +121,7 @@ print_table(const struct demo *d)
 		printf("  %-18s password %s\n", people[i].address, PASSWORD);
 	printf("\n");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		printf("  127.0.0.1:%-6d %-6s %s\n", d->base + rows[i].port, rows[i].protocol,
+		printf("  127.0.0.1:%-6d %-11s %s\n", d->base + rows[i].port, rows[i].protocol,
 		    rows[i].how);
 	printf(
 	    "\nTry:\n"

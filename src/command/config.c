@@ -48,6 +48,8 @@ problem(struct reader *r, uint32_t line, const char *fmt, ...)
 static const struct config_protocol protocols[] = {
 	{ "smtp", 25, TLS_STARTTLS },
 	{ "lmtp", 24, TLS_NONE },
+	{ "submission", 587, TLS_STARTTLS },
+	{ "submissions", 465, TLS_IMPLICIT },
 	{ "imap", 143, TLS_STARTTLS },
 	{ "imaps", 993, TLS_IMPLICIT },
 	{ "pop3", 110, TLS_STARTTLS },
@@ -261,7 +263,8 @@ take_listen(struct reader *r, const struct conf_node *n, void *into)
 	if (!n->is_section || p == NULL) {
 		problem(r, n->line,
 		    "listen takes a protocol and a section: listen smtp { ... }; the "
-		    "protocols are smtp, lmtp, imap, imaps, pop3 and pop3s");
+		    "protocols are smtp, lmtp, submission, submissions, imap, imaps, pop3 and "
+		    "pop3s");
 		return;
 	}
 	c->listeners = append(r->a, c->listeners, c->listener_count, sizeof(*c->listeners));

@@ -29,6 +29,8 @@ static const struct {
 } serves[] = {
 	{ "smtp", ROLE_MX },
 	{ "lmtp", ROLE_MX },
+	{ "submission", ROLE_ACCESS },
+	{ "submissions", ROLE_ACCESS },
 	{ "imap", ROLE_ACCESS },
 	{ "imaps", ROLE_ACCESS },
 	{ "pop3", ROLE_ACCESS },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Role access: IMAP and POP3 for those who signed in. It holds their sessions
- * and what they type; the right to an account is the token that auth made and
+ * Role access: submission, IMAP and POP3 for those who sign in. It holds their
+ * sessions and what they type; the right to an account is the token that auth made and
  * the store checks. One stream of the store tells which accounts changed.
  */
 #include <pthread.h>
@@ -12,6 +12,7 @@
 #include "role/front.h"
 #include "role/roles.h"
 #include "runtime/settings.h"
+#include "smtp/server.h"
 #include "store/calls.h"
 
 /* One a process, and never freed: the feed may bring its last word when the
@@ -22,7 +23,8 @@ struct access {
 	struct calls *calls;
 	struct imap_server *imap;
 	struct pop3_server *pop3;
-	struct service *imap_service, *pop3_service;
+	struct smtp_server smtp;
+	struct service *imap_service, *pop3_service, *smtp_service;
 	pthread_mutex_t feeding; /* of fed_service */
 	struct service *fed_service;
 };
@@ -36,6 +38,10 @@ static const struct front_protocol imap_protocols[] = {
 static const struct front_protocol pop3_protocols[] = {
 	{ "pop3", &pop3_session_class },
 	{ "pop3s", &pop3_session_class },
+};
+static const struct front_protocol smtp_protocols[] = {
+	{ "submission", &smtp_submission_class },
+	{ "submissions", &smtp_submission_class },
 };
 
 static enum status
@@ -118,6 +124,8 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 	x->calls = calls;
 	x->imap = imap_server_new(calls, x->start->hostname);
 	x->pop3 = pop3_server_new(calls, x->start->hostname);
+	x->smtp = (struct smtp_server){ .calls = calls, .hostname = x->start->hostname };
+	auth_offer_init(&x->smtp.offer);
 	config = service_defaults(x->imap, SET_IMAP_IDLE_TIMEOUT);
 	s = front_start(x->start, calls, imap_protocols, ARRAY_LEN(imap_protocols), &x->arena,
 	    &config, &x->imap_service, f);
@@ -126,8 +134,13 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 	set_fed(x, x->imap_service);
 	open_feed(x);
 	config = service_defaults(x->pop3, SET_POP3_IDLE_TIMEOUT);
-	return front_start(x->start, calls, pop3_protocols, ARRAY_LEN(pop3_protocols), &x->arena,
+	s = front_start(x->start, calls, pop3_protocols, ARRAY_LEN(pop3_protocols), &x->arena,
 	    &config, &x->pop3_service, f);
+	if (s != STATUS_OK)
+		return s;
+	config = service_defaults(&x->smtp, SET_SMTP_COMMAND_TIMEOUT);
+	return front_start(x->start, calls, smtp_protocols, ARRAY_LEN(smtp_protocols), &x->arena,
+	    &config, &x->smtp_service, f);
 }
 
 static void
@@ -141,6 +154,8 @@ access_certificates(void *context, const struct role_certificate *at, uint32_t c
 		front_tls_again(x->calls, x->imap_service);
 	if (x->pop3_service != NULL)
 		front_tls_again(x->calls, x->pop3_service);
+	if (x->smtp_service != NULL)
+		front_tls_again(x->calls, x->smtp_service);
 }
 
 /* A new store knows no feed, no watched account and no lock of a maildrop; and what happened while
@@ -165,11 +180,17 @@ access_stop(void *context, int64_t deadline)
 {
 	struct access *x = context;
 
+	if (x->smtp_service != NULL)
+		service_stop(x->smtp_service, deadline);
 	if (x->pop3_service != NULL)
 		service_stop(x->pop3_service, deadline);
 	if (x->imap_service != NULL)
 		service_stop(x->imap_service, deadline);
 	set_fed(x, NULL);
+	if (x->smtp_service != NULL) {
+		service_free(x->smtp_service);
+		auth_offer_done(&x->smtp.offer);
+	}
 	if (x->pop3_service != NULL)
 		service_free(x->pop3_service);
 	if (x->imap_service != NULL)

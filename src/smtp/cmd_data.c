@@ -21,6 +21,7 @@ new_message(const struct smtp_session *x, bool binary)
 {
 	struct smtp_message *m = smtp_message_new(size_max(), binary);
 
+	m->mends = x->profile->mends;
 	if (!x->profile->peers_listed && !session_peer_loopback(&x->session))
 		m->peer = limits_key_address(&x->session.peer);
 	return m;
@@ -55,7 +56,7 @@ smtp_cmd_data(struct smtp_session *x, struct text argument)
 
 	if (wrong == REPLY_NONE && x->tx.chunks != CHUNKS_NONE)
 		wrong = REPLY_CHUNKS_BEGUN;
-	if (wrong == REPLY_NONE && x->tx.body == SMTP_BINARYMIME)
+	if (wrong == REPLY_NONE && x->tx.body == QUEUE_BINARYMIME)
 		wrong = REPLY_BINARY_WANTS_BDAT;
 	if (wrong != REPLY_NONE) {
 		smtp_say(x, wrong);
@@ -158,7 +159,7 @@ smtp_cmd_bdat(struct smtp_session *x, struct text argument)
 	if (wrong != REPLY_NONE)
 		return refuse_chunk(x, wrong, octets);
 	if (x->tx.message == NULL)
-		x->tx.message = new_message(x, x->tx.body == SMTP_BINARYMIME);
+		x->tx.message = new_message(x, x->tx.body == QUEUE_BINARYMIME);
 	x->tx.chunks = CHUNKS_BEGUN;
 	if (octets > size_max())
 		return too_much(x);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * RCPT (RFC 5321 4.1.1.3): asks the directory whether the address is ours and
- * can take a message. A refused recipient leaves the transaction as it was;
- * mail for other domains is never taken from strangers (RFC 5321 3.6.1).
+ * RCPT (RFC 5321 4.1.1.3): asks whether the address can be sent to. On port 25
+ * that is the directory's to say, and mail for other domains is never taken
+ * from strangers (RFC 5321 3.6.1). A refused recipient leaves the transaction
+ * as it was.
  */
 #include "base/log.h"
 #include "codec/utf8.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
+#include "smtp/parameters.h"
 #include "smtp/path.h"
 #include "smtp/session.h"
 #include "store/calls.h"
@@ -53,8 +55,8 @@ ask(struct smtp_session *x, struct text address)
 }
 
 /* As ask(), for an address that may have been accepted a moment ago. */
-static enum smtp_reply
-ask_or_know(struct smtp_session *x, struct text address)
+enum smtp_reply
+smtp_mx_recipient(struct smtp_session *x, struct text address, struct text *words)
 {
 	struct smtp_known *known = x->server->known;
 	int64_t keep = setting(SET_SMTP_RECIPIENT_REMEMBER);
@@ -82,7 +84,7 @@ not_there(enum smtp_reply r)
  * postmaster of this host, or else of the domain that the host is in. The bare
  * word comes last, so that the directory can give it to whom it likes. */
 static enum smtp_reply
-ask_postmaster(struct smtp_session *x, struct text *address)
+ask_postmaster(struct smtp_session *x, struct text *address, struct text *words)
 {
 	struct text host = x->server->hostname;
 	size_t dot = text_find_byte(host, '.', 0);
@@ -95,82 +97,99 @@ ask_postmaster(struct smtp_session *x, struct text *address)
 
 	for (size_t i = 0; i < ARRAY_LEN(tries) && not_there(found); i++) {
 		*address = tries[i];
-		found = ask(x, *address);
+		found = x->profile->recipient(x, *address, words);
 	}
 	return not_there(found) ? REPLY_NO_SUCH_USER : found;
 }
 
+/* Room for one more in the three parallel lists. */
 static void
-keep(struct smtp_transaction *tx, struct text address)
+make_room(struct smtp_transaction *tx)
 {
-	if (tx->recipients.count == tx->recipient_room) {
-		uint32_t room = tx->recipient_room == 0 ? 4 : tx->recipient_room * 2;
-		struct text *more = ARENA_ARRAY(&tx->arena, struct text, room);
+	uint32_t n = tx->recipients.count, room = n == 0 ? 4 : n * 2;
+	struct text *recipients, *orcpts;
+	uint64_t *notify;
 
-		for (uint32_t i = 0; i < tx->recipients.count; i++)
-			more[i] = tx->recipients.at[i];
-		tx->recipients.at = more;
-		tx->recipient_room = room;
+	if (n < tx->recipient_room)
+		return;
+	recipients = ARENA_ARRAY(&tx->arena, struct text, room);
+	orcpts = ARENA_ARRAY(&tx->arena, struct text, room);
+	notify = ARENA_ARRAY(&tx->arena, uint64_t, room);
+	for (uint32_t i = 0; i < n; i++) {
+		recipients[i] = tx->recipients.at[i];
+		orcpts[i] = tx->orcpts.at[i];
+		notify[i] = tx->notify.at[i];
 	}
-	tx->recipients.at[tx->recipients.count++] = arena_copy(&tx->arena, address);
+	tx->recipients.at = recipients;
+	tx->orcpts.at = orcpts;
+	tx->notify.at = notify;
+	tx->recipient_room = room;
 }
 
-/* The syntax; address in scratch. REPLY_NONE if all is well. */
+static void
+keep(struct smtp_transaction *tx, struct text address, const struct smtp_recipient_wish *wish)
+{
+	make_room(tx);
+	tx->recipients.at[tx->recipients.count++] = arena_copy(&tx->arena, address);
+	tx->orcpts.at[tx->orcpts.count++] = arena_copy(&tx->arena, wish->orcpt);
+	tx->notify.at[tx->notify.count++] = wish->notify;
+}
+
+/* The syntax; address and wish in scratch. REPLY_NONE if all is well. */
 static enum smtp_reply
-parse(struct smtp_session *x, struct text argument, struct text *address, struct text *keyword)
+parse(struct smtp_session *x, struct text argument, struct text *address,
+    struct smtp_recipient_wish *wish, struct text *detail)
 {
 	struct cursor c = cursor_of(argument);
-	struct smtp_parameter p;
+	enum smtp_reply wrong;
 
 	if (!cursor_text_ci(&c, TEXT("TO:")))
 		return REPLY_SYNTAX;
 	if (!smtp_path_forward(&c, &x->scratch, address))
 		return REPLY_BAD_RECIPIENT;
-	if (smtp_parameter_next(&c, &p)) {
-		*keyword = p.keyword;
-		return REPLY_PARAMETER_UNKNOWN;
-	}
-	if (!cursor_done(&c))
-		return REPLY_SYNTAX;
-	if (!x->tx.utf8 && !utf8_is_ascii(*address))
+	wrong = smtp_rcpt_parameters(x, &c, wish, detail);
+	if (wrong != REPLY_NONE)
+		return wrong;
+	if (!(x->tx.needs & QUEUE_SMTPUTF8) && !utf8_is_ascii(*address))
 		return REPLY_UTF8_ADDRESS;
 	return REPLY_NONE;
 }
 
 static enum smtp_reply
-take(struct smtp_session *x, struct text argument, struct text *detail)
+take(struct smtp_session *x, struct text argument, struct smtp_reply_parts *said)
 {
+	struct smtp_recipient_wish wish = { .notify = 0 };
 	struct text address = TEXT_EMPTY;
 	enum smtp_reply found;
 
-	*detail = TEXT("RCPT TO:<address>");
+	said->detail = TEXT("RCPT TO:<address>");
 	if (!x->tx.open)
 		return REPLY_MAIL_FIRST;
 	if (x->tx.chunks != CHUNKS_NONE)
 		return REPLY_CHUNKS_BEGUN;
-	found = parse(x, argument, &address, detail);
+	found = parse(x, argument, &address, &wish, &said->detail);
 	if (found != REPLY_NONE)
 		return found;
 	if (x->tx.recipients.count >= (uint32_t)setting(SET_SMTP_RECIPIENTS_MAX))
 		return REPLY_TOO_MANY_RECIPIENTS;
 	if (text_find_byte(address, '@', 0) == address.len)
-		found = ask_postmaster(x, &address);
+		found = ask_postmaster(x, &address, &said->words);
 	else
-		found = ask_or_know(x, address);
+		found = x->profile->recipient(x, address, &said->words);
 	if (found == REPLY_RECIPIENT_OK)
-		keep(&x->tx, address);
+		keep(&x->tx, address, &wish);
 	return found;
 }
 
 enum next
 smtp_cmd_rcpt(struct smtp_session *x, struct text argument)
 {
-	struct text detail;
+	struct smtp_reply_parts said = { .detail = TEXT_EMPTY };
 	unsigned errors = x->errors;
-	enum smtp_reply found = take(x, argument, &detail);
+	enum smtp_reply found = take(x, argument, &said);
 	unsigned code = smtp_reply_row(found)->code;
 
-	smtp_say_detail(x, found, detail);
+	smtp_say_to(x, found, &said);
 	if (!x->profile->count_recipients)
 		x->errors = errors;
 	if (code >= 400)

@@ -33,8 +33,8 @@
 	X(STATUS_FULL, REPLY_DISK_FULL)         \
 	X(STATUS_AMBIGUOUS, REPLY_UNSURE)
 
-static enum smtp_reply
-reply_of(uint64_t status)
+enum smtp_reply
+smtp_reply_of_status(uint64_t status)
 {
 	switch (status) {
 #define X(s, reply) \
@@ -57,31 +57,23 @@ count(enum smtp_reply id)
 	    1);
 }
 
-/* Everything that is known about the message when it has to be answered. */
-struct outcome {
-	struct text id;
-	enum smtp_reply all; /* one answer for all, or REPLY_NONE */
-	struct text words;   /* of it, or empty */
-	struct intake_deliver_reply each;
-};
-
 static enum smtp_reply
-outcome_of(const struct outcome *o, uint32_t i)
+outcome_of(const struct smtp_result *o, uint32_t i)
 {
-	return o->all != REPLY_NONE ? o->all : reply_of(o->each.verdicts.at[i]);
+	return o->all != REPLY_NONE ? o->all : smtp_reply_of_status(o->verdicts.at[i]);
 }
 
 static struct text
-words_of(const struct outcome *o, uint32_t i)
+words_of(const struct smtp_result *o, uint32_t i)
 {
 	if (o->all != REPLY_NONE)
 		return o->words;
-	return i < o->each.texts.count ? o->each.texts.at[i] : TEXT_EMPTY;
+	return i < o->texts.count ? o->texts.at[i] : TEXT_EMPTY;
 }
 
 /* What "{}" stands for in the replies that end a message. */
 static struct text
-detail_of(struct smtp_session *x, const struct outcome *o, enum smtp_reply id)
+detail_of(struct smtp_session *x, const struct smtp_result *o, enum smtp_reply id)
 {
 	if (id == REPLY_TOO_LARGE)
 		return arena_printf(
@@ -90,7 +82,7 @@ detail_of(struct smtp_session *x, const struct outcome *o, enum smtp_reply id)
 }
 
 static void
-answer_each(struct smtp_session *x, const struct outcome *o)
+answer_each(struct smtp_session *x, const struct smtp_result *o)
 {
 	for (uint32_t i = 0; i < x->tx.recipients.count; i++) {
 		enum smtp_reply id = outcome_of(o, i);
@@ -108,7 +100,7 @@ answer_each(struct smtp_session *x, const struct outcome *o)
 /* The one recipient whose outcome speaks for all: the first that may be tried
  * again, else the first that failed, else the first. */
 static uint32_t
-spokesman(const struct smtp_session *x, const struct outcome *o, uint32_t *failed)
+spokesman(const struct smtp_session *x, const struct smtp_result *o, uint32_t *failed)
 {
 	uint32_t chosen = 0, n = 0;
 	unsigned chosen_code = 200;
@@ -129,7 +121,7 @@ spokesman(const struct smtp_session *x, const struct outcome *o, uint32_t *faile
 }
 
 static struct text
-failed_list(struct smtp_session *x, const struct outcome *o)
+failed_list(struct smtp_session *x, const struct smtp_result *o)
 {
 	struct text list = TEXT_EMPTY;
 
@@ -141,7 +133,7 @@ failed_list(struct smtp_session *x, const struct outcome *o)
 }
 
 static void
-answer_once(struct smtp_session *x, const struct outcome *o)
+answer_once(struct smtp_session *x, const struct smtp_result *o)
 {
 	uint32_t failed, i = spokesman(x, o, &failed);
 	enum smtp_reply id = outcome_of(o, i);
@@ -157,14 +149,15 @@ answer_once(struct smtp_session *x, const struct outcome *o)
 	smtp_say_to(x, id, &parts);
 }
 
-static struct outcome
+static struct smtp_result
 refused(struct text id, enum smtp_reply why, const char *words)
 {
-	return (struct outcome){ .id = id, .all = why, .words = text_of(words) };
+	return (struct smtp_result){ .id = id, .all = why, .words = text_of(words) };
 }
 
-static void
-hand_over(struct smtp_session *x, uint64_t op, const struct payload *message, struct outcome *o)
+void
+smtp_mx_message(
+    struct smtp_session *x, uint64_t op, const struct payload *message, struct smtp_result *o)
 {
 	char space[64];
 	const struct intake_deliver_request request = {
@@ -179,23 +172,25 @@ hand_over(struct smtp_session *x, uint64_t op, const struct payload *message, st
 		.remote = session_peer_text(&x->session, space),
 		.tls = x->session.tls,
 	};
+	struct intake_deliver_reply reply;
 	struct failure f;
-	enum status s = intake_deliver(x->server->calls, &request, &x->scratch, &o->each, &f);
+	enum status s = intake_deliver(x->server->calls, &request, &x->scratch, &reply, &f);
 
-	if (s == STATUS_OK && o->each.verdicts.count == x->tx.recipients.count)
-		return;
+	if (s == STATUS_OK && reply.verdicts.count != x->tx.recipients.count)
+		s = fail(&f, STATUS_CORRUPT, "", "%u verdicts for %u recipients",
+		    reply.verdicts.count, x->tx.recipients.count);
 	if (s == STATUS_OK) {
-		s = STATUS_CORRUPT;
-		(void)fail(&f, s, "", "%u verdicts for %u recipients", o->each.verdicts.count,
-		    x->tx.recipients.count);
+		o->verdicts = reply.verdicts;
+		o->texts = reply.texts;
+		return;
 	}
 	LOG_WARN("smtp.intake-failed", FIELD_TEXT("id", o->id), FIELD_STATUS(s),
 	    FIELD_STRING("why", f.log));
-	o->all = reply_of(s);
+	o->all = smtp_reply_of_status(s);
 }
 
 static void
-log_outcome(const struct smtp_session *x, const struct outcome *o, uint64_t octets)
+log_outcome(const struct smtp_session *x, const struct smtp_result *o, uint64_t octets)
 {
 	char space[64];
 	uint32_t failed;
@@ -209,28 +204,31 @@ log_outcome(const struct smtp_session *x, const struct outcome *o, uint64_t octe
 	    FIELD_U64("code", smtp_reply_row(outcome_of(o, i))->code));
 }
 
-static struct outcome
+static struct smtp_result
 settle(struct smtp_session *x, struct smtp_message *m)
 {
 	uint64_t op = random_u64();
-	struct outcome o = { .id = smtp_id(&x->scratch, op), .all = REPLY_NONE };
-	enum smtp_reply fault = smtp_message_fault(m, true);
+	struct smtp_result o = { .id = smtp_id(&x->scratch, op), .all = REPLY_NONE };
+	enum smtp_reply fault;
 	struct payload message;
 
+	if (x->profile->mends)
+		smtp_message_mend(m);
+	fault = smtp_message_fault(m, true);
 	if (fault != REPLY_NONE)
 		return refused(o.id, fault, "");
 	if (smtp_message_payload(m, &message) != STATUS_OK)
 		return refused(o.id, REPLY_TROUBLE, ""); /* the system's memory, no disk */
 	if (smtp_message_hops(message.bytes) > (uint32_t)setting(SET_SMTP_HOPS_MAX))
 		return refused(o.id, REPLY_LOOP, "");
-	hand_over(x, op, &message, &o);
+	x->profile->hand_over(x, op, &message, &o);
 	return o;
 }
 
 void
 smtp_deliver(struct smtp_session *x, struct smtp_message *m)
 {
-	struct outcome o = settle(x, m);
+	struct smtp_result o = settle(x, m);
 
 	log_outcome(x, &o, m->octets);
 	if (x->profile->reply_each)

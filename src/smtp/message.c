@@ -149,9 +149,82 @@ smtp_transfer_take(struct smtp_transfer *t, struct smtp_message *m, struct strea
 
 /* ---- the message as a whole ---- */
 
+/* What is mended, piece by piece. */
+struct mend {
+	struct spool spool;
+	struct lines lines;
+	enum status failed;
+};
+
+static void
+mend_add(struct mend *d, struct text part)
+{
+	lines_all(&d->lines, part);
+	if (d->failed == STATUS_OK)
+		d->failed = spool_add(&d->spool, part);
+}
+
+static struct text
+up_to_break(struct cursor *c)
+{
+	const char *from = c->at;
+
+	while (!cursor_done(c) && *c->at != '\r' && *c->at != '\n')
+		c->at++;
+	return (struct text){ from, (size_t)(c->at - from) };
+}
+
+/* CRs in front of an LF are one line end with it, else one each. */
+static void
+mend_break(struct mend *d, struct cursor *c)
+{
+	size_t ends = 0;
+
+	while (cursor_byte(c, '\r'))
+		ends++;
+	if (cursor_byte(c, '\n') || ends == 0)
+		ends = 1;
+	while (ends-- > 0)
+		mend_add(d, TEXT("\r\n"));
+}
+
+static void
+mend_all(struct mend *d, struct text message)
+{
+	struct cursor c = cursor_of(message);
+
+	while (!cursor_done(&c) && d->failed == STATUS_OK && !d->spool.overflow) {
+		mend_add(d, up_to_break(&c));
+		if (!cursor_done(&c))
+			mend_break(d, &c);
+	}
+}
+
+void
+smtp_message_mend(struct smtp_message *m)
+{
+	struct mend d = { .failed = STATUS_OK };
+	struct payload message;
+
+	lines_end(&m->lines);
+	if (!m->lines.bare || m->failed != STATUS_OK || m->spool.overflow)
+		return;
+	m->failed = spool_payload(&m->spool, &message);
+	if (m->failed != STATUS_OK)
+		return;
+	spool_init(&d.spool, (size_t)m->limit);
+	mend_all(&d, message.bytes);
+	spool_done(&m->spool);
+	m->spool = d.spool;
+	m->lines = d.lines;
+	m->failed = d.failed;
+}
+
 enum smtp_reply
 smtp_message_fault(struct smtp_message *m, bool last)
 {
+	bool mended_later = m->mends && !last && m->lines.bare;
+
 	if (last)
 		lines_end(&m->lines);
 	if (m->spool.overflow || m->octets > m->limit)
@@ -160,6 +233,8 @@ smtp_message_fault(struct smtp_message *m, bool last)
 		return REPLY_DISK_FULL; /* of messages that come in at the moment */
 	if (m->failed != STATUS_OK)
 		return REPLY_TROUBLE;
+	if (mended_later)
+		return REPLY_NONE;
 	if (m->lines.bare)
 		return REPLY_BARE_NEWLINE;
 	if (m->lines.longest > (uint64_t)setting(SET_SMTP_TEXT_LINE_MAX))

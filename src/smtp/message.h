@@ -19,6 +19,7 @@ struct smtp_message {
 	uint64_t octets;    /* received, kept or not */
 	uint64_t limit;	    /* octets that are kept */
 	bool binary;	    /* BODY=BINARYMIME: lines are not looked at */
+	bool mends;	    /* smtp_message_mend comes before its end is judged */
 	uint64_t held;	    /* octets that count against smtp.in_hand_max */
 	uint64_t peer;	    /* whose part of that they are, see runtime/limits.h; 0: nobody's */
 	uint64_t shares;    /* of that part, taken */
@@ -59,6 +60,11 @@ enum status smtp_transfer_take(
 /* Monotonic: when more must have come, seen from now. */
 int64_t smtp_transfer_deadline(const struct smtp_transfer *t);
 
+/* Makes line ends of every CR or LF that stands alone, at the message's end: a
+ * run of CRs in front of an LF is one line end, any other CR is one. A line of
+ * one dot that comes of it is text like any other, for dots are undone before,
+ * and only behind CR LF (RFC 5321 4.5.2). Binary messages stay as they are. */
+void smtp_message_mend(struct smtp_message *m);
 /* What is wrong with it, so far or (last) as a whole: REPLY_NONE if nothing. */
 enum smtp_reply smtp_message_fault(struct smtp_message *m, bool last);
 /* Its octets, sealed; they live as long as the message. */

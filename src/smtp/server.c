@@ -23,6 +23,8 @@ static const struct smtp_profile profile_mx = {
 	.greet_delay = true,
 	.count_recipients = true,
 	.with = { "ESMTP", "UTF8SMTP" },
+	.recipient = smtp_mx_recipient,
+	.hand_over = smtp_mx_message,
 };
 
 static const struct smtp_profile profile_lmtp = {
@@ -31,6 +33,19 @@ static const struct smtp_profile profile_lmtp = {
 	.reply_each = true,
 	.peers_listed = true,
 	.with = { "LMTP", "UTF8LMTP" },
+	.recipient = smtp_mx_recipient,
+	.hand_over = smtp_mx_message,
+};
+
+static const struct smtp_profile profile_submission = {
+	.kind = SMTP_SUBMISSION,
+	.greeting = REPLY_GREETING,
+	.signs_in = true,
+	.mends = true,
+	.with = { "ESMTP", "UTF8SMTP" },
+	.sender = smtp_submit_sender,
+	.recipient = smtp_submit_recipient,
+	.hand_over = smtp_submit_message,
 };
 
 void
@@ -77,6 +92,7 @@ void
 smtp_session_reset(struct smtp_session *x)
 {
 	smtp_transaction_reset(x);
+	smtp_sign_out(x);
 	x->esmtp = false;
 	x->helo[0] = '\0';
 }
@@ -120,6 +136,8 @@ static void
 await_command(struct smtp_session *x)
 {
 	x->command_by = clock_mono() + setting(SET_SMTP_COMMAND_TIMEOUT);
+	if (x->profile->signs_in && !smtp_signed_in(x) && x->sign_in_by < x->command_by)
+		x->command_by = x->sign_in_by;
 }
 
 static enum next
@@ -142,6 +160,7 @@ greet(struct smtp_session *x)
 static enum next
 begin(struct smtp_session *x)
 {
+	x->sign_in_by = clock_mono() + setting(SET_ACCESS_SIGN_IN_TIMEOUT);
 	if (!peer_allowed(x))
 		return smtp_say_and_close(x, REPLY_PEER_NOT_ALLOWED);
 	if (!must_wait(x))
@@ -215,13 +234,27 @@ skip_line(struct smtp_session *x)
 	return false;
 }
 
+/* It ends a sign-in that goes on: it was its answer. */
 static enum next
 bad_line(struct smtp_session *x, enum smtp_reply why)
 {
+	smtp_auth_end(x);
 	x->skipping = true;
 	x->skipped = 0;
 	smtp_say(x, why);
 	return tired(x);
+}
+
+/* How long the next line may be. An initial response stands in the line of its
+ * AUTH, and clients put there what would fit behind a challenge. */
+static size_t
+line_max(const struct smtp_session *x)
+{
+	size_t most = (size_t)setting(SET_SMTP_LINE_MAX);
+
+	if (!x->profile->signs_in || smtp_signed_in(x) || most > SMTP_AUTH_LINE_MAX)
+		return most;
+	return SMTP_AUTH_LINE_MAX;
 }
 
 static enum next
@@ -238,6 +271,8 @@ good_line(struct smtp_session *x, struct text line)
 	struct text kept = arena_copy(&x->scratch, line);
 
 	stream_consume(&x->session.stream, line.len + 2);
+	if (x->auth != NULL)
+		return command_over(x, smtp_auth_line(x, kept));
 	return command_over(x, smtp_command_line(x, kept));
 }
 
@@ -299,7 +334,6 @@ commands(struct smtp_session *x)
 
 	while (next == NEXT_PARK && more) {
 		struct text line;
-		size_t limit = (size_t)setting(SET_SMTP_LINE_MAX);
 
 		if (x->transfer.kind != TRANSFER_NONE) {
 			next = receive(x, &more);
@@ -310,12 +344,13 @@ commands(struct smtp_session *x)
 						     : no_line(x, &more);
 			continue;
 		}
-		switch (stream_line(&x->session.stream, limit, &line)) {
+		switch (stream_line(&x->session.stream, line_max(x), &line)) {
 		case STATUS_OK:
 			next = good_line(x, line);
 			break;
 		case STATUS_LIMIT:
-			next = bad_line(x, REPLY_LINE_TOO_LONG);
+			next = bad_line(
+			    x, x->auth != NULL ? REPLY_SIGN_IN_TOO_LONG : REPLY_LINE_TOO_LONG);
 			break;
 		case STATUS_INVALID:
 			next = bad_line(x, REPLY_LINE_END);
@@ -360,11 +395,18 @@ run_lmtp(struct session *s, enum wake why)
 	return run(s, why, &profile_lmtp);
 }
 
+static enum next
+run_submission(struct session *s, enum wake why)
+{
+	return run(s, why, &profile_submission);
+}
+
 static void
 done(struct session *s)
 {
 	struct smtp_session *x = (struct smtp_session *)(void *)s;
 
+	smtp_sign_out(x);
 	smtp_transaction_reset(x);
 	arena_done(&x->scratch);
 }
@@ -385,6 +427,14 @@ const struct session_class smtp_lmtp_class = {
 	.name = "lmtp",
 	.size = sizeof(struct smtp_session),
 	.run = run_lmtp,
+	.done = done,
+	.busy = BUSY,
+};
+
+const struct session_class smtp_submission_class = {
+	.name = "submission",
+	.size = sizeof(struct smtp_session),
+	.run = run_submission,
 	.done = done,
 	.busy = BUSY,
 };

@@ -27,9 +27,10 @@
 #include "runtime/role.h"
 #include "runtime/settings.h"
 #include "smtp/session.h"
+#include "smtp/testing_submission.h"
 #include "store/calls.h"
 
-enum test_class { TEST_MX, TEST_LMTP };
+enum test_class { TEST_MX, TEST_LMTP, TEST_SUBMISSION };
 
 /* The last message that intake was given. */
 struct delivery {
@@ -40,8 +41,11 @@ struct delivery {
 
 struct house {
 	struct calls *calls, *store, *intake;
-	struct smtp_server server;
+	struct calls *access, *desk_auth, *desk_store, *desk_intake;
+	struct smtp_server server, submission;
 	struct listener listener;
+	bool tls; /* of the sessions to come, as they say */
+	struct desk desk;
 	struct buffer out, codes;
 	_Atomic unsigned delivered, asked;
 	struct delivery last;
@@ -175,12 +179,13 @@ house_deliver(struct call_in *in, const void *request, void *context)
 /* ---- the house ---- */
 
 static struct calls *
-house_serve(struct house *h, enum role role, const struct call_row *rows, size_t count)
+house_serve(struct calls *client, enum role client_role, enum role role,
+    const struct call_row *rows, size_t count, void *context)
 {
 	const struct call_server_config server = {
 		.rows = rows,
 		.row_count = count,
-		.context = h,
+		.context = context,
 		.threads = 1,
 	};
 	const struct calls_config config = { .self = role, .server = &server, .no_patience = true };
@@ -188,10 +193,38 @@ house_serve(struct house *h, enum role role, const struct call_row *rows, size_t
 	int ends[2];
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-	CHECK(calls_link(c, ends[0], ROLE_MX, 0) == STATUS_OK);
-	CHECK(calls_link(h->calls, ends[1], role, 0) == STATUS_OK);
+	CHECK(calls_link(c, ends[0], client_role, 0) == STATUS_OK);
+	CHECK(calls_link(client, ends[1], role, 0) == STATUS_OK);
 	calls_open(c);
 	return c;
+}
+
+static void
+house_open_desk(struct house *h)
+{
+	const struct calls_config config = { .self = ROLE_ACCESS, .no_patience = true };
+
+	h->access = calls_new(&config);
+	h->desk_auth = house_serve(
+	    h->access, ROLE_ACCESS, ROLE_AUTH, desk_auth_rows, ARRAY_LEN(desk_auth_rows), &h->desk);
+	h->desk_store = house_serve(h->access, ROLE_ACCESS, ROLE_STORE, desk_store_rows,
+	    ARRAY_LEN(desk_store_rows), &h->desk);
+	h->desk_intake = house_serve(h->access, ROLE_ACCESS, ROLE_INTAKE, desk_intake_rows,
+	    ARRAY_LEN(desk_intake_rows), &h->desk);
+	h->submission =
+	    (struct smtp_server){ .calls = h->access, .hostname = TEXT("mail.demo.test") };
+	auth_offer_init(&h->submission.offer);
+}
+
+static void
+house_close_desk(struct house *h)
+{
+	calls_free(h->access);
+	calls_free(h->desk_auth);
+	calls_free(h->desk_store);
+	calls_free(h->desk_intake);
+	auth_offer_done(&h->submission.offer);
+	desk_done(&h->desk);
 }
 
 UNUSED static void
@@ -204,8 +237,10 @@ house_open(struct house *h)
 
 	log_set_fd(-1);
 	h->calls = calls_new(&config);
-	h->store = house_serve(h, ROLE_STORE, store_rows, ARRAY_LEN(store_rows));
-	h->intake = house_serve(h, ROLE_INTAKE, intake_rows, ARRAY_LEN(intake_rows));
+	h->store = house_serve(h->calls, ROLE_MX, ROLE_STORE, store_rows, ARRAY_LEN(store_rows), h);
+	h->intake =
+	    house_serve(h->calls, ROLE_MX, ROLE_INTAKE, intake_rows, ARRAY_LEN(intake_rows), h);
+	house_open_desk(h);
 	h->server = (struct smtp_server){
 		.calls = h->calls,
 		.hostname = TEXT("mail.demo.test"),
@@ -223,6 +258,7 @@ house_close(struct house *h)
 	calls_free(h->calls);
 	calls_free(h->store);
 	calls_free(h->intake);
+	house_close_desk(h);
 	smtp_greeters_free(h->server.greeters);
 	buffer_done(&h->out);
 	buffer_done(&h->codes);
@@ -263,7 +299,9 @@ house_delivered(struct house *h)
 static struct smtp_session *
 house_session_new(struct house *h, enum test_class class, const char *peer)
 {
-	const struct session_class *c = class == TEST_MX ? &smtp_mx_class : &smtp_lmtp_class;
+	static const struct session_class *const classes[] = { &smtp_mx_class, &smtp_lmtp_class,
+		&smtp_submission_class };
+	const struct session_class *c = classes[class];
 	struct smtp_session *x = mem_new(c->size);
 	struct sockaddr_in *four = (struct sockaddr_in *)(void *)&x->session.peer;
 
@@ -273,7 +311,8 @@ house_session_new(struct house *h, enum test_class class, const char *peer)
 	x->session.listener = &h->listener;
 	four->sin_family = AF_INET;
 	CHECK(inet_pton(AF_INET, peer, &four->sin_addr) == 1);
-	x->server = &h->server;
+	x->session.tls = h->tls;
+	x->server = class == TEST_SUBMISSION ? &h->submission : &h->server;
 	return x;
 }
 

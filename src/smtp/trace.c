@@ -3,11 +3,14 @@
  * The Received field that we put in front of a message (RFC 5321 4.4), with
  * the protocol of RFC 3848 and RFC 6531 4.3 and the TLS facts in a comment;
  * and the message's id. The recipient is named only if there is one alone: the
- * others are not his business (RFC 5321 7.2).
+ * others are not his business (RFC 5321 7.2). Nor is it, where somebody who
+ * signed in was at the time: without submission.show_client his address and
+ * the name of his device are for the log alone.
  */
 #include "base/clock.h"
 #include "codec/date.h"
 #include "codec/trace_id.h"
+#include "runtime/settings.h"
 #include "runtime/tls.h"
 #include "smtp/session.h"
 
@@ -31,12 +34,25 @@ add_peer(struct buffer *b, const struct session *s)
 	buffer_addf(b, "[%s%.*s]", six ? "IPv6:" : "", TEXT_ARG(peer));
 }
 
-static const char *
-protocol(const struct smtp_session *x)
+static void
+add_client(struct buffer *b, const struct smtp_session *x)
+{
+	if (smtp_signed_in(x) && !setting(SET_SUBMISSION_SHOW_CLIENT))
+		return;
+	buffer_addf(b, "from %s (", x->helo);
+	add_peer(b, &x->session);
+	buffer_add_string(b, ")\r\n\t");
+}
+
+/* In the scratch arena: "ESMTP", with S over TLS and A for who signed in. */
+static struct text
+protocol(struct smtp_session *x)
 {
 	if (!x->esmtp)
-		return "SMTP";
-	return x->profile->with[x->tx.utf8 ? 1 : 0];
+		return TEXT("SMTP");
+	return arena_printf(&x->scratch, "%s%s%s",
+	    x->profile->with[x->tx.needs & QUEUE_SMTPUTF8 ? 1 : 0], x->session.tls ? "S" : "",
+	    smtp_signed_in(x) ? "A" : "");
 }
 
 static void
@@ -56,10 +72,10 @@ smtp_trace(struct smtp_session *x, struct text id)
 	struct buffer b = BUFFER_INIT;
 	struct text trace;
 
-	buffer_addf(&b, "Received: from %s (", x->helo);
-	add_peer(&b, &x->session);
-	buffer_addf(&b, ")\r\n\tby %.*s with %s%s id %.*s", TEXT_ARG(x->server->hostname),
-	    protocol(x), x->session.tls && x->esmtp ? "S" : "", TEXT_ARG(id));
+	buffer_add_string(&b, "Received: ");
+	add_client(&b, x);
+	buffer_addf(&b, "by %.*s with %.*s id %.*s", TEXT_ARG(x->server->hostname),
+	    TEXT_ARG(protocol(x)), TEXT_ARG(id));
 	add_tls(&b, x);
 	if (x->tx.recipients.count == 1)
 		buffer_addf(&b, "\r\n\tfor <%.*s>", TEXT_ARG(x->tx.recipients.at[0]));
@@ -80,7 +96,7 @@ smtp_came(struct smtp_session *x)
 
 	if (tls)
 		tls_facts_of(&x->session.stream, &facts);
-	return arena_printf(&x->scratch, "%s%s from %s [%.*s]%s%s%s%s", protocol(x),
-	    tls && x->esmtp ? "S" : "", x->helo, TEXT_ARG(session_peer_text(&x->session, space)),
-	    tls ? " " : "", facts.version, tls ? " " : "", facts.cipher);
+	return arena_printf(&x->scratch, "%.*s from %s [%.*s]%s%s%s%s%s%.*s", TEXT_ARG(protocol(x)),
+	    x->helo, TEXT_ARG(session_peer_text(&x->session, space)), tls ? " " : "", facts.version,
+	    tls ? " " : "", facts.cipher, smtp_signed_in(x) ? " as " : "", TEXT_ARG(x->address));
 }

@@ -36,11 +36,11 @@ enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2, QUEUE_HEADER_UTF8 =
 enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE = 4 };
 
 /* The envelope, as it came and as outbound gets it. id: in the trace and the
- * log. sender: empty for
- * "<>", who is never told anything. account: who submitted it, 0 for what this site
- * sends itself. needs: enum queue_needs. priority: RFC 6710, -9 to 9. by: enum queue_by, by_time
- * in seconds since 1970. prefix: goes out in front of the content, is not in
- * its summary, and size counts it. */
+ * log. sender: empty for "<>", who is never told anything. account: who
+ * submitted it, 0 for what this site sends itself. needs: enum queue_needs.
+ * envid: xtext decoded, printable ASCII. priority: RFC 6710, -9 to 9. by: enum
+ * queue_by, by_time in seconds since 1970. prefix: goes out in front of the
+ * content, is not in its summary, and size counts it. */
 #define QUEUE_ENVELOPE(F, S) \
 	F(S, TEXT, id)       \
 	F(S, TEXT, sender)   \

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What submission asks of the store and hands to intake (RFC 6409): may the
+ * account write under this name, to this recipient, and here is the message.
+ * What they answer becomes a reply with their words.
+ */
+#include "base/log.h"
+#include "intake/calls.h"
+#include "runtime/settings.h"
+#include "smtp/session.h"
+#include "store/submission_calls.h"
+
+/* verdict, reply */
+#define VERDICT_TABLE(X)                               \
+	X(SUBMISSION_NOT_YOURS, REPLY_NOT_YOURS)       \
+	X(SUBMISSION_NO_SUCH_USER, REPLY_NO_SUCH_USER) \
+	X(SUBMISSION_BAD_ADDRESS, REPLY_BAD_ADDRESS)   \
+	X(SUBMISSION_SUSPENDED, REPLY_SUSPENDED)       \
+	X(SUBMISSION_FULL, REPLY_MAILBOX_FULL)         \
+	X(SUBMISSION_SUPPRESSED, REPLY_SUPPRESSED)     \
+	X(SUBMISSION_LIMITED, REPLY_LIMITED)           \
+	X(SUBMISSION_FROZEN, REPLY_FROZEN)             \
+	X(SUBMISSION_TOO_MANY, REPLY_TOO_MANY_RECIPIENTS)
+
+static enum smtp_reply
+reply_of_verdict(uint64_t verdict, enum smtp_reply good)
+{
+	switch (verdict) {
+	case SUBMISSION_OK:
+		return good;
+#define X(v, reply) \
+	case v:     \
+		return reply;
+		VERDICT_TABLE(X)
+#undef X
+	}
+	return REPLY_TROUBLE;
+}
+
+/* A call that failed. The store refuses a token that is not good any more
+ * (expired, the password was changed, the account suspended): the client must
+ * sign in again. */
+static enum smtp_reply
+failed(struct smtp_session *x, const char *what, enum status s, const struct failure *f)
+{
+	LOG_WARN("smtp.submission-failed", FIELD_STRING("at", what), FIELD_STATUS(s),
+	    FIELD_TEXT("account", x->address), FIELD_STRING("why", f->log));
+	if (s == STATUS_DENIED)
+		return REPLY_SIGN_IN_AGAIN;
+	return smtp_reply_of_status(s);
+}
+
+enum smtp_reply
+smtp_submit_sender(struct smtp_session *x, struct text address, struct text *words)
+{
+	const struct submission_sender_request request = { .token = x->token, .address = address };
+	struct submission_sender_reply reply;
+	struct failure f;
+	enum status s = submission_sender(x->server->calls, &request, &x->scratch, &reply, &f);
+
+	if (s != STATUS_OK)
+		return failed(x, "sender", s, &f);
+	*words = reply.words;
+	return reply_of_verdict(reply.verdict, REPLY_SENDER_OK);
+}
+
+enum smtp_reply
+smtp_submit_recipient(struct smtp_session *x, struct text address, struct text *words)
+{
+	const struct submission_rcpt_request request = {
+		.token = x->token, .address = address, .size = x->tx.size
+	};
+	struct submission_rcpt_reply reply;
+	struct failure f;
+	enum status s = submission_rcpt(x->server->calls, &request, &x->scratch, &reply, &f);
+
+	if (s == STATUS_INVALID)
+		return REPLY_BAD_ADDRESS;
+	if (s != STATUS_OK)
+		return failed(x, "recipient", s, &f);
+	*words = reply.words;
+	return reply_of_verdict(reply.verdict, REPLY_RECIPIENT_OK);
+}
+
+void
+smtp_submit_message(
+    struct smtp_session *x, uint64_t op, const struct payload *message, struct smtp_result *o)
+{
+	const struct smtp_transaction *tx = &x->tx;
+	char space[64];
+	const struct intake_submit_request request = {
+		.token = x->token,
+		.op = op,
+		.id = o->id,
+		.sender = tx->sender,
+		.body = tx->body,
+		.needs = tx->needs,
+		.ret = tx->ret,
+		.envid = tx->envid,
+		.priority = tx->priority,
+		.by = tx->by,
+		.by_time = tx->by_time,
+		.not_before = tx->not_before,
+		.recipients = tx->recipients,
+		.orcpts = tx->orcpts,
+		.notify = tx->notify,
+		.copy = setting(SET_SUBMISSION_COPY_TO_SENT) != 0,
+		.came = smtp_came(x),
+		.trace = smtp_trace(x, o->id),
+		.message = *message,
+		.helo = smtp_helo(x),
+		.remote = session_peer_text(&x->session, space),
+		.tls = x->session.tls,
+	};
+	struct intake_submit_reply reply;
+	struct failure f;
+	enum status s = intake_submit(x->server->calls, &request, &x->scratch, &reply, &f);
+
+	if (s != STATUS_OK) {
+		o->all = failed(x, "message", s, &f);
+		return;
+	}
+	o->all = reply_of_verdict(reply.verdict, REPLY_SUBMITTED);
+	o->words = reply.verdict == SUBMISSION_OK ? TEXT_EMPTY : reply.words;
+}
