@@ -207,11 +207,14 @@ def evict(folder):
 
 
 def sync_time(folder, octets, count=300):
-    """Milliseconds that a write of so many octets behind what a file has and its sync
-    take, by a loop that does nothing else: the median."""
+    """Milliseconds that a write of so many octets, where a file has synced zeros, and its
+    sync take, by a loop that does nothing else: the median."""
     path, took = os.path.join(folder, "sync"), []
     fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
+        os.write(fd, bytes(octets * count))
+        os.fdatasync(fd)
+        os.lseek(fd, 0, os.SEEK_SET)
         for _ in range(count):
             data = os.urandom(octets)
             began = time.perf_counter()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * kill -9 of a process in which 64 threads commit, at moments that the number
+ * kill -9 of a process in which 64 threads commit, or two, at moments that the number
  * of acknowledged commits picks, ten times on one folder.
  */
 #include "base/random.h"
@@ -51,8 +51,10 @@ nothing_acknowledged_is_lost(void **state)
 	skip();
 #endif
 	make_dir(p.dir);
-	for (unsigned i = 0; i < ROUNDS; i++)
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		p.senders = i % 2 == 0 ? SENDERS : 2;
 		round_of(&p);
+	}
 	remove_dir(p.dir);
 }
 

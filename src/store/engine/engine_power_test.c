@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "store/engine/engine_senders.h"
 
-#define ROUNDS 3
+#define ROUNDS 4
 #define IMAGE_SIZE ((off_t)1 << 30)
 #define EXT4_SHUTDOWN _IOR('X', 125, uint32_t)
 #define WITHOUT_LOG_FLUSH 2
@@ -180,8 +180,10 @@ nothing_acknowledged_is_lost(void **state)
 	skip();
 #endif
 	ready = power_init(p);
-	for (unsigned i = 0; ready && i < ROUNDS; i++)
+	for (unsigned i = 0; ready && i < ROUNDS; i++) {
+		p->place.senders = i % 2 == 0 ? SENDERS : 2;
 		round_of(p);
+	}
 	if (ready)
 		assert_int_equal(umount(p->mounted), 0);
 	remove_dir(p->base);

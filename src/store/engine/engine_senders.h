@@ -28,6 +28,8 @@ struct ack {
 struct place {
 	char dir[80];
 	int pipe;
+	/* How many of them commit: with few the groups are small. */
+	uint32_t senders;
 	uint32_t acked[SENDERS];
 	/* What was said while the power went: may be there or not. Zero where a
 	 * process is killed. */
@@ -111,11 +113,11 @@ serve(void *arg)
 
 	CHECK(e != NULL);
 	log_set_fd(-1);
-	for (uint32_t i = 0; i < SENDERS; i++) {
+	for (uint32_t i = 0; i < p->senders; i++) {
 		senders[i] = (struct sender){ .engine = e, .pipe = p->pipe, .number = i };
 		CHECK(pthread_create(&senders[i].thread, NULL, send_for_ever, &senders[i]) == 0);
 	}
-	for (uint32_t i = 0; i < SENDERS; i++)
+	for (uint32_t i = 0; i < p->senders; i++)
 		CHECK(pthread_join(senders[i].thread, NULL) == 0);
 	return 1;
 }

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 
+#include "store/engine/ahead.h"
 #include "store/engine/backend.h"
 #include "store/engine/database.h"
 #include "store/engine/gate.h"
@@ -59,6 +60,7 @@ struct rocks {
 	struct group group;
 	struct trouble trouble;
 	rocksdb_writeoptions_t *synced;
+	struct ahead ahead;
 };
 
 static inline struct rocks *

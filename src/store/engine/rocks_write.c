@@ -155,6 +155,7 @@ count_group(struct rocks *r)
 	engine_count(&r->base.counts.groups, 1);
 	engine_count(&r->base.counts.commits, r->group.admitted);
 	engine_count(&r->base.counts.bytes_written, size);
+	ahead_wrote(&r->ahead, size);
 }
 
 /* The admitted ones end in s. */

@@ -125,6 +125,7 @@ rocks_free(struct engine *e)
 
 	inbox_stop(&r->inbox);
 	CHECK(pthread_join(r->thread, NULL) == 0);
+	ahead_stop(&r->ahead);
 	database_close(&r->database);
 	rocks_dispose(r);
 }
@@ -183,6 +184,7 @@ engine_rocksdb_open_with(const char *dir, const struct engine_rocksdb_settings *
 		rocks_dispose(r);
 		return s;
 	}
+	ahead_start(&r->ahead, r->path);
 	CHECK(pthread_create(&r->thread, NULL, rocks_write_run, r) == 0);
 	*out = &r->base;
 	return STATUS_OK;
