@@ -32,7 +32,9 @@ struct opening {
 
 /* Rows are read one at a time (bloom filter: files without the key are not
  * touched) and scanned (8 KiB blocks). Index and filter blocks count against
- * the cache, so that memory stays bounded as the store grows. */
+ * the cache, so that memory stays bounded as the store grows. They are cut into
+ * small parts: the filter of a file with millions of rows, as one block, is more
+ * than a shard of the cache holds, and would be read from the file each time. */
 static rocksdb_block_based_table_options_t *
 table_options(rocksdb_cache_t *cache)
 {
@@ -44,6 +46,10 @@ table_options(rocksdb_cache_t *cache)
 	rocksdb_block_based_options_set_filter_policy(
 	    t, rocksdb_filterpolicy_create_bloom_full(10));
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
+	rocksdb_block_based_options_set_index_type(
+	    t, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(t, 1);
+	rocksdb_block_based_options_set_metadata_block_size(t, 8 << 10);
 	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(t, 1);
 	return t;
 }
