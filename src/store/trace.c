@@ -283,13 +283,16 @@ static void
 leave(struct store *s, struct text id, const struct trace_row *r)
 {
 	struct trace_shard *shard = trace_shard_of(s, id);
-	struct trace_mark marks[TRACE_MARKS_MAX];
-	struct trace_noted n = { .id = id, .at = r->at[0].at, .mark = marks };
+	struct trace_mark few[8];
+	uint32_t most = trace_marks_most(r);
+	struct trace_noted n = { .id = id, .at = r->at[0].at, .mark = few };
 	struct buffer row = BUFFER_INIT, noted = BUFFER_INIT;
 	bool fits, now = false;
 
 	n.number = atomic_fetch_add(&s->trace.number, 1);
-	n.marks = trace_marks(r, marks);
+	if (most > ARRAY_LEN(few))
+		n.mark = mem_array(most, sizeof(*n.mark));
+	n.marks = trace_marks(r, n.mark);
 	trace_row_pack(&row, r);
 	pthread_mutex_lock(&shard->lock);
 	if (shard->rows == 0)
@@ -302,6 +305,8 @@ leave(struct store *s, struct text id, const struct trace_row *r)
 	pthread_mutex_unlock(&shard->lock);
 	buffer_done(&noted);
 	buffer_done(&row);
+	if (n.mark != few)
+		mem_free(n.mark);
 	if (!fits)
 		metric_add(METRIC_TRACE_ROWS_LOST, 1);
 	if (now) {

@@ -267,7 +267,17 @@ names_recipients(enum trace_what what)
 }
 
 uint32_t
-trace_marks(const struct trace_row *r, struct trace_mark out[TRACE_MARKS_MAX])
+trace_marks_most(const struct trace_row *r)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < r->count; i++)
+		n += 2 + (names_recipients(r->at[i].what) ? r->at[i].recipients.count : 0);
+	return n < TRACE_MARKS_MAX ? (uint32_t)n : TRACE_MARKS_MAX;
+}
+
+uint32_t
+trace_marks(const struct trace_row *r, struct trace_mark *out)
 {
 	uint32_t n = 0;
 

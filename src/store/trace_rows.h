@@ -81,8 +81,9 @@ struct trace_mark {
 struct trace_mark trace_mark_message_id(struct text id);
 struct trace_mark trace_mark_sender(struct text address);
 struct trace_mark trace_mark_recipient(struct text address);
-/* All marks of a row, each once. */
-uint32_t trace_marks(const struct trace_row *r, struct trace_mark out[TRACE_MARKS_MAX]);
+/* How many a row may have, at most; and all of them, in room for so many. */
+uint32_t trace_marks_most(const struct trace_row *r);
+uint32_t trace_marks(const struct trace_row *r, struct trace_mark *out);
 
 /* What one batch wrote, for trimming and for walking in the order of time. */
 struct trace_noted {
