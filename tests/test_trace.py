@@ -7,6 +7,7 @@ import re
 import smtplib
 import ssl
 import subprocess
+import time
 import uuid
 
 from mailstead import Mailstead, binary
@@ -97,6 +98,27 @@ def test_what_else_is_known_of_it(house):
     assert ids[0] in [s["id"] for s in stories(house, "--since", "1 h")]
     assert stories(house, "--from", sender, "--until", "2001-02-03") == []
     assert stories(house, "--from", sender, "--since", "2001-02-03 04:05") != []
+
+
+def test_what_was_refused_after_rcpt(house):
+    """A bare line feed (RFC 5321 2.3.8): refused when the message is in. Nobody waits for the trace, so it may
+    come a moment later than the reply."""
+    sender = f"{uuid.uuid4()}@example.org"
+    with house.connect("smtp") as wire:
+        file = wire.makefile("rb")
+        file.readline()
+        for line in ("HELO client.example.org", f"MAIL FROM:<{sender}>", "RCPT TO:<alice@demo.test>", "DATA",
+                     "Subject: x\r\n\r\na bare\nline feed\r\n."):
+            wire.sendall(line.encode() + b"\r\n")
+            reply = file.readline().decode().strip()
+    assert reply[0] == "5", reply
+    deadline = time.monotonic() + 60
+    while not (found := stories(house, "--from", sender)):
+        assert time.monotonic() < deadline
+    refused = found[0].event("refused")
+    assert refused["words"] == reply
+    assert refused["recipients"] == ["alice@demo.test"]
+    assert refused["facts"] == "SMTP from client.example.org [127.0.0.1]"
 
 
 def test_for_people(house):

@@ -225,12 +225,39 @@ settle(struct smtp_session *x, struct smtp_message *m)
 	return o;
 }
 
+/* Those who are refused now, by what they are told. */
+static void
+tell_trace(struct smtp_session *x, const struct smtp_result *o, uint64_t octets)
+{
+	uint32_t n = x->tx.recipients.count, count = 0;
+	struct smtp_told *at = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		enum smtp_reply id = outcome_of(o, i);
+
+		if (smtp_reply_row(id)->code < 400)
+			continue;
+		if (at == NULL)
+			at = ARENA_ARRAY(&x->scratch, struct smtp_told, n);
+		if (count == 0 || at[count - 1].reply != id ||
+		    at[count - 1].recipients.at + at[count - 1].recipients.count !=
+			&x->tx.recipients.at[i])
+			at[count++] = (struct smtp_told){ .reply = id,
+				.detail = detail_of(x, o, id),
+				.words = words_of(o, i),
+				.recipients = { &x->tx.recipients.at[i], 0 } };
+		at[count - 1].recipients.count++;
+	}
+	smtp_tell_refused(x, o->id, at, count, octets);
+}
+
 void
 smtp_deliver(struct smtp_session *x, struct smtp_message *m)
 {
 	struct smtp_result o = settle(x, m);
 
 	log_outcome(x, &o, m->octets);
+	tell_trace(x, &o, m->octets);
 	if (x->profile->reply_each)
 		answer_each(x, &o);
 	else

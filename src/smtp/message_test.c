@@ -260,6 +260,31 @@ trace_of_one_recipient(void **state)
 	buffer_done(&want);
 }
 
+/* Who is refused after RCPT is in the trace, with the reply; the store tells of
+ * the others. */
+static void
+the_trace_is_told_of_who_is_refused(void **state)
+{
+	struct house *h = *state;
+	struct arena a = ARENA_INIT;
+	struct trace_row row;
+
+	(void)house_talk(h, TEST_LMTP,
+	    TEXT("LHLO client.test\r\nMAIL FROM:<told@y.test>\r\nRCPT TO:<late-full@demo.test>\r\n"
+		 "RCPT TO:<alice@demo.test>\r\nRCPT TO:<late-full@demo.test>\r\nDATA\r\n" MESSAGE));
+	assert_ok(trace_row_unpack(house_await_told(h, TEXT("told@y.test")), &a, &row));
+	assert_int_equal(row.count, 2);
+	assert_int_equal(row.at[0].what, TRACE_REFUSED);
+	assert_true(row.at[0].has_sender);
+	assert_text(row.at[0].sender, "told@y.test");
+	assert_text(row.at[0].facts, "LMTP from client.test [127.0.0.1]");
+	assert_int_equal(row.at[0].recipients.count, 1);
+	assert_text(row.at[0].recipients.at[0], "late-full@demo.test");
+	assert_true(text_starts(row.at[0].words, TEXT("452 4.2.2 ")));
+	assert_true(row.at[0].size > 0);
+	arena_done(&a);
+}
+
 static bool
 trace_has(struct house *h, struct text part)
 {
@@ -299,6 +324,7 @@ main(void)
 		cmocka_unit_test(no_memory_for_a_message),
 		cmocka_unit_test(the_message_arrives_as_it_was),
 		cmocka_unit_test(trace_of_one_recipient),
+		cmocka_unit_test(the_trace_is_told_of_who_is_refused),
 		cmocka_unit_test(trace_tells_the_protocol),
 	};
 

@@ -203,6 +203,15 @@ void smtp_submit_message(
 struct text smtp_trace(struct smtp_session *x, struct text id);
 /* How it came, in words for the operator's trace, in x->scratch. */
 struct text smtp_came(struct smtp_session *x);
+/* Recipients who are told the same in the end. */
+struct smtp_told {
+	enum smtp_reply reply;
+	struct text detail, words; /* as in struct smtp_reply_parts */
+	struct texts recipients;
+};
+/* Tells the trace of a message that was refused, without waiting. */
+void smtp_tell_refused(struct smtp_session *x, struct text id, const struct smtp_told *at,
+    uint32_t count, uint64_t octets);
 /* 13 characters of base32 for 64 bits, in the arena. */
 struct text smtp_id(struct arena *a, uint64_t bits);
 

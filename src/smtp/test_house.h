@@ -29,6 +29,7 @@
 #include "smtp/session.h"
 #include "smtp/testing_submission.h"
 #include "store/calls.h"
+#include "store/trace_calls.h"
 
 enum test_class { TEST_MX, TEST_LMTP, TEST_SUBMISSION };
 
@@ -48,6 +49,9 @@ struct house {
 	struct desk desk;
 	struct buffer out, codes;
 	_Atomic unsigned delivered, asked;
+	pthread_mutex_t told_lock;
+	pthread_cond_t told_changed;
+	struct buffer told; /* the last row that the trace was told */
 	struct delivery last;
 	int client_fd; /* of the socket session */
 };
@@ -227,16 +231,43 @@ house_close_desk(struct house *h)
 	desk_done(&h->desk);
 }
 
+static void
+house_told(struct call_in *in, const void *request, void *context)
+{
+	const struct trace_add_request *q = request;
+	struct house *h = context;
+
+	pthread_mutex_lock(&h->told_lock);
+	house_keep(&h->told, q->rows.at[0]);
+	pthread_cond_signal(&h->told_changed);
+	pthread_mutex_unlock(&h->told_lock);
+	call_reply(in, &(struct trace_add_reply){ .none_ = 0 });
+}
+
+/* Waits until the trace was told something of this sender. */
+UNUSED static struct text
+house_await_told(struct house *h, struct text sender)
+{
+	pthread_mutex_lock(&h->told_lock);
+	while (text_find(buffer_text(&h->told), sender, 0) == h->told.len)
+		pthread_cond_wait(&h->told_changed, &h->told_lock);
+	pthread_mutex_unlock(&h->told_lock);
+	return buffer_text(&h->told);
+}
+
 UNUSED static void
 house_open(struct house *h)
 {
-	static const struct call_row store_rows[] = { { &store_rcpt_call, house_rcpt } };
+	static const struct call_row store_rows[] = { { &store_rcpt_call, house_rcpt },
+		{ &trace_add_call, house_told } };
 	static const struct call_row intake_rows[] = { { &intake_deliver_call, house_deliver } };
 	const struct calls_config config = { .self = ROLE_MX, .no_patience = true };
 	enum setting size;
 
 	log_set_fd(-1);
 	h->calls = calls_new(&config);
+	CHECK(pthread_mutex_init(&h->told_lock, NULL) == 0 &&
+	      pthread_cond_init(&h->told_changed, NULL) == 0);
 	h->store = house_serve(h->calls, ROLE_MX, ROLE_STORE, store_rows, ARRAY_LEN(store_rows), h);
 	h->intake =
 	    house_serve(h->calls, ROLE_MX, ROLE_INTAKE, intake_rows, ARRAY_LEN(intake_rows), h);
@@ -264,6 +295,9 @@ house_close(struct house *h)
 	buffer_done(&h->codes);
 	buffer_done(&h->last.sender);
 	buffer_done(&h->last.recipients);
+	buffer_done(&h->told);
+	(void)pthread_cond_destroy(&h->told_changed);
+	(void)pthread_mutex_destroy(&h->told_lock);
 	buffer_done(&h->last.trace);
 	buffer_done(&h->last.came);
 	buffer_done(&h->last.message);
