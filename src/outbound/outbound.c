@@ -6,12 +6,14 @@
  * something: then somebody asks, unless somebody is about to.
  *
  * One thread more, the keeper, opens the feed again when it broke, and ends
- * connections that are idle for too long.
+ * connections that are idle for too long; and one that tells senders what became
+ * of their mail (outbound/notify.h), which the same feed rings for.
  */
 #include "outbound/outbound.h"
 
 #include "base/log.h"
 #include "outbound/deliver.h"
+#include "outbound/notify.h"
 #include "runtime/metrics.h"
 #include "runtime/pool.h"
 #include "runtime/settings.h"
@@ -25,6 +27,7 @@ struct outbound {
 	unsigned magic;
 	struct house house;
 	struct pool *pool;
+	struct notify *notify;
 	pthread_t keeper;
 	bool started;
 	pthread_mutex_t lock;
@@ -71,6 +74,7 @@ ring(struct outbound *o)
 	o->rung = true;
 	more(o);
 	pthread_mutex_unlock(&o->lock);
+	notify_ring(o->notify);
 }
 
 /* What came of asking: whether to go on with the lease (OK), or to ask again. */
@@ -284,6 +288,7 @@ outbound_new(const struct outbound_config *config)
 	o->magic = MAGIC;
 	o->house.config = *config;
 	hand_init(&o->house.hand, config->calls);
+	o->notify = notify_new(config->calls, config->hostname);
 	shelf_init(&o->house.shelf);
 	o->house.results = tls_results_new();
 	pthread_mutex_init(&o->lock, NULL);
@@ -304,7 +309,7 @@ outbound_start(struct outbound *o)
 	    .cooperative = true });
 	st = thread_start("keeper", 0, keep, o, &o->keeper);
 	o->started = st == STATUS_OK;
-	return st;
+	return st == STATUS_OK ? notify_start(o->notify) : st;
 }
 
 void
@@ -357,6 +362,7 @@ outbound_stop(struct outbound *o, int64_t deadline)
 	if (o->started)
 		pthread_join(o->keeper, NULL);
 	o->started = false;
+	(void)notify_stop(o->notify, 0); /* takes no more; awaited below */
 	shelf_close(shelf, false);
 	if (!await_workers(o, deadline - BREAK_OFF)) {
 		shelf_close(shelf, true);
@@ -366,7 +372,7 @@ outbound_stop(struct outbound *o, int64_t deadline)
 	}
 	while ((c = shelf_expired(shelf, &next)) != NULL)
 		connection_end(shelf, c);
-	return true;
+	return notify_stop(o->notify, deadline);
 }
 
 void
@@ -376,6 +382,7 @@ outbound_free(struct outbound *o)
 	if (o->pool != NULL)
 		pool_free(o->pool);
 	hand_done(&o->house.hand);
+	notify_free(o->notify);
 	shelf_done(&o->house.shelf);
 	tls_results_free(o->house.results);
 	pthread_cond_destroy(&o->changed);

@@ -16,7 +16,8 @@
 
 struct rig {
 	const char *sender;
-	uint64_t notify, ret, by;
+	const char *orcpt, *reply; /* of all recipients; what the server says */
+	uint64_t notify, ret, by, needs;
 	int64_t by_time, not_before;
 	struct world *w;
 	struct parcel p;
@@ -46,6 +47,8 @@ setup(void **state)
 	at(NOW);
 	r->w = world_new(world_memory());
 	r->sender = "alice@example.com";
+	r->orcpt = "rfc822;x@example.net";
+	r->reply = "450 4.2.0 later";
 	r->p = world_message(r->w, "m", "out", "");
 	resume(r);
 	*state = r;
@@ -76,15 +79,15 @@ submit_op(struct rig *r, const char *to, uint64_t op, uint64_t *message)
 	while (text_split(&rest, ' ', &one)) {
 		address[n] = one;
 		notify[n] = r->notify;
-		orcpt[n] = TEXT("rfc822;x@example.net");
+		orcpt[n] = text_of(r->orcpt);
 		destination[n++] = text_part(one, text_find_byte(one, '@', 0) + 1, one.len);
 	}
 	s = ASK(r->w, intake, queue_submit, &reply, .op = op, .id = TEXT("ID1"),
 	    .sender = text_of(r->sender), .account = 7, .envid = TEXT("env"), .ret = r->ret,
-	    .by = r->by, .by_time = r->by_time, .not_before = r->not_before, .received = NOW,
-	    .size = r->p.raw.len, .summary = r->p.summary, .recipients = { address, n },
-	    .destinations = { destination, n }, .orcpts = { orcpt, n }, .notify = { notify, n },
-	    .content = PAYLOAD_OF(r->p.content));
+	    .by = r->by, .needs = r->needs, .by_time = r->by_time, .not_before = r->not_before,
+	    .received = NOW, .size = r->p.raw.len, .summary = r->p.summary,
+	    .recipients = { address, n }, .destinations = { destination, n },
+	    .orcpts = { orcpt, n }, .notify = { notify, n }, .content = PAYLOAD_OF(r->p.content));
 	*message = reply.message;
 	return s;
 }
@@ -117,7 +120,7 @@ report_op(struct rig *r, enum queue_outcome outcome, enum schedule_end how, uint
 
 	for (uint32_t i = 0; i < n; i++) {
 		outcomes[i] = outcome;
-		replies[i] = TEXT("450 4.2.0 later");
+		replies[i] = text_of(r->reply);
 	}
 	return ASK(r->w, outbound, queue_report, &reply, .op = op, .message = r->lease.message,
 	    .first = r->lease.first, .how = how, .numbers = r->lease.numbers,
