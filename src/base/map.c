@@ -159,9 +159,13 @@ map_done(struct map *m)
 void *
 map_get(const struct map *m, struct text key)
 {
-	struct want w = want_text(key);
-	struct map_slot *s = find(m, &w);
+	struct want w;
+	struct map_slot *s;
 
+	if (m->count == 0) /* no need to hash the key */
+		return NULL;
+	w = want_text(key);
+	s = find(m, &w);
 	return s == NULL ? NULL : s->value;
 }
 

@@ -59,7 +59,9 @@ add_attribute(struct command *c, const char *word, bool *more)
 {
 	if (word[0] == '\0')
 		return;
-	buffer_addf(&c->out, "%s%s", *more ? " " : "", word);
+	if (*more)
+		buffer_add_string(&c->out, " ");
+	buffer_add_string(&c->out, word);
 	*more = true;
 }
 

@@ -202,16 +202,23 @@ take_byte(const struct name_places *p, unsigned char c, unsigned char also, uint
 	return left != 0;
 }
 
+static bool
+is_at(const uint64_t at[static NAME_PLACES_WORDS], size_t place)
+{
+	return (at[place / 64] >> place % 64 & 1) != 0;
+}
+
 bool
 imap_pattern_match(const struct name_pattern *p, struct text name)
 {
 	uint64_t at[NAME_PLACES_WORDS];
-	size_t fold = under_inbox(name) ? inbox.len : 0;
+	size_t fold = under_inbox(name) ? inbox.len : 0, end = p->pattern.len;
+	bool open = end > 0 && p->pattern.ptr[end - 1] == '*'; /* whatever follows */
 
 	memset(at, 0, p->places.words * sizeof(at[0]));
 	at[0] = 1;
 	pass_wildcards(&p->places, at);
-	for (size_t i = 0; i < name.len; i++) {
+	for (size_t i = 0; i < name.len && !(open && is_at(at, end)); i++) {
 		unsigned char c = (unsigned char)name.ptr[i];
 		unsigned char also = i < fold ? c ^ 0x20 : c; /* letters all */
 
@@ -219,7 +226,7 @@ imap_pattern_match(const struct name_pattern *p, struct text name)
 			return false;
 		pass_wildcards(&p->places, at);
 	}
-	return (at[p->pattern.len / 64] >> p->pattern.len % 64 & 1) != 0;
+	return is_at(at, end);
 }
 
 static int
