@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""SCRAM with clients that nobody here wrote: GNU SASL's own program over IMAP,
-bound to the channel (RFC 9266, RFC 5929) and not, and mpop over POP3."""
+"""SCRAM with clients that nobody here wrote: GNU SASL's own program over IMAP
+and submission, bound to the channel (RFC 9266, RFC 5929) and not, and mpop over
+POP3."""
 
 import base64
 import mailbox
@@ -14,8 +15,9 @@ from clients import needs
 CLIENT_SECONDS = 120  # with sanitizers, on a busy machine
 
 
-def gsasl(house, mechanism, *options, password="demo"):
-    command = ["gsasl", "--imap", "--connect", f"localhost:{house.port('imap')}", "-a", house.alice, "-z", house.alice,
+def gsasl(house, mechanism, *options, password="demo", protocol="imap"):
+    port = house.port("imap" if protocol == "imap" else "submission")
+    command = ["gsasl", f"--{protocol}", "--connect", f"localhost:{port}", "-a", house.alice, "-z", house.alice,
                "-p", password, "-m", mechanism, f"--x509-ca-file={house.ca}", *options]
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=CLIENT_SECONDS, check=False)
@@ -34,24 +36,27 @@ needs_gsasl = needs("gsasl")
 
 
 @needs_gsasl
+@pytest.mark.parametrize("protocol", ["imap", "smtp"])
 @pytest.mark.parametrize("mechanism,options,begins", [
     ("SCRAM-SHA-256-PLUS", ["--priority=NORMAL"], "p=tls-exporter,"),
     ("SCRAM-SHA-256-PLUS", ["--priority=NORMAL:-VERS-TLS1.3"], "p=tls-unique,"),
     ("SCRAM-SHA-256", ["--no-cb"], "n,"),
     ("SCRAM-SHA-256", ["--no-cb", "--no-starttls"], "n,"),
 ], ids=["plus-tls-1.3", "plus-tls-1.2", "tls", "plain"])
-def test_gsasl_signs_in_over_imap(house, mechanism, options, begins):
-    done = gsasl(house, mechanism, *options)
+def test_gsasl_signs_in(house, mechanism, options, begins, protocol):
+    done = gsasl(house, mechanism, *options, protocol=protocol)
     assert done.returncode == 0 and "server trusted" in done.stdout, done.stdout
     assert first_message(done.stdout).startswith(begins), done.stdout
-    house.await_log(rf"auth\.signed-in account={house.alice} service=imap .*mechanism={mechanism}\n")
+    house.await_log(rf"auth\.signed-in account={house.alice} service={protocol} .*mechanism={mechanism}\n")
 
 
 @needs_gsasl
+@pytest.mark.parametrize("protocol,words", [("imap", "NO [AUTHENTICATIONFAILED]"), ("smtp", "535 5.7.8")])
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"])
-def test_gsasl_is_refused_with_a_wrong_password(house, mechanism):
-    done = gsasl(house, mechanism, *(["--no-cb"] if mechanism == "SCRAM-SHA-256" else []), password="wrong")
-    assert done.returncode != 0 and "NO [AUTHENTICATIONFAILED]" in done.stdout, done.stdout
+def test_gsasl_is_refused_with_a_wrong_password(house, mechanism, protocol, words):
+    done = gsasl(house, mechanism, *(["--no-cb"] if mechanism == "SCRAM-SHA-256" else []), password="wrong",
+                 protocol=protocol)
+    assert done.returncode != 0 and words in done.stdout, done.stdout
 
 
 @needs_gsasl
