@@ -12,7 +12,7 @@
  * goes in front of the message. recipients: as they were accepted at RCPT, in
  * order; verdicts: one enum status each, texts: what to tell the client where
  * it is not OK. op: random, the same when a call is made again. id: the
- * message's id for the log, the trace and the 250. ret, envid: of MAIL, orcpts
+ * message's id for the log, the trace and the 250. needs, ret, envid: of MAIL, orcpts
  * and notify of each recipient (RFC 3461 4, as in store/queue_calls.h); empty
  * lists: none has any. forwards: a recipient leads to an address elsewhere.
  * came: as store_deliver has it. */
@@ -22,6 +22,7 @@
 	F(S, TEXT, sender)           \
 	F(S, TEXTS, recipients)      \
 	F(S, TEXT, came)             \
+	F(S, U64, needs)             \
 	F(S, U64, ret)               \
 	F(S, TEXT, envid)            \
 	F(S, TEXTS, orcpts)          \

@@ -147,7 +147,7 @@ delivery_fill(const void *request, const struct piece_of_mail *m, void *out)
 		.orcpts = q->orcpts,
 		.notify = q->notify,
 		.body = m->forward.body,
-		.needs = m->forward.needs,
+		.needs = q->needs | m->forward.needs,
 		.forward_sender = m->forward.sender,
 		.forward_prefix = m->forward.prefix,
 		.sender = q->sender,

@@ -35,7 +35,7 @@ reply_of_verdict(uint64_t verdict)
 }
 
 static enum smtp_reply
-ask(struct smtp_session *x, struct text address)
+ask(struct smtp_session *x, struct text address, bool *forwards)
 {
 	const struct store_rcpt_request request = { .address = address, .size = x->tx.size };
 	struct store_rcpt_reply reply;
@@ -43,6 +43,7 @@ ask(struct smtp_session *x, struct text address)
 
 	switch (store_rcpt(x->server->calls, &request, &x->scratch, &reply, &f)) {
 	case STATUS_OK:
+		*forwards = reply.forwards != 0;
 		return reply_of_verdict(reply.verdict);
 	case STATUS_INVALID:
 		return REPLY_BAD_RECIPIENT;
@@ -54,22 +55,25 @@ ask(struct smtp_session *x, struct text address)
 	}
 }
 
-/* As ask(), for an address that may have been accepted a moment ago. */
+/* As ask(), for an address that may have been accepted a moment ago. What leads
+ * elsewhere is asked for each time: intake must know. */
 enum smtp_reply
 smtp_mx_recipient(struct smtp_session *x, struct text address, struct text *words)
 {
 	struct smtp_known *known = x->server->known;
 	int64_t keep = setting(SET_SMTP_RECIPIENT_REMEMBER);
+	bool remembers = known != NULL && keep != 0, forwards = false;
 	enum smtp_reply found;
-	uint64_t era;
+	uint64_t era = 0;
 
-	if (known == NULL || keep == 0)
-		return ask(x, address);
-	if (smtp_known_has(known, address, x->tx.size, keep))
+	if (remembers && smtp_known_has(known, address, x->tx.size, keep))
 		return REPLY_RECIPIENT_OK;
-	era = smtp_known_era(known);
-	found = ask(x, address);
-	if (found == REPLY_RECIPIENT_OK)
+	if (remembers)
+		era = smtp_known_era(known);
+	found = ask(x, address, &forwards);
+	if (forwards)
+		x->tx.forwards = true;
+	else if (remembers && found == REPLY_RECIPIENT_OK)
 		smtp_known_add(known, address, x->tx.size, era);
 	return found;
 }

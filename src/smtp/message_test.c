@@ -310,10 +310,33 @@ trace_tells_the_protocol(void **state)
 	assert_false(trace_has(h, TEXT("for <")));
 }
 
+/* RFC 3461 4, RFC 8689 2: what the sender wishes goes on with the message. */
+static void
+wishes_go_to_intake(void **state)
+{
+	struct house *h = *state;
+
+	h->tls = true;
+	(void)house_talk(h, TEST_MX,
+	    TEXT(HELO "MAIL FROM:<x@y.test> RET=HDRS ENVID=a+2Bb REQUIRETLS\r\n"
+		      "RCPT TO:<alice@demo.test> NOTIFY=NEVER\r\n"
+		      "RCPT TO:<bob@demo.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b@z.test\r\n"
+		      "DATA\r\n" MESSAGE));
+	h->tls = false;
+	assert_string_equal(buffer_string(&h->last.wishes),
+	    "needs=2 ret=2 envid=a+b forwards=0 1  10 rfc822;b@z.test");
+	(void)house_talk(h, TEST_MX, TEXT(BEGIN TO("forward") "DATA\r\n" MESSAGE));
+	assert_string_equal(
+	    buffer_string(&h->last.wishes), "needs=0 ret=0 envid= forwards=1 0  0 ");
+	(void)house_talk(h, TEST_MX, TEXT(BEGIN "DATA\r\n" MESSAGE)); /* the next is another */
+	assert_string_equal(buffer_string(&h->last.wishes), "needs=0 ret=0 envid= forwards=0 0 ");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wishes_go_to_intake),
 		cmocka_unit_test(messages_by_data),
 		cmocka_unit_test(smuggling),
 		cmocka_unit_test(messages_by_chunks),

@@ -300,9 +300,9 @@ static const struct row of_mail[] = {
 	{ "SIZE", EVERYWHERE, take_size },
 	{ "BODY", EVERYWHERE, take_body },
 	{ "SMTPUTF8", EVERYWHERE, take_utf8 },
-	{ "RET", SMTP_SUBMISSION, take_ret },
-	{ "ENVID", SMTP_SUBMISSION, take_envid },
-	{ "REQUIRETLS", SMTP_SUBMISSION, take_requiretls },
+	{ "RET", SMTP_ONLY, take_ret },
+	{ "ENVID", SMTP_ONLY, take_envid },
+	{ "REQUIRETLS", SMTP_ONLY, take_requiretls },
 	{ "AUTH", SMTP_SUBMISSION, take_auth },
 	{ "HOLDFOR", SMTP_SUBMISSION, take_holdfor },
 	{ "HOLDUNTIL", SMTP_SUBMISSION, take_holduntil },
@@ -311,8 +311,8 @@ static const struct row of_mail[] = {
 };
 
 static const struct row of_rcpt[] = {
-	{ "NOTIFY", SMTP_SUBMISSION, take_notify },
-	{ "ORCPT", SMTP_SUBMISSION, take_orcpt },
+	{ "NOTIFY", SMTP_ONLY, take_notify },
+	{ "ORCPT", SMTP_ONLY, take_orcpt },
 };
 
 static enum smtp_reply

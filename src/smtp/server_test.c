@@ -53,7 +53,10 @@ static const struct dialogue senders[] = {
 	{ HELO "MAIL FROM:<x@y.test> SIZE=1 SIZE=1\r\n", "250 501:5.5.4" },
 	{ HELO "MAIL FROM:<x@y.test> BODY=9BIT\r\n", "250 501:5.5.4" },
 	{ HELO "MAIL FROM:<x@y.test> SMTPUTF8=1\r\n", "250 501:5.5.4" },
-	{ HELO "MAIL FROM:<x@y.test> RET=FULL\r\n", "250 555:5.5.4" },
+	{ HELO "MAIL FROM:<x@y.test> RET=FULL\r\n", "250 250:2.1.0" },
+	{ HELO "MAIL FROM:<x@y.test> HOLDFOR=60\r\n", "250 555:5.5.4" }, /* submission's */
+	{ HELO "MAIL FROM:<x@y.test> AUTH=<>\r\n", "250 555:5.5.4" },
+	{ HELO "MAIL FROM:<x@y.test> REQUIRETLS\r\n", "250 555:5.5.4" },
 	{ HELO "MAIL FROM:<x@y.test> =\r\n", "250 501:5.5.4" },
 	{ "HELO c.test\r\nMAIL FROM:<x@y.test> SIZE=1\r\n", "250 555:5.5.4" },
 	{ HELO "MAIL FROM:<\xc3\xa4@y.test>\r\n", "250 553:5.6.7" },
@@ -81,7 +84,9 @@ static const struct dialogue recipients[] = {
 	{ HELO MAIL "RCPT TO:<@a.test,@b.test:alice@demo.test>\r\n", "250 250:2.1.0 250:2.1.5" },
 	{ HELO MAIL "RCPT TO:alice@demo.test\r\nRCPT TO:<>\r\nRCPT FROM:<a@b.test>\r\n",
 	    "250 250:2.1.0 501:5.1.3 501:5.1.3 501:5.5.4" },
-	{ HELO MAIL "RCPT TO:<alice@demo.test> NOTIFY=NEVER\r\n", "250 250:2.1.0 555:5.5.4" },
+	{ HELO MAIL "RCPT TO:<alice@demo.test> NOTIFY=NEVER\r\n", "250 250:2.1.0 250:2.1.5" },
+	{ HELO MAIL "RCPT TO:<alice@demo.test> NOTIFY=ALL\r\n", "250 250:2.1.0 501:5.5.4" },
+	{ HELO MAIL "RCPT TO:<alice@demo.test> NOTICE\r\n", "250 250:2.1.0 555:5.5.4" },
 	{ HELO MAIL "RCPT TO:<\xc3\xa4@demo.test>\r\n", "250 250:2.1.0 553:5.6.7" },
 	{ HELO "MAIL FROM:<> SMTPUTF8\r\nRCPT TO:<\xc3\xa4@demo.test>\r\n",
 	    "250 250:2.1.0 550:5.1.1" },
@@ -175,12 +180,12 @@ ehlo_offers_what_works(void **state)
 {
 	struct text out = house_talk(*state, TEST_MX, TEXT(HELO));
 
-	assert_text(out,
-	    "220 mail.demo.test ESMTP Mailstead\r\n"
-	    "250-mail.demo.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-	    "250-CHUNKING\r\n250-BINARYMIME\r\n250-VRFY\r\n250-HELP\r\n250-SIZE 65536\r\n"
-	    "250-LIMITS MAILMAX=10000 RCPTMAX=1000\r\n"
-	    "250 ENHANCEDSTATUSCODES\r\n");
+	assert_text(out, "220 mail.demo.test ESMTP Mailstead\r\n"
+			 "250-mail.demo.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
+			 "250-CHUNKING\r\n250-BINARYMIME\r\n250-VRFY\r\n250-HELP\r\n250-"
+			 "SIZE 65536\r\n"
+			 "250-LIMITS MAILMAX=10000 RCPTMAX=1000\r\n"
+			 "250 ENHANCEDSTATUSCODES\r\n");
 }
 
 /* A session of two ends of a socket: what comes when. */
@@ -423,9 +428,12 @@ accepted_recipients_are_known_for_a_moment(void **state)
 	assert_string_equal(house_codes(h, TEST_MX, TEXT(HELO MAIL TO("full") TO("full"))),
 	    "250 250:2.1.0 452:4.2.2 452:4.2.2");
 	assert_int_equal(atomic_load(&h->asked), asked + 4);
+	/* Nor what leads elsewhere: each message must tell intake. */
+	(void)house_codes(h, TEST_MX, TEXT(HELO MAIL TO("forward") TO("forward")));
+	assert_int_equal(atomic_load(&h->asked), asked + 6);
 	house_set("smtp.recipient_remember", "0");
 	assert_string_equal(house_codes(h, TEST_MX, TEXT(BEGIN)), "250 250:2.1.0 250:2.1.5");
-	assert_int_equal(atomic_load(&h->asked), asked + 5);
+	assert_int_equal(atomic_load(&h->asked), asked + 7);
 	house_set("smtp.recipient_remember", "");
 	smtp_known_free(h->server.known);
 	h->server.known = NULL;

@@ -44,6 +44,7 @@ enum smtp_chunks { CHUNKS_NONE, CHUNKS_BEGUN, CHUNKS_FAILED };
 struct smtp_transaction {
 	bool open;	  /* MAIL was accepted */
 	bool refused_any; /* a recipient was refused */
+	bool forwards;	  /* a recipient leads to an address elsewhere */
 	unsigned needs;	  /* enum queue_needs, or-ed */
 	enum queue_body body;
 	enum queue_ret ret;
@@ -134,36 +135,39 @@ enum next smtp_command_line(struct smtp_session *x, struct text line);
 #define SMTP_ONLY (SMTP_MX | SMTP_SUBMISSION)
 
 /* verb, function, where, needs, usage */
-#define SMTP_COMMAND_TABLE(X)                                                                     \
-	X("MAIL", smtp_cmd_mail, SMTP_MX | SMTP_LMTP, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND, \
-	    "MAIL FROM:<address> [SIZE=octets] [BODY=8BITMIME] [SMTPUTF8]")                       \
-	X("MAIL", smtp_cmd_mail, SMTP_SUBMISSION, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,     \
-	    "MAIL FROM:<address> [SIZE=octets] [BODY=8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] "       \
-	    "[ENVID=text] [REQUIRETLS] [HOLDFOR=seconds] [HOLDUNTIL=time] "                       \
-	    "[BY=seconds;R|N[T]] [MT-PRIORITY=-9..9] [AUTH=address]")                             \
-	X("RCPT", smtp_cmd_rcpt, SMTP_MX | SMTP_LMTP, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND, \
-	    "RCPT TO:<address>")                                                                  \
-	X("RCPT", smtp_cmd_rcpt, SMTP_SUBMISSION, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,     \
-	    "RCPT TO:<address> [NOTIFY=NEVER|SUCCESS,FAILURE,DELAY] [ORCPT=type;address]")        \
-	X("AUTH", smtp_cmd_auth, SMTP_SUBMISSION, NEEDS_HELO | NEEDS_ARGUMENT,                    \
-	    "AUTH mechanism [initial-response]")                                                  \
-	X("DATA", smtp_cmd_data, EVERYWHERE, NEEDS_HELO | NEEDS_NOTHING_BEHIND | MAIL_COMMAND,    \
-	    "DATA")                                                                               \
-	X("BDAT", smtp_cmd_bdat, EVERYWHERE, MAIL_COMMAND, "BDAT octets [LAST]")                  \
-	X("EHLO", smtp_cmd_ehlo, SMTP_ONLY, NEEDS_ARGUMENT, "EHLO host")                          \
-	X("HELO", smtp_cmd_helo, SMTP_ONLY, NEEDS_ARGUMENT, "HELO host")                          \
-	X("LHLO", smtp_cmd_ehlo, SMTP_LMTP, NEEDS_ARGUMENT, "LHLO host")                          \
-	X("RSET", smtp_cmd_rset, EVERYWHERE, NEEDS_NOTHING_BEHIND, "RSET")                        \
-	X("NOOP", smtp_cmd_noop, EVERYWHERE, 0, "NOOP")                                           \
-	X("QUIT", smtp_cmd_quit, EVERYWHERE, 0, "QUIT")                                           \
-	X("VRFY", smtp_cmd_vrfy, EVERYWHERE, NEEDS_ARGUMENT, "VRFY address")                      \
-	X("EXPN", smtp_cmd_refuse_expn, EVERYWHERE, 0, NULL)                                      \
-	X("HELP", smtp_cmd_help, EVERYWHERE, 0, "HELP [command]")                                 \
-	X("STARTTLS", smtp_cmd_starttls, EVERYWHERE, NEEDS_NOTHING_BEHIND, "STARTTLS")            \
-	X("GET", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                          \
-	X("POST", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                         \
-	X("PUT", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                          \
-	X("OPTIONS", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                      \
+#define SMTP_COMMAND_TABLE(X)                                                                  \
+	X("MAIL", smtp_cmd_mail, SMTP_LMTP, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,        \
+	    "MAIL FROM:<address> [SIZE=octets] [BODY=8BITMIME] [SMTPUTF8]")                    \
+	X("MAIL", smtp_cmd_mail, SMTP_MX, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,          \
+	    "MAIL FROM:<address> [SIZE=octets] [BODY=8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] "    \
+	    "[ENVID=text] [REQUIRETLS]")                                                       \
+	X("MAIL", smtp_cmd_mail, SMTP_SUBMISSION, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,  \
+	    "MAIL FROM:<address> [SIZE=octets] [BODY=8BITMIME] [SMTPUTF8] [RET=FULL|HDRS] "    \
+	    "[ENVID=text] [REQUIRETLS] [HOLDFOR=seconds] [HOLDUNTIL=time] "                    \
+	    "[BY=seconds;R|N[T]] [MT-PRIORITY=-9..9] [AUTH=address]")                          \
+	X("RCPT", smtp_cmd_rcpt, SMTP_LMTP, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,        \
+	    "RCPT TO:<address>")                                                               \
+	X("RCPT", smtp_cmd_rcpt, SMTP_ONLY, NEEDS_HELO | NEEDS_ARGUMENT | MAIL_COMMAND,        \
+	    "RCPT TO:<address> [NOTIFY=NEVER|SUCCESS,FAILURE,DELAY] [ORCPT=type;address]")     \
+	X("AUTH", smtp_cmd_auth, SMTP_SUBMISSION, NEEDS_HELO | NEEDS_ARGUMENT,                 \
+	    "AUTH mechanism [initial-response]")                                               \
+	X("DATA", smtp_cmd_data, EVERYWHERE, NEEDS_HELO | NEEDS_NOTHING_BEHIND | MAIL_COMMAND, \
+	    "DATA")                                                                            \
+	X("BDAT", smtp_cmd_bdat, EVERYWHERE, MAIL_COMMAND, "BDAT octets [LAST]")               \
+	X("EHLO", smtp_cmd_ehlo, SMTP_ONLY, NEEDS_ARGUMENT, "EHLO host")                       \
+	X("HELO", smtp_cmd_helo, SMTP_ONLY, NEEDS_ARGUMENT, "HELO host")                       \
+	X("LHLO", smtp_cmd_ehlo, SMTP_LMTP, NEEDS_ARGUMENT, "LHLO host")                       \
+	X("RSET", smtp_cmd_rset, EVERYWHERE, NEEDS_NOTHING_BEHIND, "RSET")                     \
+	X("NOOP", smtp_cmd_noop, EVERYWHERE, 0, "NOOP")                                        \
+	X("QUIT", smtp_cmd_quit, EVERYWHERE, 0, "QUIT")                                        \
+	X("VRFY", smtp_cmd_vrfy, EVERYWHERE, NEEDS_ARGUMENT, "VRFY address")                   \
+	X("EXPN", smtp_cmd_refuse_expn, EVERYWHERE, 0, NULL)                                   \
+	X("HELP", smtp_cmd_help, EVERYWHERE, 0, "HELP [command]")                              \
+	X("STARTTLS", smtp_cmd_starttls, EVERYWHERE, NEEDS_NOTHING_BEHIND, "STARTTLS")         \
+	X("GET", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                       \
+	X("POST", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                      \
+	X("PUT", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                       \
+	X("OPTIONS", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)                                   \
 	X("CONNECT", smtp_cmd_not_smtp, EVERYWHERE, 0, NULL)
 
 #define X(verb, fn, kinds, needs, usage) enum next fn(struct smtp_session *x, struct text argument);

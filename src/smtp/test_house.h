@@ -36,7 +36,7 @@ enum test_class { TEST_MX, TEST_LMTP, TEST_SUBMISSION };
 /* The last message that intake was given. */
 struct delivery {
 	uint64_t op;
-	struct buffer sender, recipients, trace, came, message, helo;
+	struct buffer sender, recipients, trace, came, message, helo, wishes;
 	uint32_t recipient_count;
 };
 
@@ -68,6 +68,7 @@ static const struct house_verdict house_directory[] = {
 	{ "alice@demo.test", RCPT_OK, STATUS_OK },
 	{ "bob@demo.test", RCPT_OK, STATUS_OK },
 	{ "postmaster@demo.test", RCPT_OK, STATUS_OK },
+	{ "forward@demo.test", RCPT_OK, STATUS_OK },
 	{ "late-gone@demo.test", RCPT_OK, STATUS_OK },
 	{ "late-full@demo.test", RCPT_OK, STATUS_OK },
 	{ "late-denied@demo.test", RCPT_OK, STATUS_OK },
@@ -101,6 +102,7 @@ house_rcpt(struct call_in *in, const void *request, void *context)
 		}
 		r.verdict = v->verdict;
 	}
+	r.forwards = text_equal(q->address, TEXT("forward@demo.test"));
 	call_reply(in, &r);
 }
 
@@ -149,6 +151,13 @@ house_remember(struct house *h, const struct intake_deliver_request *q)
 		buffer_add_byte(&d->recipients, ' ');
 	}
 	d->recipient_count = q->recipients.count;
+	buffer_clear(&d->wishes);
+	buffer_addf(&d->wishes, "needs=%llu ret=%llu envid=%.*s forwards=%llu",
+	    (unsigned long long)q->needs, (unsigned long long)q->ret, TEXT_ARG(q->envid),
+	    (unsigned long long)q->forwards);
+	for (uint32_t i = 0; i < q->recipients.count; i++)
+		buffer_addf(&d->wishes, " %llu %.*s", (unsigned long long)q->notify.at[i],
+		    TEXT_ARG(q->orcpts.at[i]));
 	atomic_fetch_add(&h->delivered, 1);
 }
 
@@ -302,6 +311,7 @@ house_close(struct house *h)
 	buffer_done(&h->last.came);
 	buffer_done(&h->last.message);
 	buffer_done(&h->last.helo);
+	buffer_done(&h->last.wishes);
 }
 
 UNUSED static int
