@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "codec/trace_id.h"
 #include "intake/calls.h"
 #include "outbound/notice.h"
 #include "runtime/settings.h"
@@ -122,6 +123,16 @@ is_hopeless(enum status how)
 	       how == STATUS_CORRUPT;
 }
 
+/* As the queue and the trace name it. */
+static struct text
+notice_id(const struct queue_owed_reply *o, struct arena *a)
+{
+	char id[TRACE_ID_LENGTH];
+
+	trace_id_print(notice_op(o), id);
+	return arena_copy(a, (struct text){ id, sizeof(id) });
+}
+
 static enum status
 hand_in(struct notify *n, const struct queue_owed_reply *o, struct arena *a, struct failure *f)
 {
@@ -143,7 +154,7 @@ hand_in(struct notify *n, const struct queue_owed_reply *o, struct arena *a, str
 	if (how == STATUS_OK) {
 		notice_build(o, n->hostname, token(unique), clock_wall() / CLOCK_SECOND, kind,
 		    buffer_text(&returned), &message);
-		request.id = arena_printf(a, "%016llx", (unsigned long long)request.op);
+		request.id = notice_id(o, a);
 		request.message = PAYLOAD_OF(buffer_text(&message));
 		how = intake_notice(n->calls, &request, a, &reply, f);
 	}
@@ -181,7 +192,8 @@ well_formed(const struct queue_owed_reply *o)
 }
 
 static enum status
-settle(struct notify *n, const struct queue_owed_reply *o, bool told, struct arena *a)
+settle(struct notify *n, const struct queue_owed_reply *o, bool told, struct text notice,
+    struct arena *a)
 {
 	struct queue_told_request request = {
 		.op = random_u64(), .message = o->message, .kind = o->kind
@@ -192,6 +204,7 @@ settle(struct notify *n, const struct queue_owed_reply *o, bool told, struct are
 	if (told) {
 		request.numbers = o->numbers;
 		request.firsts = o->firsts;
+		request.notice = notice;
 	}
 	return queue_told(n->calls, &request, a, &reply, &f);
 }
@@ -210,7 +223,8 @@ notify_one(struct notify *n)
 	else if (how == STATUS_OK) {
 		how = well_formed(&o) ? hand_in(n, &o, &a, &f) : STATUS_INVALID;
 		say(&o, how, &f);
-		settled = settle(n, &o, how == STATUS_OK || is_hopeless(how), &a);
+		settled = settle(n, &o, how == STATUS_OK || is_hopeless(how),
+		    how == STATUS_OK ? notice_id(&o, &a) : TEXT_EMPTY, &a);
 		if (settled != STATUS_OK)
 			how = settled;
 		else if (is_hopeless(how))

@@ -5,10 +5,12 @@
 
 #include <stdio.h>
 
+#include "codec/trace_id.h"
 #include "intake/calls.h"
 #include "mime/xtext.h"
 #include "outbound/notice.h"
 #include "store/outgoing_test_helper.h"
+#include "store/trace_calls.h"
 
 /* ---- an intake ---- */
 
@@ -72,6 +74,7 @@ forget_notices(void)
 
 static struct notify *notify;
 static struct arena arena;
+static uint64_t sent; /* the last message */
 
 static void
 join(struct rig *r)
@@ -115,7 +118,7 @@ static void
 all_end(struct rig *r, const char *to, enum queue_outcome outcome, const char *reply)
 {
 	r->reply = reply;
-	(void)submit(r, to);
+	sent = submit(r, to);
 	while (take(r) > 0)
 		report(r, outcome, SCHEDULE_WELL);
 }
@@ -146,6 +149,28 @@ has_not(struct text t, const char *what)
 		fail_msg("\"%s\" in:\n%.*s", what, TEXT_ARG(t));
 }
 
+/* The trace of the message names the notice, by the id under which that went in. */
+static void
+is_traced(struct rig *r, const char *kind, uint64_t op)
+{
+	struct trace_find_reply found;
+	char id[TRACE_ID_LENGTH];
+
+	trace_id_print(sent, id);
+	assert_ok(ASK(r->w, admin, trace_find, &found, .id = { id, sizeof(id) }));
+	trace_id_print(op, id);
+	for (uint32_t i = 0; i < found.rows.count; i++) {
+		struct trace_row row;
+
+		assert_ok(trace_row_unpack(found.rows.at[i], &arena, &row));
+		if (row.at[0].what == TRACE_NOTIFIED &&
+		    text_equal(row.at[0].words, text_of(kind)) &&
+		    text_equal(row.at[0].other, (struct text){ id, sizeof(id) }))
+			return;
+	}
+	fail_msg("no %s notice in the trace", kind);
+}
+
 /* ---- what is said ---- */
 
 static void
@@ -161,6 +186,7 @@ of_a_failure(void **state)
 	assert_int_equal(rows(r), 0);
 	assert_int_equal(intake.count, 1);
 	assert_string_equal(intake.at[0].to, "alice@example.com");
+	is_traced(r, "failure", intake.at[0].op);
 	d = read_back(&t);
 	assert_text(d.reporting_mta, "mail.example.com");
 	assert_text(d.envelope_id, "env");

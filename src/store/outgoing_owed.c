@@ -334,7 +334,7 @@ told_apply(struct txn *t, struct op *op)
 	enum status how = STATUS_OK;
 
 	k->more = false;
-	if (!op->repeated)
+	if (!op->repeated && k->r->notice.len > 0)
 		tell_trace(t, k->r);
 	for (uint32_t i = 0; !op->repeated && how == STATUS_OK && i < k->r->numbers.count; i++)
 		how = tell_one(t, k, i);

@@ -166,7 +166,8 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 	F(S, U64, pieces) F(S, TEXT, piece0)
 
 /* These were told, as queue_owed gave them; the message goes if it was the last
- * of it. notice: id of the message that told it, for the trace. Without any: it could not be told
+ * of it. notice: id of the message that told it, for the trace; empty: nobody could
+ * be told. Without any: it could not be told
  * now, and is given again after a time that doubles. Made again it changes nothing. */
 #define queue_told_REQUEST(F, S) \
 	F(S, U64, op)            \
