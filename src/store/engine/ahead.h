@@ -10,8 +10,9 @@
  * RocksDB has written, or writes meanwhile at its own position. To who reads
  * the log zeros are no record; RocksDB cuts off what is left when it closes it.
  *
- * Octets of the log are written twice by that, so this is done only while groups are so
- * small that a sync costs more, and on file systems that overwrite in place.
+ * Each octet of the log is written twice by that, so it is done only while groups
+ * are so small that a sync costs more, and on file systems that overwrite in
+ * place.
  */
 #ifndef STORE_ENGINE_AHEAD_H
 #define STORE_ENGINE_AHEAD_H
