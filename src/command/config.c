@@ -17,6 +17,7 @@
 #include "codec/idna.h"
 #include "command/conf_file.h"
 #include "lookup/resolver.h"
+#include "outbound/transport.h"
 
 struct reader {
 	struct arena *a;
@@ -280,6 +281,141 @@ take_listen(struct reader *r, const struct conf_node *n, void *into)
 	section(r, n->child, listener_keys, ARRAY_LEN(listener_keys), l, " in listen");
 }
 
+/* ---- routes ---- */
+
+static void
+take_route_host(struct reader *r, const struct conf_node *n, void *into)
+{
+	struct config_route *t = into;
+	struct buffer ascii = BUFFER_INIT;
+
+	if (!one(r, n, &t->host) || is_address(t->host))
+		return;
+	if (idna_to_ascii(t->host, &ascii) != STATUS_OK)
+		problem(r, n->line, "host is no address and no name: \"%.*s\"", TEXT_ARG(t->host));
+	else
+		t->host = arena_copy(r->a, buffer_text(&ascii));
+	buffer_done(&ascii);
+}
+
+static void
+take_route_port(struct reader *r, const struct conf_node *n, void *into)
+{
+	uint32_t port;
+
+	if (number(r, n, 65535, &port))
+		((struct config_route *)into)->port = (uint16_t)port;
+}
+
+static void
+take_route_tls(struct reader *r, const struct conf_node *n, void *into)
+{
+	(void)word(r, n, transport_tls_words, &((struct config_route *)into)->tls);
+}
+
+static void
+take_route_protocol(struct reader *r, const struct conf_node *n, void *into)
+{
+	static const char *const words[] = { "smtp", "lmtp", NULL };
+
+	(void)word(r, n, words, &((struct config_route *)into)->protocol);
+}
+
+static void
+take_route_user(struct reader *r, const struct conf_node *n, void *into)
+{
+	(void)one(r, n, &((struct config_route *)into)->user);
+}
+
+static void
+take_route_password(struct reader *r, const struct conf_node *n, void *into)
+{
+	(void)one(r, n, &((struct config_route *)into)->password);
+}
+
+static const struct config_key route_keys[] = {
+	{ "host", take_route_host, false },
+	{ "port", take_route_port, false },
+	{ "tls", take_route_tls, false },
+	{ "protocol", take_route_protocol, false },
+	{ "user", take_route_user, false },
+	{ "password", take_route_password, false },
+};
+
+/* "*", "*.example.net" or "example.net". */
+static bool
+route_domain(struct reader *r, struct text label, struct text *out)
+{
+	bool below = text_starts(label, TEXT("*."));
+	struct buffer ascii = BUFFER_INIT;
+	bool good = true;
+
+	if (text_equal(label, TEXT("*"))) {
+		*out = label;
+		return true;
+	}
+	if (below)
+		buffer_add_string(&ascii, "*.");
+	good = idna_to_ascii(text_part(label, below ? 2 : 0, label.len), &ascii) == STATUS_OK;
+	if (good)
+		*out = arena_copy(r->a, buffer_text(&ascii));
+	buffer_done(&ascii);
+	return good;
+}
+
+/* A name and password go to nobody who has not proved who he is. */
+static void
+route_complete(struct reader *r, struct config_route *t)
+{
+	if (t->host.len == 0)
+		problem(r, t->line, "route needs a host");
+	if ((t->user.len == 0) != (t->password.len == 0))
+		problem(r, t->line, "route needs both user and password, or neither");
+	if (t->tls.len == 0)
+		t->tls = t->user.len > 0 ? TEXT("verify") : TEXT("may");
+	if (t->port == 0)
+		t->port = text_equal(t->protocol, TEXT("lmtp"))	 ? 24
+			  : text_equal(t->tls, TEXT("implicit")) ? 465
+			  : t->user.len > 0			 ? 587
+								 : 25;
+}
+
+static void
+take_route(struct reader *r, const struct conf_node *n, void *into)
+{
+	struct config *c = into;
+	struct config_route *t;
+	struct text domain = TEXT_EMPTY;
+
+	if (!n->is_section || !route_domain(r, n->label, &domain)) {
+		problem(r, n->line,
+		    "route takes a domain and a section: route \"example.net\" { host = "
+		    "\"192.0.2.1\" }; the domain may be \"*.example.net\" or \"*\"");
+		return;
+	}
+	c->routes = append(r->a, c->routes, c->route_count, sizeof(*c->routes));
+	t = &c->routes[c->route_count++];
+	*t = (struct config_route){ .domain = domain, .protocol = TEXT("smtp"), .line = n->line };
+	section(r, n->child, route_keys, ARRAY_LEN(route_keys), t, " in route");
+	route_complete(r, t);
+}
+
+static void
+take_source(struct reader *r, const struct conf_node *n, void *into)
+{
+	struct config *c = into;
+
+	if (n->is_section || n->value_count == 0)
+		problem(r, n->line, "source takes an address of this host, or a list of them");
+	for (uint32_t i = 0; i < n->value_count; i++)
+		if (!is_address(n->values[i]))
+			problem(r, n->line, "not an IP address: %.*s", TEXT_ARG(n->values[i]));
+	c->sources = n->values;
+	c->source_count = n->value_count;
+}
+
+/* ---- the rest ---- */
+
 static void
 take_certificate(struct reader *r, const struct conf_node *n, void *into)
 {
@@ -468,6 +604,8 @@ static const struct config_key top_keys[] = {
 	{ "users", take_users, false },
 	{ "log", take_log, false },
 	{ "intakes", take_intakes, false },
+	{ "route", take_route, true },
+	{ "source", take_source, false },
 	{ "proxy_peers", take_proxy_peers, false },
 };
 

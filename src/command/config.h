@@ -31,6 +31,17 @@ struct config_user {
 	uint32_t line;
 };
 
+/* Where mail for a domain goes instead of where the DNS says. */
+struct config_route {
+	struct text domain; /* in A-labels; "*.example.net": all below; "*": all */
+	struct text host;   /* an address, or a name without MX */
+	struct text tls;    /* a word of outbound/transport.h */
+	struct text user, password;
+	struct text protocol; /* "smtp" or "lmtp" */
+	uint16_t port;
+	uint32_t line;
+};
+
 struct config {
 	struct text path;
 	struct text hostname, dir, engine;
@@ -44,6 +55,10 @@ struct config {
 	uint32_t user_count;
 	struct text log_format; /* "logfmt" or "json" */
 	uint32_t intakes;	/* instances; 0: one a core */
+	struct config_route *routes;
+	uint32_t route_count;
+	struct text *sources; /* addresses that mail goes out from */
+	uint32_t source_count;
 	struct text *proxy_peers;
 	uint32_t proxy_peer_count;
 };

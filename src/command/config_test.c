@@ -16,6 +16,11 @@ static const char good[] = "# a comment\n"
 			   "log { format = json }\n"
 			   "resolver = [ 127.0.0.1:5353, \"::1\" ]\n"
 			   "trust_anchor = /root.key; ca_file = \"/ca.pem\"\n"
+			   "route \"*\" { host = 127.0.0.1, port = 2525, tls = none }\n"
+			   "route \"*.B\u00fccher.example\" { host = Relay.example.org; user = u; "
+			   "password = \"p w\" }\n"
+			   "route l.example { host = \"::1\", protocol = lmtp }\n"
+			   "source = [ 192.0.2.7, \"2001:db8::7\" ]\n"
 			   "proxy_peers = [ 192.0.2.0/24, \"2001:db8::/32\" ]\n";
 
 static void
@@ -43,6 +48,20 @@ reads_all(void **state)
 	assert_true(text_equal(c.resolver, TEXT("127.0.0.1:5353 ::1")));
 	assert_true(text_equal(c.trust_anchor, TEXT("/root.key")));
 	assert_true(text_equal(c.ca_file, TEXT("/ca.pem")));
+	assert_int_equal(c.source_count, 2);
+	assert_int_equal(c.route_count, 3);
+	assert_true(text_equal(c.routes[0].domain, TEXT("*")));
+	assert_true(text_equal(c.routes[0].host, TEXT("127.0.0.1")));
+	assert_true(text_equal(c.routes[0].tls, TEXT("none")));
+	assert_int_equal(c.routes[0].port, 2525);
+	assert_true(text_equal(c.routes[1].domain, TEXT("*.xn--bcher-kva.example")));
+	assert_true(text_equal(c.routes[1].host, TEXT("relay.example.org")));
+	assert_true(text_equal(c.routes[1].tls, TEXT("verify")));
+	assert_true(text_equal(c.routes[1].password, TEXT("p w")));
+	assert_int_equal(c.routes[1].port, 587);
+	assert_true(text_equal(c.routes[2].protocol, TEXT("lmtp")));
+	assert_true(text_equal(c.routes[2].tls, TEXT("may")));
+	assert_int_equal(c.routes[2].port, 24);
 	arena_done(&a);
 }
 
@@ -73,6 +92,13 @@ tells_mistakes(void **state)
 		{ "dir = [ \"a\" \"b\" ]", "line 1: expected , or ] in a list" },
 		{ "/* never", "line 1: a comment is not closed" },
 		{ "hostname", "line 1: expected a value" },
+		{ "route { host = a.b }", "line 1: route takes a domain and a section" },
+		{ "route \"*\" { port = 25 }", "line 1: route needs a host" },
+		{ "route \"*\" { host = \"a b\" }", "line 1: host is no address and no name" },
+		{ "route \"*\" { host = a.b; tls = some }",
+		    "line 1: tls is one of none, may, must" },
+		{ "route \"*\" { host = a.b; user = x }", "line 1: route needs both user and" },
+		{ "source = here", "line 1: not an IP address: here" },
 		{ "a {b {c {d {e {f {g {h {i {}}}}}}}}}",
 		    "line 1: sections are nested too deeply" },
 		{ "tls { key = x }", "line 1: tls needs both certificate and key" },

@@ -8,6 +8,7 @@
 
 #include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -212,6 +213,26 @@ own_places(struct starting *s)
 	return t;
 }
 
+/* As struct role_start has them. */
+static struct texts
+routes(struct starting *s)
+{
+	const struct config *c = s->config;
+	struct texts t = { .count = 0 };
+
+	t.at = ARENA_ARRAY(&s->arena, struct text, (size_t)c->route_count * ROLE_ROUTE_FIELDS + 1);
+	for (uint32_t i = 0; i < c->route_count; i++) {
+		const struct config_route *r = &c->routes[i];
+		const struct text fields[ROLE_ROUTE_FIELDS] = { r->domain, r->host,
+			arena_printf(&s->arena, "%u", r->port), r->tls, r->protocol, r->user,
+			r->password };
+
+		memcpy(&t.at[t.count], fields, sizeof(fields));
+		t.count += ROLE_ROUTE_FIELDS;
+	}
+	return t;
+}
+
 /* ---- the start ---- */
 
 static int
@@ -252,6 +273,8 @@ prepare(struct starting *s)
 	m->trust_anchor = c->trust_anchor;
 	m->ca_file = c->ca_file;
 	m->own = own_places(s);
+	m->routes = routes(s);
+	m->sources = (struct texts){ c->sources, c->source_count };
 	m->proxy_peers = (struct texts){ c->proxy_peers, c->proxy_peer_count };
 	m->log_format =
 	    text_equal(c->log_format, TEXT("json")) ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT;

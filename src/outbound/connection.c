@@ -26,6 +26,22 @@ addresses_of(const struct connection_wish *w, struct sockaddr_storage *out)
 	return n;
 }
 
+/* A destination has always the same one, as long as they are the same. */
+static void
+choose_source(const struct connection_wish *w, sa_family_t family, struct sockaddr_storage *out)
+{
+	size_t n = 0, chosen;
+
+	for (size_t i = 0; i < w->source_count; i++)
+		n += w->sources[i].ss_family == family;
+	if (n == 0)
+		return;
+	chosen = text_hash_stable(w->destination) % n;
+	for (size_t i = 0; i < w->source_count; i++)
+		if (w->sources[i].ss_family == family && chosen-- == 0)
+			*out = w->sources[i];
+}
+
 static enum status
 connect_host(const struct connection_wish *w, struct connected *out, struct sockaddr_storage *to,
     struct smtp_fate *why)
@@ -36,8 +52,11 @@ connect_host(const struct connection_wish *w, struct connected *out, struct sock
 		.stagger = setting(SET_OUTBOUND_CONNECT_STAGGER),
 	};
 	struct failure f = { 0 };
-	enum status st = connect_any(at, addresses_of(w, at), &rules, out, &f);
+	enum status st;
 
+	choose_source(w, AF_INET, &rules.source4);
+	choose_source(w, AF_INET6, &rules.source6);
+	st = connect_any(at, addresses_of(w, at), &rules, out, &f);
 	if (st != STATUS_OK) {
 		metric_add(METRIC_OUTBOUND_UNREACHED, 1);
 		*why = fate_ours(SMTP_AT_CONNECT, "4.4.1", "No connection to %.*s (%s)",
@@ -93,6 +112,11 @@ connection_new(const struct connection_wish *w, const struct policy *p, int fd)
 		.tls = p->tls,
 		.trust = w->trust,
 	};
+	if (w->transport != NULL) {
+		c->config.lmtp = w->transport->lmtp;
+		c->config.user = w->transport->user; /* live as long as the house */
+		c->config.password = w->transport->password;
+	}
 	wants_copy(&p->wants, &c->arena, &c->config.wants);
 	smtp_client_times_set(&c->config.times);
 	stream_init_fd(&c->stream, fd);
@@ -198,7 +222,7 @@ open_once(const struct connection_wish *w, const struct policy *p, struct connec
 	print(&to, false, c->address, sizeof(c->address));
 	print(&to, true, c->place, sizeof(c->place));
 	st = smtp_client_open(&c->client);
-	if (p->tls != SMTP_TLS_NEVER)
+	if (p->tls != SMTP_TLS_NEVER && w->transport == NULL)
 		tell_session(w, p, c, &via, st);
 	if (st == STATUS_OK) {
 		*out = c;
@@ -216,11 +240,16 @@ connection_open(const struct connection_wish *w, struct connection **out, struct
 	struct policy p;
 	enum status st;
 
-	policy_of(w->route, w->host, w->require_tls, &a, &p);
+	if (w->transport != NULL)
+		transport_policy(w->transport, w->route, w->require_tls, &a, &p);
+	else
+		policy_of(w->route, w->host, w->require_tls, &a, &p);
 	if (p.forbidden) {
 		*why = fate_ours(p.enhanced[0] == '5' ? SMTP_AT_NEEDS : SMTP_AT_STARTTLS,
 		    p.enhanced, "%s", p.words);
-		tell(w, &p, &(struct tls_peer){ .result = p.result, .reason = "" }, TEXT_EMPTY, "");
+		if (w->transport == NULL)
+			tell(w, &p, &(struct tls_peer){ .result = p.result, .reason = "" },
+			    TEXT_EMPTY, "");
 		arena_done(&a);
 		return STATUS_DENIED;
 	}

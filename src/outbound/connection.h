@@ -14,6 +14,7 @@
 #include "lookup/route.h"
 #include "outbound/policy.h"
 #include "outbound/tls_results.h"
+#include "outbound/transport.h"
 #include "smtp/client.h"
 
 struct connection {
@@ -65,6 +66,9 @@ struct connection_wish {
 	const struct route_host *host;
 	bool require_tls;
 	uint16_t port;
+	const struct transport *transport; /* or NULL: policies are those of the route */
+	const struct sockaddr_storage *sources;
+	size_t source_count;
 };
 
 /* A session in which mail may be sent; or why not. */

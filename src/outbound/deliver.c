@@ -75,16 +75,17 @@ keep(struct delivery *d, struct connection *c, enum status st)
 		connection_end(&d->house->shelf, c);
 }
 
-/* LIMIT: the server wants a new connection for the rest (RFC 9422 4.1). */
-static enum status
+/* True: the server wants a new connection for the rest (RFC 9422 4.1). */
+static bool
 try_over(struct delivery *d, struct connection *c)
 {
 	size_t open = outcome_open(&d->outcome);
 	enum status st = send_all(d, c);
+	bool anew = st == STATUS_LIMIT && c->client.fate.stage == SMTP_AT_NONE;
 
 	outcome_take(&d->outcome, c, st != STATUS_OK && c->reused);
 	keep(d, c, st);
-	return st == STATUS_LIMIT && outcome_open(&d->outcome) == open ? STATUS_CLOSED : st;
+	return anew && outcome_open(&d->outcome) < open;
 }
 
 /* The connection in hand, then idle ones. */
@@ -107,7 +108,7 @@ try_standing(struct delivery *d)
 		if (c == NULL)
 			return;
 		metric_add(METRIC_OUTBOUND_REUSED, 1);
-		(void)!try_over(d, c);
+		(void)try_over(d, c);
 		if (*d->via != NULL)
 			return;
 		c = NULL;
@@ -136,7 +137,8 @@ ask_route(struct delivery *d, struct route *out)
 }
 
 static void
-try_host(struct delivery *d, const struct route *r, const struct route_host *host)
+try_host(struct delivery *d, const struct transport *t, const struct route *r,
+    const struct route_host *host)
 {
 	const struct outbound_config *config = &d->house->config;
 	const struct connection_wish w = {
@@ -148,21 +150,24 @@ try_host(struct delivery *d, const struct route *r, const struct route_host *hos
 		.route = r,
 		.host = host,
 		.require_tls = d->envelope.require_tls,
-		.port = (uint16_t)setting(SET_OUTBOUND_PORT),
+		.port = t != NULL ? t->port : (uint16_t)setting(SET_OUTBOUND_PORT),
+		.transport = t,
+		.sources = config->sources,
+		.source_count = config->source_count,
 	};
 	struct connection *c;
 	struct smtp_fate why;
-	enum status st = STATUS_LIMIT;
+	bool anew = true;
 
 	if (host->state != ROUTE_HOST_OK) {
 		why = fate_ours(SMTP_AT_CONNECT, "4.4.4", "%.*s", TEXT_ARG(host->words));
 		outcome_unreached(&d->outcome, &why, host->name);
 		return;
 	}
-	while (st == STATUS_LIMIT && !all_done(d)) {
-		st = connection_open(&w, &c, &why);
-		if (st == STATUS_OK)
-			st = try_over(d, c);
+	while (anew && !all_done(d)) {
+		anew = connection_open(&w, &c, &why) == STATUS_OK;
+		if (anew)
+			anew = try_over(d, c);
 		else
 			outcome_unreached(&d->outcome, &why, host->name);
 	}
@@ -174,7 +179,22 @@ try_hosts(struct delivery *d, const struct route *r)
 	uint32_t most = (uint32_t)setting(SET_OUTBOUND_HOSTS_MAX);
 
 	for (uint32_t i = 0; i < r->host_count && i < most && !all_done(d); i++)
-		try_host(d, r, &r->hosts[i]);
+		try_host(d, NULL, r, &r->hosts[i]);
+	outcome_no_more_hosts(&d->outcome);
+}
+
+/* As the operator says. */
+static void
+try_transport(struct delivery *d, const struct transport *t)
+{
+	struct smtp_fate why;
+	struct route r;
+
+	if (transport_route(t, d->house->config.calls, d->lease->destination, d->a, &r, &why) ==
+	    STATUS_OK)
+		try_host(d, t, &r, &r.hosts[0]);
+	else
+		outcome_unreached(&d->outcome, &why, t->host);
 	outcome_no_more_hosts(&d->outcome);
 }
 
@@ -215,6 +235,7 @@ deliver(struct house *h, const struct queue_lease_reply *lease, struct hold *hol
 {
 	struct delivery d = { .house = h, .lease = lease, .hold = hold, .a = a, .via = via };
 	struct queue_report_request report = { .none_ = 0 };
+	const struct transport *t;
 	struct smtp_fate late;
 
 	message_init(&d.message, &h->hand, hold, lease, a);
@@ -226,7 +247,10 @@ deliver(struct house *h, const struct queue_lease_reply *lease, struct hold *hol
 	} else {
 		try_standing(&d);
 	}
-	if (!all_done(&d))
+	t = transport_find(h->config.transports, h->config.transport_count, lease->destination);
+	if (!all_done(&d) && t != NULL)
+		try_transport(&d, t);
+	else if (!all_done(&d))
 		try_route(&d);
 	outcome_report(&d.outcome, lease, &report);
 	hand_report(&h->hand, hold, &report);

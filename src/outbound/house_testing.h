@@ -21,6 +21,7 @@ struct rig {
 	struct https_source https;
 	struct lookup *lookup;
 	struct tls_trust *trust;
+	struct outbound_config config; /* a test may have filled in some of it */
 	struct outbound *o;
 	bool stopped;
 	const char *sender;
@@ -32,8 +33,10 @@ struct rig {
 UNUSED static void
 rig_outbound(struct rig *r)
 {
-	r->o = outbound_new(&(struct outbound_config){
-	    .calls = r->w->outbound, .hostname = TEXT("mail.here.test"), .trust = r->trust });
+	r->config.calls = r->w->outbound;
+	r->config.hostname = TEXT("mail.here.test");
+	r->config.trust = r->trust;
+	r->o = outbound_new(&r->config);
 	assert_ok(outbound_start(r->o));
 }
 

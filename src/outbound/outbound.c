@@ -21,7 +21,6 @@
 
 #define MAGIC 0x0b07b07d
 #define FEED_AGAIN CLOCK_SECOND
-#define BREAK_OFF CLOCK_SECOND /* before the deadline of a stop */
 
 struct outbound {
 	unsigned magic;
@@ -364,7 +363,7 @@ outbound_stop(struct outbound *o, int64_t deadline)
 	o->started = false;
 	(void)notify_stop(o->notify, 0); /* takes no more; awaited below */
 	shelf_close(shelf, false);
-	if (!await_workers(o, deadline - BREAK_OFF)) {
+	if (!await_workers(o, thread_time() + (deadline - thread_time()) / 2)) {
 		shelf_close(shelf, true);
 		o->house.hand.abandoned = true;
 		if (!await_workers(o, deadline))

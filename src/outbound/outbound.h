@@ -20,6 +20,7 @@
 #include "runtime/tls_client.h"
 
 struct outbound;
+struct transport;
 
 /* What it points at outlives the outbound. own: addresses, with ports, at which
  * this host takes mail itself: a domain that leads there is a loop. */
@@ -29,6 +30,10 @@ struct outbound_config {
 	struct tls_trust *trust;
 	const struct sockaddr_storage *own;
 	size_t own_count;
+	const struct transport *transports;
+	size_t transport_count;
+	const struct sockaddr_storage *sources; /* where connections come from; may be none */
+	size_t source_count;
 };
 
 struct outbound *outbound_new(const struct outbound_config *config);

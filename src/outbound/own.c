@@ -40,6 +40,7 @@ own_networks(const struct sockaddr_storage *own, size_t count, struct arena *a)
 
 /* ---- from words ---- */
 
+/* "192.0.2.1:25", "[2001:db8::1]:25". */
 static bool
 parse(struct text word, struct arena *a, struct sockaddr_storage *out)
 {
@@ -111,6 +112,22 @@ own_of_words(const struct texts *words, struct arena *a, struct sockaddr_storage
 			n += interfaces(&one, &at[n], LOOKUP_OWN_MAX - n);
 		else
 			at[n++] = one;
+	}
+	*out = at;
+	return n;
+}
+
+size_t
+sources_of_words(const struct texts *words, struct arena *a, struct sockaddr_storage **out)
+{
+	struct sockaddr_storage *at = ARENA_ARRAY(a, struct sockaddr_storage, words->count + 1);
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < words->count; i++) {
+		bool six = text_find_byte(words->at[i], ':', 0) < words->at[i].len;
+
+		n += parse(arena_printf(a, six ? "[%.*s]:0" : "%.*s:0", TEXT_ARG(words->at[i])), a,
+		    &at[n]);
 	}
 	*out = at;
 	return n;

@@ -21,4 +21,7 @@ struct texts own_networks(const struct sockaddr_storage *own, size_t count, stru
  * interfaces have now. Words that are none are left out. */
 size_t own_of_words(const struct texts *words, struct arena *a, struct sockaddr_storage **out);
 
+/* Local addresses to bind to, without ports. Words that are none are left out. */
+size_t sources_of_words(const struct texts *words, struct arena *a, struct sockaddr_storage **out);
+
 #endif

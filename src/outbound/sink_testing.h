@@ -25,6 +25,7 @@
 /* In place of an answer. */
 #define SINK_CLOSES "<closes>"
 #define SINK_HANGS "<hangs>"   /* until the sink ends */
+#define SINK_WAITS "<waits>"   /* until sink_let_go, then as it should be */
 #define SINK_ENDLESS "<lines>" /* a reply that never ends */
 
 struct sink {
@@ -43,7 +44,8 @@ struct sink {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned connections, mails, messages;
-	bool ending;
+	char from[INET_ADDRSTRLEN]; /* where the last connection came from */
+	bool ending, let_go;
 	struct buffer talk;    /* all command lines, each with '\n' */
 	struct buffer content; /* of the last message, dots as they came */
 };
@@ -60,13 +62,15 @@ sink_say(struct sink_session *x, const char *script, const char *otherwise)
 	struct sink *s = x->sink;
 	const char *words = script == NULL ? otherwise : script;
 
-	if (strcmp(words, SINK_HANGS) == 0) {
-		pthread_mutex_lock(&s->lock);
-		while (!s->ending)
-			pthread_cond_wait(&s->changed, &s->lock);
-		pthread_mutex_unlock(&s->lock);
-	}
-	if (strcmp(words, SINK_HANGS) == 0 || strcmp(words, SINK_CLOSES) == 0) {
+	bool hangs = strcmp(words, SINK_HANGS) == 0, waits = strcmp(words, SINK_WAITS) == 0;
+
+	pthread_mutex_lock(&s->lock);
+	while ((hangs || (waits && !s->let_go)) && !s->ending)
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	if (waits)
+		words = otherwise;
+	if (hangs || strcmp(words, SINK_CLOSES) == 0) {
 		(void)shutdown(x->stream.fd, SHUT_RDWR);
 		return;
 	}
@@ -131,7 +135,11 @@ sink_data(struct sink_session *x)
 	pthread_mutex_lock(&s->lock);
 	buffer_clear(&s->content);
 	pthread_mutex_unlock(&s->lock);
-	while (sink_line(x, &line) && !text_equal(line, TEXT("."))) {
+	for (;;) {
+		if (!sink_line(x, &line))
+			return;
+		if (text_equal(line, TEXT(".")))
+			break;
 		pthread_mutex_lock(&s->lock);
 		buffer_addf(&s->content, "%.*s\r\n", TEXT_ARG(line));
 		pthread_mutex_unlock(&s->lock);
@@ -249,9 +257,11 @@ UNUSED static void *
 sink_main(void *arg)
 {
 	struct sink *s = arg;
+	struct sockaddr_in peer;
+	socklen_t size = sizeof(peer);
 	int fd;
 
-	while ((fd = accept(s->listening, NULL, NULL)) >= 0) {
+	while ((fd = accept(s->listening, (struct sockaddr *)&peer, &size)) >= 0) {
 		struct sink_session *x = MEM_NEW(struct sink_session);
 
 		CHECK(s->connections < SINK_SESSIONS);
@@ -260,6 +270,7 @@ sink_main(void *arg)
 		pthread_mutex_lock(&s->lock);
 		x->number = s->connections++;
 		s->fd[x->number] = fd;
+		(void)inet_ntop(AF_INET, &peer.sin_addr, s->from, sizeof(s->from));
 		pthread_cond_broadcast(&s->changed);
 		pthread_mutex_unlock(&s->lock);
 		CHECK(pthread_create(&s->session[x->number], NULL, sink_session_main, x) == 0);
@@ -294,6 +305,15 @@ sink_await(struct sink *s, const unsigned *what, unsigned count)
 	pthread_mutex_lock(&s->lock);
 	while (*what < count)
 		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+UNUSED static void
+sink_let_go(struct sink *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->let_go = true;
+	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "outbound/own.h"
+#include "outbound/transport.h"
 #include "role/front.h"
 #include "role/roles.h"
 
@@ -43,7 +44,8 @@ static enum status
 outbound_prepare(const struct role_start *start, void **context, struct failure *f)
 {
 	struct outbound_role *r = MEM_NEW(struct outbound_role);
-	struct sockaddr_storage *own;
+	struct sockaddr_storage *own, *sources;
+	struct transport *transports;
 
 	tls_prepare();
 	r->start = start;
@@ -51,6 +53,12 @@ outbound_prepare(const struct role_start *start, void **context, struct failure 
 	r->config.own_count = own_of_words(&start->own, &r->arena, &own);
 	r->config.own = own;
 	*context = r;
+	r->config.source_count = sources_of_words(&start->sources, &r->arena, &sources);
+	r->config.sources = sources;
+	if (transports_of_words(
+		&start->routes, &r->arena, &transports, &r->config.transport_count) != STATUS_OK)
+		return fail(f, STATUS_INVALID, "A route cannot be read.", "routes");
+	r->config.transports = transports;
 	return make_trust(r, f);
 }
 

@@ -28,6 +28,8 @@
 	F(S, TEXT, trust_anchor)      \
 	F(S, TEXT, ca_file)           \
 	F(S, TEXTS, own)              \
+	F(S, TEXTS, routes)           \
+	F(S, TEXTS, sources)          \
 	F(S, U64, uid)                \
 	F(S, U64, gid)                \
 	F(S, U64, sandbox_off)        \

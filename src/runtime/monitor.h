@@ -25,7 +25,7 @@ struct monitor_config {
 	struct text dir;			     /* operator.sock is made in it */
 	struct text engine;			     /* "rocksdb", "memory" */
 	struct text resolver, trust_anchor, ca_file; /* as in struct role_start */
-	struct texts own;
+	struct texts own, routes, sources;
 	const struct monitor_role *roles;
 	uint32_t role_count;
 	/* Bound sockets; the monitor hands each to the role of listener_role and

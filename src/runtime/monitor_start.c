@@ -133,8 +133,11 @@ send_start(struct monitor *m, struct child *child)
 	}
 	if ((grants[r] & (GRANT_NETWORK | GRANT_WORLD)) != 0)
 		s.ca_file = c->ca_file;
-	if ((grants[r] & GRANT_WORLD) != 0)
+	if ((grants[r] & GRANT_WORLD) != 0) {
 		s.own = c->own;
+		s.routes = c->routes;
+		s.sources = c->sources;
+	}
 	if ((grants[r] & GRANT_PROXY_PEERS) != 0)
 		s.proxy_peers = c->proxy_peers;
 	if ((grants[r] & GRANT_CERTIFICATES) != 0)

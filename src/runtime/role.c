@@ -94,6 +94,8 @@ read_start(struct role_process *p)
 		.trust_anchor = m->trust_anchor,
 		.ca_file = m->ca_file,
 		.own = m->own,
+		.routes = m->routes,
+		.sources = m->sources,
 		.uid = (uint32_t)m->uid,
 		.gid = (uint32_t)m->gid,
 		.sandbox_off = m->sandbox_off != 0,

@@ -38,6 +38,8 @@ struct role_listener {
 	uint16_t port;
 };
 
+#define ROLE_ROUTE_FIELDS 7
+
 /* Lives as long as the process. */
 struct role_start {
 	enum role role;
@@ -48,7 +50,10 @@ struct role_start {
 	/* lookup: addresses of DNS servers, and paths of files to read in prepare
 	 * (of them ca_file outbound too); empty where the configuration says nothing */
 	struct text resolver, trust_anchor, ca_file;
-	struct texts own;  /* outbound: "192.0.2.1:25", where the site takes mail itself */
+	struct texts own; /* outbound: "192.0.2.1:25", where the site takes mail itself */
+	/* outbound: ROLE_ROUTE_FIELDS texts a route (domain, host, port, tls, protocol,
+	 * user, password), and the addresses that mail goes out from */
+	struct texts routes, sources;
 	uint32_t uid, gid; /* 0: keep */
 	bool sandbox_off;
 	uint32_t log_format, log_level;

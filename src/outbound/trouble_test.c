@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Servers that misbehave cost others nothing, and a link that is lost costs
+ * nobody a second copy.
+ */
+#include "outbound/scene_testing.h"
+
+/* One that says nothing, and another destination meanwhile. */
+static void
+nobody_waits_for_who_hangs(void **state)
+{
+	struct scene *s = *state;
+	struct outgoing_recipient r;
+	uint64_t message;
+
+	s->one.greeting = SINK_HANGS;
+	begin(s);
+	message = rig_submit(s->rig, "bob@one.test");
+	outbound_relinked(s->rig->o);
+	sink_await(&s->one, &s->one.connections, 1);
+	(void)rig_submit(s->rig, "bob@other.test");
+	outbound_relinked(s->rig->o);
+	sink_await(&s->other, &s->other.messages, 1);
+	/* a stop does not wait for it either */
+	rig_stop(s->rig, 2 * CLOCK_SECOND);
+	r = rig_recipient(s->rig, message, 0, 0);
+	assert_int_equal(r.state, OUTGOING_WAITING);
+	assert_starts(r.reply, "4.4.2 ");
+}
+
+static void
+nonsense_is_tried_later(void **state)
+{
+	static const struct sink bad[] = {
+		{ .greeting = SINK_CLOSES },
+		{ .greeting = "hello there" },
+		{ .greeting = SINK_ENDLESS },
+		{ .greeting = "220 x\r\n220 y" },
+		{ .hello = SINK_CLOSES },
+		{ .hello = SINK_ENDLESS },
+		{ .hello = "250-a\r\n550 b" },
+		{ .mail = "354 go on" },
+		{ .mail = SINK_CLOSES },
+		{ .data = "250 thanks" },
+		{ .data = "99 what" },
+		{ .dot = "354 more" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct scene *s;
+		struct outgoing_recipient r;
+		uint64_t message;
+
+		(void)setup(state);
+		s = *state;
+		s->one = bad[i];
+		begin(s);
+		message = rig_submit(s->rig, "bob@one.test");
+		rig_run(s->rig);
+		r = rig_recipient(s->rig, message, 0, 0);
+		assert_int_equal(r.state, OUTGOING_WAITING);
+		assert_int_equal(r.attempts, 1);
+		assert_true(r.reply.len > 0);
+		(void)teardown(state);
+	}
+}
+
+/* The link breaks while the server has the message: it is said again what is in
+ * hand, nobody else gets it, and the report counts. */
+static void
+what_is_in_hand_stays(void **state)
+{
+	struct scene *s = *state;
+	uint64_t message;
+
+	s->one.dot = SINK_WAITS;
+	begin(s);
+	message = rig_submit(s->rig, "bob@one.test");
+	outbound_relinked(s->rig->o);
+	sink_await(&s->one, &s->one.messages, 1);
+	call_pair_break(s->rig->w->pair[4], 0);
+	call_pair_mend(s->rig->w->pair[4], 0);
+	(void)rig_submit(s->rig, "bob@other.test");
+	outbound_relinked(s->rig->o);
+	sink_await(&s->other, &s->other.messages, 1);
+	sink_let_go(&s->one);
+	rig_stop(s->rig, CLOCK_MINUTE);
+	assert_int_equal(s->one.messages, 1);
+	assert_int_equal(state_of(s, message, 0), OUTGOING_STATES);
+}
+
+/* Many messages for one destination go over few connections. */
+static void
+a_burst(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	for (int i = 0; i < 40; i++)
+		(void)rig_submit(s->rig, "bob@one.test carol@other.test");
+	outbound_relinked(s->rig->o);
+	sink_await(&s->one, &s->one.messages, 40);
+	sink_await(&s->other, &s->other.messages, 40);
+	rig_stop(s->rig, CLOCK_MINUTE);
+	assert_int_equal(s->one.mails, 40);
+	assert_true(s->one.connections <= 20);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(nobody_waits_for_who_hangs),
+		cmocka_unit_test(nonsense_is_tried_later),
+		CASE(what_is_in_hand_stays),
+		CASE(a_burst),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
