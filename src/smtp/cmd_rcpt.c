@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "codec/utf8.h"
+#include "mailauth/srs.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
 #include "smtp/parameters.h"
@@ -55,6 +56,16 @@ ask(struct smtp_session *x, struct text address, bool *forwards)
 	}
 }
 
+/* The sender of what went on elsewhere gets bounces alone, whoever else may have
+ * come to know it. */
+static bool
+is_rewritten(struct text address)
+{
+	bool quoted = text_starts(address, TEXT("\""));
+
+	return srs_is(text_part(address, quoted ? 1 : 0, text_find_last(address, '@')));
+}
+
 /* As ask(), for an address that may have been accepted a moment ago. What leads
  * elsewhere is asked for each time: intake must know. */
 enum smtp_reply
@@ -66,6 +77,8 @@ smtp_mx_recipient(struct smtp_session *x, struct text address, struct text *word
 	enum smtp_reply found;
 	uint64_t era = 0;
 
+	if (x->tx.sender.len > 0 && is_rewritten(address))
+		return REPLY_NO_SUCH_USER;
 	if (remembers && smtp_known_has(known, address, x->tx.size, keep))
 		return REPLY_RECIPIENT_OK;
 	if (remembers)

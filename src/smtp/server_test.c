@@ -408,6 +408,20 @@ a_stop_lets_a_message_end(void **state)
 	house_end(h, x);
 }
 
+/* A rewritten sender is there for those who tell of a failure (RFC 5321 6.1). */
+static void
+rewritten_senders_get_bounces_alone(void **state)
+{
+	struct house *h = *state;
+
+	assert_string_equal(house_codes(h, TEST_MX,
+				TEXT(HELO "MAIL FROM:<>\r\n" TO("SRS0=abcdef=aa=far.test=bob"))),
+	    "250 250:2.1.0 250:2.1.5");
+	assert_string_equal(
+	    house_codes(h, TEST_MX, TEXT(HELO MAIL TO("SRS0=abcdef=aa=far.test=bob"))),
+	    "250 250:2.1.0 550:5.1.1");
+}
+
 /* The directory is asked once for a burst, and again when it has changed. */
 static void
 accepted_recipients_are_known_for_a_moment(void **state)
@@ -462,6 +476,7 @@ main(void)
 		cmocka_unit_test(half_a_chunk_parks),
 		cmocka_unit_test(a_slow_message_is_given_up),
 		cmocka_unit_test(a_stop_lets_a_message_end),
+		cmocka_unit_test(rewritten_senders_get_bounces_alone),
 		cmocka_unit_test(accepted_recipients_are_known_for_a_moment),
 	};
 

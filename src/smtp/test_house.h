@@ -73,6 +73,7 @@ static const struct house_verdict house_directory[] = {
 	{ "late-full@demo.test", RCPT_OK, STATUS_OK },
 	{ "late-denied@demo.test", RCPT_OK, STATUS_OK },
 	{ "late-down@demo.test", RCPT_OK, STATUS_OK },
+	{ "SRS0=abcdef=aa=far.test=bob@demo.test", RCPT_OK, STATUS_OK },
 	{ "suspended@demo.test", RCPT_SUSPENDED, STATUS_OK },
 	{ "full@demo.test", RCPT_FULL, STATUS_OK },
 	{ "strange@demo.test", (enum rcpt_verdict)99, STATUS_OK },

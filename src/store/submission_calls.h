@@ -26,7 +26,7 @@ enum submission_verdict {
 	SUBMISSION_LIMITED,	 /* 450 4.7.1: too much in this hour or day */
 	SUBMISSION_FROZEN,	/* 550 5.7.1: no mail is taken of this account; words: what to do */
 	SUBMISSION_TOO_MANY,	/* 452 4.5.3: recipients */
-	SUBMISSION_BAD_MESSAGE, /* 550 5.6.0: its header is none that can go out */
+	SUBMISSION_BAD_MESSAGE, /* 554 5.6.0: its header is none that can go out */
 	SUBMISSION_VERDICTS
 };
 
