@@ -75,20 +75,19 @@ static void
 parameters_go_on(void **state)
 {
 	struct scene *s = *state;
-	struct queue_submit_reply reply;
-	struct text to = TEXT("bob@one.test"), at = TEXT("one.test"),
-		    orcpt = TEXT("rfc822;bob+x@old.test");
+	struct submission_commit_reply reply;
+	struct text to = TEXT("bob@one.test"), orcpt = TEXT("rfc822;bob+x@old.test");
 	uint64_t notify = QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_DELAY;
 
 	s->one.offers = "DSN\nMT-PRIORITY\nDELIVERBY\nSIZE";
 	begin(s);
-	assert_ok(ASK(s->rig->w, intake, queue_submit, &reply, .op = random_u64(),
-	    .id = TEXT("ID1"), .sender = text_of(s->rig->sender), .account = 7,
-	    .received = clock_wall() / CLOCK_SECOND, .size = s->rig->p.raw.len,
-	    .summary = s->rig->p.summary, .ret = QUEUE_RET_HDRS, .envid = TEXT("QQ+2B1"),
-	    .priority = 3, .by = QUEUE_BY_NOTIFY | QUEUE_BY_TRACE,
+	assert_ok(ASK(s->rig->w, intake, submission_commit, &reply,
+	    .token = world_writer(s->rig->w, s->rig->sender), .op = random_u64(), .id = TEXT("ID1"),
+	    .sender = text_of(s->rig->sender), .received = clock_wall() / CLOCK_SECOND,
+	    .size = s->rig->p.raw.len, .summary = s->rig->p.summary, .ret = QUEUE_RET_HDRS,
+	    .envid = TEXT("QQ+2B1"), .priority = 3, .by = QUEUE_BY_NOTIFY | QUEUE_BY_TRACE,
 	    .by_time = clock_wall() / CLOCK_SECOND + 7000, .recipients = { &to, 1 },
-	    .destinations = { &at, 1 }, .orcpts = { &orcpt, 1 }, .notify = { &notify, 1 },
+	    .orcpts = { &orcpt, 1 }, .notify = { &notify, 1 },
 	    .content = PAYLOAD_OF(s->rig->p.content)));
 	rig_run(s->rig);
 	assert_true(sink_heard(&s->one, " RET=HDRS ENVID=QQ+2B1 "));

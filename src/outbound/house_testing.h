@@ -100,22 +100,22 @@ rig_free(struct rig *r)
 UNUSED static uint64_t
 rig_submit(struct rig *r, const char *to)
 {
-	struct text rest = text_of(to), one, address[100], destination[100], orcpt[100];
-	struct queue_submit_reply reply = { .message = 0 };
+	struct text rest = text_of(to), one, address[100], orcpt[100];
+	struct submission_commit_reply reply = { .message = 0 };
 	uint64_t notify[100] = { 0 };
 	uint32_t n = 0;
 
 	while (text_split(&rest, ' ', &one)) {
 		address[n] = one;
-		orcpt[n] = TEXT_EMPTY;
-		destination[n++] = text_part(one, text_find_byte(one, '@', 0) + 1, one.len);
+		orcpt[n++] = TEXT_EMPTY;
 	}
-	assert_ok(ASK(r->w, intake, queue_submit, &reply, .op = random_u64(), .id = TEXT("ID1"),
-	    .sender = text_of(r->sender), .account = 7, .needs = r->needs, .body = r->body,
-	    .received = clock_wall() / CLOCK_SECOND, .prefix = text_of(r->prefix),
-	    .size = r->p.raw.len + strlen(r->prefix), .summary = r->p.summary,
-	    .recipients = { address, n }, .destinations = { destination, n },
-	    .orcpts = { orcpt, n }, .notify = { notify, n }, .content = PAYLOAD_OF(r->p.content)));
+	assert_ok(
+	    ASK(r->w, intake, submission_commit, &reply, .token = world_writer(r->w, r->sender),
+		.op = random_u64(), .id = TEXT("ID1"), .sender = text_of(r->sender),
+		.needs = r->needs, .body = r->body, .received = clock_wall() / CLOCK_SECOND,
+		.prefix = text_of(r->prefix), .size = r->p.raw.len + strlen(r->prefix),
+		.summary = r->p.summary, .recipients = { address, n }, .orcpts = { orcpt, n },
+		.notify = { notify, n }, .content = PAYLOAD_OF(r->p.content)));
 	return reply.message;
 }
 

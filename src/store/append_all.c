@@ -5,6 +5,7 @@
  * trace, so either all of them are there or none.
  */
 #include "store/core.h"
+#include "store/sent.h"
 #include "store/serve.h"
 
 struct append_all_op {
@@ -84,6 +85,19 @@ take_all(struct append_all_op *p, const struct store_append_all_request *r)
 }
 
 static enum status
+add_one(struct account_txn *t, struct append_all_op *p, struct edit *e, struct new_message *m)
+{
+	struct sent_filing sent;
+	enum status s = sent_look(t, &e->now, m->summary, m->date, &sent);
+
+	if (s == STATUS_OK)
+		s = sent_make_way(t, &sent);
+	if (s == STATUS_OK)
+		s = message_add_untold(t, &p->o.op, e, m);
+	return s == STATUS_OK ? sent_filed(t, e, m->uid, &sent) : s;
+}
+
+static enum status
 add_all(struct account_txn *t, struct append_all_op *p, struct edit *e)
 {
 	struct runs uids = RUNS_INIT;
@@ -96,7 +110,7 @@ add_all(struct account_txn *t, struct append_all_op *p, struct edit *e)
 		s = account_keywords(
 		    t, &p->o.op, p->keywords[i], true, m->keywords, &m->keyword_count);
 		if (s == STATUS_OK)
-			s = message_add_untold(t, &p->o.op, e, m);
+			s = add_one(t, p, e, m);
 	}
 	if (s == STATUS_OK) {
 		runs_add(&uids, p->at[0].uid, p->at[p->count - 1].uid);

@@ -128,9 +128,9 @@ check_blob(struct store *s, struct blob_id blob, uint32_t pieces, const char *wh
 }
 
 bool
-check_holder(struct store *s, struct blob_id blob, uint64_t account)
+check_holder(struct store *s, struct blob_id blob, struct holder h)
 {
-	struct key key = reference_key(blob, (struct holder){ HOLDER_ACCOUNT, account });
+	struct key key = reference_key(blob, h);
 	struct arena a = ARENA_INIT;
 	struct text value;
 	bool there =
@@ -278,7 +278,8 @@ audit_email_rest(struct audit *x, uint64_t id, const struct email *e)
 	if (get(x, key_u64_u64(KEY_THREAD, e->thread, id), &a, &value) != STATUS_OK)
 		problem(x->f, "email %llu is not in its thread", (unsigned long long)id);
 	check_blob(x->store, e->blob, e->pieces, "email", id, x->f);
-	if (e->shared && !check_holder(x->store, e->blob, x->a->id))
+	if (e->shared != 0 && !check_holder(x->store, e->blob,
+				  (struct holder){ (enum holder_kind)e->shared, x->a->id }))
 		problem(x->f, "email %llu: shared content is not held", (unsigned long long)id);
 	arena_done(&a);
 }

@@ -5,6 +5,7 @@
 
 #include "store/account.h"
 #include "store/cold.h"
+#include "store/outgoing.h"
 
 #define PROBLEMS_MAX 100u
 
@@ -35,16 +36,16 @@ void check_kinds(struct store *s, struct entity entity, struct text known, struc
 /* First and last piece are there. */
 void check_blob(struct store *s, struct blob_id blob, uint32_t pieces, const char *whose,
     uint64_t id, struct findings *f);
-bool check_holder(struct store *s, struct blob_id blob, uint64_t account);
+bool check_holder(struct store *s, struct blob_id blob, struct holder h);
 
 /* In the account's own queue: nothing is being written. */
 void check_account(struct account *a, struct findings *f);
 void check_site(struct store *s, struct findings *f);
 void check_trace(struct store *s, struct findings *f);
-/* Rows of outgoing mail in a shard of the queue: a message, whose content is
+/* Rows of outgoing mail in a shard of the queue: a message, which is
  * told; one of its parts. CORRUPT. */
 enum status check_outgoing_message(struct store *s, struct entity e, struct text key,
-    struct text value, struct findings *f, struct blob_id *blob) MUST_CHECK;
+    struct text value, struct findings *f, struct outgoing_message *out) MUST_CHECK;
 enum status check_outgoing_part(struct store *s, struct entity e, struct text key,
     struct text value, struct findings *f) MUST_CHECK;
 

@@ -69,12 +69,16 @@ look_at_message(struct tally *t, struct entity e, uint64_t id, const struct outg
 		    (unsigned long long)id);
 	if (id % QUEUE_SHARDS != e.id)
 		problem(t->f, "outgoing message %llu: in another shard", (unsigned long long)id);
+	if (m->shared && !check_holder(t->s, m->blob, (struct holder){ HOLDER_MESSAGE, id }) &&
+	    is_row(t->s, e, key_text(&row), value))
+		problem(
+		    t->f, "outgoing message %llu: its content is not held", (unsigned long long)id);
 	check_blob(t->s, m->blob, m->pieces, "outgoing message", id, t->f);
 }
 
 enum status
 check_outgoing_message(struct store *s, struct entity e, struct text key, struct text value,
-    struct findings *f, struct blob_id *blob)
+    struct findings *f, struct outgoing_message *out)
 {
 	struct tally t = { .s = s, .f = f };
 	struct outgoing_message m;
@@ -82,7 +86,7 @@ check_outgoing_message(struct store *s, struct entity e, struct text key, struct
 	if (key.len != 9 || outgoing_message_unpack(value, &m) != STATUS_OK)
 		return STATUS_CORRUPT;
 	look_at_message(&t, e, key_number(key, 1, 8), &m, value);
-	*blob = m.blob;
+	*out = m;
 	return STATUS_OK;
 }
 

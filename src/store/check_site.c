@@ -24,6 +24,7 @@ struct survey {
 	/* Blobs: those that are there, those that rows name. */
 	uint64_t blobs, named, blobs_xor, named_xor;
 	uint64_t holders, held; /* of shared content */
+	struct map twins;	/* messages that share content with a record: a set */
 };
 
 /* ---- directory ---- */
@@ -300,6 +301,8 @@ name_record(void *arg, struct text key, struct text value)
 
 	if (s == STATUS_OK && !r.shared)
 		name_blob(v, r.blob);
+	if (s == STATUS_OK && !r.shared && r.message != 0)
+		(void)map_put_u64(&v->twins, r.message, v);
 	if (s == STATUS_OK && key.len == 9)
 		look_at_record(v, key, &r);
 	arena_done(&r.arena);
@@ -311,11 +314,11 @@ name_message(void *arg, struct text key, struct text value)
 {
 	struct survey *v = arg;
 	struct entity e = { ENTITY_QUEUE, v->entity };
-	struct blob_id blob;
-	enum status s = check_outgoing_message(v->store, e, key, value, v->f, &blob);
+	struct outgoing_message m;
+	enum status s = check_outgoing_message(v->store, e, key, value, v->f, &m);
 
-	if (s == STATUS_OK)
-		name_blob(v, blob);
+	if (s == STATUS_OK && !m.shared && map_get_u64(&v->twins, key_number(key, 1, 8)) == NULL)
+		name_blob(v, m.blob);
 	return s;
 }
 
@@ -369,7 +372,7 @@ count_holder(void *arg, struct text key, struct text value)
 
 	if (key.len != 1 + 16 + 1 + 8)
 		return STATUS_CORRUPT;
-	v->holders += key.ptr[17] == HOLDER_ACCOUNT;
+	v->holders += key.ptr[17] == HOLDER_ACCOUNT || key.ptr[17] == HOLDER_SENT;
 	return STATUS_OK;
 }
 
@@ -400,10 +403,12 @@ static void
 look_queue(struct survey *v, struct entity e)
 {
 	static const char kinds[] = { QUEUE_KEYS(KEY_FIRST) 0 };
+	/* One of them takes the content with it at any time. */
+	static const struct kind_rows content[] = { { KEY_Q_RECORD, name_record },
+		{ KEY_Q_MESSAGE, name_message } };
 
 	v->entity = e.id;
-	check_rows(v->store, e, KEY_Q_RECORD, name_record, v, v->f);
-	check_rows(v->store, e, KEY_Q_MESSAGE, name_message, v, v->f);
+	check_rows_together(v->store, e, content, ARRAY_LEN(content), v, v->f);
 	check_rows(v->store, e, KEY_Q_ENVELOPE, look_at_part, v, v->f);
 	check_rows(v->store, e, KEY_Q_RUN, look_at_part, v, v->f);
 	check_kinds(v->store, e, text_of(kinds), v->f);
@@ -435,6 +440,7 @@ static bool
 blobs_agree(struct survey *v)
 {
 	v->blobs = v->named = v->blobs_xor = v->named_xor = v->holders = v->held = 0;
+	map_done(&v->twins);
 	each_entity(v, ENTITY_ACCOUNT, look_account);
 	each_entity(v, ENTITY_QUEUE, look_queue);
 	each_entity(v, ENTITY_REFERENCE, look_reference);
@@ -465,6 +471,7 @@ check_site(struct store *s, struct findings *f)
 		f->count = before; /* a second look finds the same again, or it was nothing */
 		agree = blobs_agree(&v);
 	}
+	map_done(&v.twins);
 	if (!agree)
 		problem(f,
 		    "%llu blobs, rows name %llu; %llu holders of shared content, %llu are known",

@@ -6,6 +6,7 @@
 
 #define COLD_VERSION 1
 #define SHARED 1
+#define SENT 2
 
 struct text
 blob_id_text(const struct blob_id *id)
@@ -36,7 +37,7 @@ email_pack(struct buffer *out, const struct email *e)
 	pack_u8(out, COLD_VERSION);
 	blob_id_pack(out, e->blob);
 	pack_varint(out, e->pieces);
-	pack_u8(out, e->shared ? SHARED : 0);
+	pack_u8(out, e->shared == 0 ? 0 : e->shared == HOLDER_SENT ? SHARED | SENT : SHARED);
 	pack_varint(out, e->thread);
 	pack_varint(out, e->count);
 	for (uint32_t i = 0; i < e->count; i++) {
@@ -57,7 +58,9 @@ email_unpack(struct text value, struct arena *a, struct email *out)
 	e.blob = blob_id_unpack(&u);
 	e.pieces = (uint32_t)unpack_varint_max(&u, UINT16_MAX);
 	bits = unpack_u8(&u);
-	e.shared = (bits & SHARED) != 0;
+	e.shared = 0;
+	if (bits & SHARED)
+		e.shared = bits & SENT ? HOLDER_SENT : HOLDER_ACCOUNT;
 	e.thread = unpack_varint(&u);
 	e.count = (uint32_t)unpack_varint_max(&u, PLACES_MAX);
 	if (!unpack_ok(&u) || e.count > cursor_left(&u.in) / 2 || e.pieces == 0)

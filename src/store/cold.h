@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/pack.h"
-#include "store/engine.h"
+#include "store/reference.h"
 
 #define PLACES_MAX 10000u /* mailbox entries of one message */
 
@@ -20,7 +20,7 @@ struct place {
 struct email {
 	struct blob_id blob;
 	uint32_t pieces;
-	bool shared; /* the blob is held by reference, see reference.c */
+	uint8_t shared; /* the blob is held by reference, so: enum holder_kind; else 0 */
 	uint64_t thread;
 	struct place *at;
 	uint32_t count;

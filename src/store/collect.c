@@ -118,7 +118,7 @@ static enum status
 give_back(struct store *s, uint64_t account, struct collect *c)
 {
 	for (uint32_t i = 0; i < c->shared_count; i++) {
-		struct holder h = { HOLDER_ACCOUNT, account };
+		struct holder h = { (enum holder_kind)c->shared[i].shared, account };
 		enum status how = reference_drop(s, c->shared[i].blob, h);
 
 		if (how != STATUS_OK)

@@ -10,7 +10,8 @@
 #include "runtime/metrics.h"
 #include "store/content.h"
 #include "store/core.h"
-#include "store/reference.h"
+#include "store/post.h"
+#include "store/reach.h"
 #include "store/serve.h"
 
 #define RECIPIENTS_MAX 50000u
@@ -31,10 +32,10 @@ account_forget_marks(struct account_txn *t)
 }
 
 static struct text
-prefix_of(struct account_txn *t, struct text sender)
+prefix_of(struct account_txn *t, const struct delivery *d)
 {
-	return arena_printf(txn_arena(&t->txn), "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n",
-	    TEXT_ARG(sender), TEXT_ARG(t->facts.address));
+	return arena_printf(txn_arena(&t->txn), "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n%.*s",
+	    TEXT_ARG(d->sender), TEXT_ARG(t->facts.address), TEXT_ARG(d->prefix));
 }
 
 enum status
@@ -42,10 +43,10 @@ deliver_into(struct account_txn *t, struct op *op, const struct delivery *d)
 {
 	const struct mailbox *inbox = account_find(t, NAME_INBOX);
 	struct new_message m = { .summary = d->summary,
-		.prefix = prefix_of(t, d->sender),
+		.prefix = prefix_of(t, d),
 		.piece = d->piece,
 		.pieces = d->pieces,
-		.shared = d->shared,
+		.shared = d->shared ? HOLDER_ACCOUNT : 0,
 		.stored = d->shared,
 		.staged = d->staged,
 		.size = d->size,
@@ -70,53 +71,30 @@ deliver_into(struct account_txn *t, struct op *op, const struct delivery *d)
 
 /* ---- a delivery in hand ---- */
 
-struct reached {
-	uint64_t account;
-	bool suspended, full, has_it;
-};
-
 struct delivering {
 	struct account_op a; /* first; when one account gets it */
 	struct store *store;
 	const struct store_deliver_request *r;
 	const struct text *piece;
 	uint32_t pieces;
-	uint64_t *verdict;  /* of each recipient */
-	struct targets *to; /* of each recipient */
-	struct reached *at; /* all accounts, each once */
-	uint32_t count;
-	struct map known;    /* account -> its place in at, +1 */
+	struct reach to;
 	struct text to_whom; /* when one account gets it: its address */
 	struct op op;	     /* of the queue */
+	bool queued;	     /* the queue gets it, whatever accounts there are */
 	bool staged;	     /* when one account gets it: written in steps */
 	struct blob_id blob;
+	struct draft draft; /* what goes on elsewhere, and what the sender is owed */
+	struct record record;
+	struct post post;
 };
 
 static void
 answer(struct call_in *in, struct delivering *d)
 {
-	struct store_deliver_reply reply = { .verdicts = { d->verdict, d->r->recipients.count } };
+	struct store_deliver_reply reply = { .verdicts = {
+						 d->to.verdict, d->r->recipients.count } };
 
 	call_reply(in, &reply);
-}
-
-/* What a front is told of a recipient. */
-static enum status
-verdict_of(enum status s)
-{
-	switch (s) {
-	case STATUS_OK:
-	case STATUS_NOT_FOUND:
-	case STATUS_DENIED:
-	case STATUS_QUOTA:
-	case STATUS_FULL:
-	case STATUS_AMBIGUOUS:
-		return s;
-	case STATUS_INVALID:
-		return STATUS_NOT_FOUND;
-	default:
-		return STATUS_UNAVAILABLE;
-	}
 }
 
 static enum status
@@ -148,117 +126,12 @@ one_finish(struct op *op, enum status s)
 	if (d->staged)
 		stage_end(d->store, a->id, d->blob, s != STATUS_OK);
 	for (uint32_t i = 0; i < d->r->recipients.count; i++)
-		if (d->verdict[i] == STATUS_OK)
-			d->verdict[i] = verdict_of(s);
+		if (d->to.verdict[i] == STATUS_OK)
+			d->to.verdict[i] = reach_verdict(s);
 	if (s == STATUS_OK && !op->repeated)
-		trace_delivered(d->store, d->r, d->verdict, d->to_whom);
+		trace_delivered(d->store, d->r, d->to.verdict, d->to_whom);
 	answer(op->in, d);
 	account_put(a);
-}
-
-/* ---- who gets it ---- */
-
-static void
-reach(struct delivering *d, const struct target *t)
-{
-	uint32_t cap = d->count;
-
-	if (map_get_u64(&d->known, t->account) != NULL)
-		return;
-	if ((d->count & (d->count - 1)) == 0) { /* full at each power of two */
-		struct reached *at =
-		    ARENA_ARRAY(d->a.op.arena, struct reached, cap == 0 ? 1 : (size_t)cap * 2);
-
-		if (cap > 0)
-			memcpy(at, d->at, cap * sizeof(*at));
-		d->at = at;
-	}
-	d->at[d->count++] = (struct reached){ .account = t->account, .suspended = t->suspended };
-	(void)map_put_u64(&d->known, t->account, (void *)(uintptr_t)d->count);
-}
-
-static void
-resolve_all(struct delivering *d)
-{
-	const struct texts *to = &d->r->recipients;
-
-	d->verdict = ARENA_ARRAY(d->a.op.arena, uint64_t, to->count);
-	d->to = ARENA_ARRAY(d->a.op.arena, struct targets, to->count);
-	for (uint32_t i = 0; i < to->count; i++) {
-		uint32_t open = 0;
-
-		d->verdict[i] =
-		    verdict_of(directory_resolve(d->store, to->at[i], d->a.op.arena, &d->to[i]));
-		for (uint32_t k = 0; d->verdict[i] == STATUS_OK && k < d->to[i].count; k++)
-			open += !d->to[i].at[k].suspended;
-		if (d->verdict[i] == STATUS_OK && open == 0)
-			d->verdict[i] = STATUS_UNAVAILABLE;
-	}
-}
-
-/* Whether the account has no room, as far as is known now; and whether it got
- * this very message by an earlier try of the call. */
-static void
-look_at_room(struct delivering *d, struct account *a, struct reached *out)
-{
-	uint64_t quota, size = d->r->size;
-
-	pthread_mutex_lock(&a->owner.lock);
-	if (a->owner.loaded && !a->missing) {
-		quota = account_quota(&a->facts);
-		out->full = quota > 0 && (size > quota || a->head.octets > quota - size);
-		out->has_it = remembered_has(&a->remembered, d->r->op);
-	}
-	pthread_mutex_unlock(&a->owner.lock);
-}
-
-/* If one alone got it at an earlier try, the others had no room then. */
-static enum status
-check_room(struct delivering *d)
-{
-	enum status s = STATUS_OK;
-	bool had = false;
-
-	for (uint32_t i = 0; i < d->count && s == STATUS_OK; i++) {
-		struct account *a = account_get(d->store, d->at[i].account);
-
-		s = owner_wait_loaded(&a->owner);
-		look_at_room(d, a, &d->at[i]);
-		had |= d->at[i].has_it;
-		account_put(a);
-	}
-	for (uint32_t i = 0; had && i < d->count; i++)
-		d->at[i].full = !d->at[i].has_it;
-	return s;
-}
-
-/* A recipient whose accounts are all full is refused; an account that is
- * reached by nobody else is left out then. */
-static void
-refuse_full(struct delivering *d)
-{
-	for (uint32_t i = 0; i < d->r->recipients.count; i++) {
-		uint32_t open = 0;
-
-		for (uint32_t k = 0; d->verdict[i] == STATUS_OK && k < d->to[i].count; k++) {
-			uintptr_t at = (uintptr_t)map_get_u64(&d->known, d->to[i].at[k].account);
-
-			open += at != 0 && !d->at[at - 1].full;
-		}
-		if (d->verdict[i] == STATUS_OK && open == 0)
-			d->verdict[i] = STATUS_QUOTA;
-	}
-}
-
-static void
-reach_all(struct delivering *d)
-{
-	d->count = 0;
-	d->at = NULL;
-	map_done(&d->known);
-	for (uint32_t i = 0; i < d->r->recipients.count; i++)
-		for (uint32_t k = 0; d->verdict[i] == STATUS_OK && k < d->to[i].count; k++)
-			reach(d, &d->to[i].at[k]);
 }
 
 /* ---- ways ---- */
@@ -276,31 +149,111 @@ deliver_one(struct delivering *d, struct call_in *in)
 	}
 	d->a.run = one_run;
 	d->a.op.finish = one_finish;
-	serve_trusted(d->store, d->at[0].account, &d->a);
+	serve_trusted(d->store, d->to.at[0].account, &d->a);
+}
+
+static void
+tell(const struct delivering *d)
+{
+	struct texts on = draft_waiting(&d->draft);
+
+	trace_delivered(d->store, d->r, d->to.verdict, TEXT_EMPTY);
+	if (on.count > 0)
+		trace_note_one(d->store, d->r->id,
+		    (struct trace_event){ .what = TRACE_QUEUED, .recipients = on });
+}
+
+/* The verdicts, as they were when the message was taken in. */
+static void
+answer_many(struct op *op)
+{
+	const struct delivering *d = op->arg2;
+	struct store_deliver_reply reply = { .none_ = 0 };
+	struct unpack u = unpack_of(op->result);
+	uint64_t count = unpack_varint_max(&u, op->result.len);
+
+	reply.verdicts.count = (uint32_t)count;
+	reply.verdicts.at = ARENA_ARRAY(op->arena, uint64_t, count);
+	for (uint64_t i = 0; i < count; i++)
+		reply.verdicts.at[i] = unpack_varint(&u);
+	if (!op->repeated)
+		tell(d);
+	call_reply(op->in, &reply);
+}
+
+static struct text
+pack_verdicts(const struct delivering *d)
+{
+	struct buffer value = BUFFER_INIT;
+	struct text out;
+
+	pack_varint(&value, d->r->recipients.count);
+	for (uint32_t i = 0; i < d->r->recipients.count; i++)
+		pack_varint(&value, d->to.verdict[i]);
+	out = arena_copy(d->op.arena, buffer_text(&value));
+	buffer_done(&value);
+	return out;
+}
+
+static struct draft_wish
+wish_of(const struct store_deliver_request *r, uint32_t i)
+{
+	return (struct draft_wish){ .address = r->recipients.at[i],
+		.orcpt = r->orcpts.count > 0 ? r->orcpts.at[i] : TEXT_EMPTY,
+		.notify = r->notify.count > 0 ? (uint32_t)r->notify.at[i] : 0 };
+}
+
+static void
+draft_delivery(struct delivering *d)
+{
+	const struct store_deliver_request *r = d->r;
+
+	d->draft = (struct draft){ .arena = d->op.arena,
+		.envelope = { .id = r->id,
+		    .sender = r->sender,
+		    .forward_sender = r->forward_sender,
+		    .envid = r->envid,
+		    .prefix = r->forward_prefix,
+		    .summary = r->summary,
+		    .body = (uint32_t)r->body,
+		    .needs = (uint32_t)r->needs,
+		    .ret = (uint32_t)r->ret,
+		    .size = r->size + r->forward_prefix.len },
+		.received = r->received };
+	for (uint32_t i = 0; i < r->recipients.count; i++) {
+		struct draft_wish w = wish_of(r, i);
+
+		if (d->to.verdict[i] == STATUS_OK)
+			draft_leads(&d->draft, &w, &d->to.to[i]);
+	}
+	draft_ready(&d->draft);
 }
 
 static void
 deliver_many(struct delivering *d, struct call_in *in)
 {
-	struct record r = { .sender = d->r->sender,
-		.summary = d->r->summary,
+	d->record = (struct record){ .sender = d->r->sender,
+		.summary = d->to.count > 0 ? d->r->summary : TEXT_EMPTY,
 		.received = d->r->received,
 		.size = d->r->size,
 		.blob = core_blob_id(d->store),
 		.pieces = d->pieces,
-		.shared = d->r->content.bytes.len >= SHARE_FROM,
-		.count = d->count };
-
-	r.place = ARENA_ARRAY(d->a.op.arena, struct record_place, d->count);
-	for (uint32_t i = 0; i < d->count; i++)
-		r.place[i].account = d->at[i].account;
+		.count = d->to.count };
+	d->record.place = ARENA_ARRAY(d->a.op.arena, struct record_place, d->to.count);
+	for (uint32_t i = 0; i < d->to.count; i++)
+		d->record.place[i] =
+		    (struct record_place){ .account = d->to.at[i].account, .what = PLACE_INBOX };
 	d->op.in = in;
-	d->op.request = d->r;
+	d->op.arg2 = d;
 	d->op.id = d->r->op;
-	d->op.arena = d->a.op.arena;
 	d->op.bytes = d->r->content.bytes.len;
-	record_submit(
-	    d->store, &d->op, &r, d->piece, (struct numbers){ d->verdict, d->r->recipients.count });
+	d->post = (struct post){ .record = &d->record,
+		.draft = &d->draft,
+		.piece = d->piece,
+		.result = pack_verdicts(d),
+		.answer = answer_many,
+		.number = outgoing_number(d->op.id) };
+	post_submit(d->store, &d->op, &d->post);
 }
 
 static bool
@@ -320,7 +273,10 @@ check_request(struct delivering *d)
 	if (r->recipients.count == 0 || r->recipients.count > RECIPIENTS_MAX)
 		return op_refuse(&d->a.op, STATUS_INVALID, "No recipients.", "%u recipients",
 		    r->recipients.count);
-	if (has_control(r->sender) || r->sender.len > 1000 || r->summary.len > SUMMARY_MAX)
+	if (has_control(r->sender) || has_control(r->forward_sender) ||
+	    r->sender.len > QUEUE_ADDRESS_MAX || r->summary.len > SUMMARY_MAX ||
+	    (r->orcpts.count > 0 && r->orcpts.count != r->recipients.count) ||
+	    (r->notify.count > 0 && r->notify.count != r->recipients.count))
 		return op_refuse(&d->a.op, STATUS_INVALID, "Bad sender.", "bad sender or summary");
 	if (queue_count(d->store) >= RECORDS_MAX)
 		return op_refuse(&d->a.op, STATUS_UNAVAILABLE, "Too busy; try again later.",
@@ -328,24 +284,89 @@ check_request(struct delivering *d)
 	return message_pieces(&d->a.op, r->content.bytes, &d->piece, &d->pieces);
 }
 
+/* Nothing may go on elsewhere under a sender that is not there for it. */
+static void
+refuse_forwards(struct delivering *d)
+{
+	if (d->r->sender.len == 0 || d->r->forward_sender.len > 0)
+		return;
+	for (uint32_t i = 0; i < d->r->recipients.count; i++)
+		if (d->to.verdict[i] == STATUS_OK && d->to.to[i].outside.count > 0)
+			d->to.verdict[i] = STATUS_UNAVAILABLE;
+	reach_again(&d->to);
+}
+
 /* Who gets it. *again: the queue has it from an earlier try of the call, which
- * alone decides, whatever room there is now. */
+ * alone decides, whatever room there is now. One account that gets it in a commit
+ * of its own looks for room then. */
 static enum status
 find_accounts(struct delivering *d, bool *again)
 {
 	enum status s = STATUS_OK;
 
-	resolve_all(d);
-	reach_all(d);
+	if (d->to.outside)
+		refuse_forwards(d);
 	*again = false;
-	if (d->count > 1 || d->r->recipients.count > 1)
+	if (d->to.count > 1 || d->r->recipients.count > 1 || d->queued)
 		s = queue_remembers(d->store, d->r->op, again);
-	if (s != STATUS_OK || *again || d->count <= 1)
+	if (s != STATUS_OK || *again || (d->to.count <= 1 && !d->queued))
 		return s;
-	s = check_room(d);
-	refuse_full(d);
-	reach_all(d);
-	return s;
+	return reach_room(&d->to);
+}
+
+static bool
+wants_success(const struct store_deliver_request *r)
+{
+	for (uint32_t i = 0; i < r->notify.count; i++)
+		if (r->notify.at[i] & QUEUE_NOTIFY_SUCCESS)
+			return true;
+	return false;
+}
+
+/* False: in is not ours any more. What must wait is not for the thread that reads
+ * the link. */
+static bool
+resolve(struct delivering *d, struct call_in *in)
+{
+	d->to = (struct reach){ .store = d->store,
+		.arena = d->a.op.arena,
+		.recipients = &d->r->recipients,
+		.op = d->r->op,
+		.size = d->r->size };
+	reach_all(&d->to);
+	d->queued = d->to.outside || wants_success(d->r);
+	if (!d->queued || !call_step_aside(in))
+		return true;
+	reach_done(&d->to);
+	return false;
+}
+
+/* What is for the queue beside accounts. */
+static enum status
+find_others(struct delivering *d)
+{
+	d->op.arena = d->draft.arena = d->a.op.arena;
+	if (!d->queued)
+		return STATUS_OK;
+	draft_delivery(d);
+	if (draft_is_good(&d->draft))
+		return STATUS_OK;
+	return op_refuse(
+	    &d->a.op, STATUS_INVALID, "The message cannot be forwarded.", "bad envelope");
+}
+
+static void
+deliver(struct delivering *d, struct call_in *in, bool again)
+{
+	if (d->to.count == 1 && serve_steps_aside(d->store, d->to.at[0].account, in))
+		return;
+	metric_add(METRIC_STORE_BYTES_IN, (int64_t)d->r->size);
+	if (again || d->draft.count > 0 || d->to.count > 1)
+		deliver_many(d, in);
+	else if (d->to.count == 0)
+		answer(in, d);
+	else
+		deliver_one(d, in);
 }
 
 void
@@ -362,24 +383,17 @@ serve_store_deliver(struct call_in *in, const void *request, void *context)
 	d->r = request;
 	d->a.op.arena = call_arena(in);
 	s = check_request(d);
+	if (s == STATUS_OK && !resolve(d, in))
+		return;
 	if (s == STATUS_OK)
 		s = find_accounts(d, &again);
-	map_done(&d->known);
-	if (s != STATUS_OK) {
-		call_fail(in, s, &d->a.op.failure);
-		return;
-	}
-	if (d->count == 1 && serve_steps_aside(d->store, d->at[0].account, in))
-		return;
-	metric_add(METRIC_STORE_BYTES_IN, (int64_t)d->r->size);
-	if (again)
-		deliver_many(d, in);
-	else if (d->count == 0)
-		answer(in, d);
-	else if (d->count == 1)
-		deliver_one(d, in);
+	if (s == STATUS_OK)
+		s = find_others(d);
+	reach_done(&d->to);
+	if (s == STATUS_OK)
+		deliver(d, in, again);
 	else
-		deliver_many(d, in);
+		call_fail(in, s, &d->a.op.failure);
 }
 
 /* ---- RCPT ---- */
@@ -418,7 +432,8 @@ rcpt_answer(struct op *op)
 	struct rcpt_op *o = (struct rcpt_op *)(void *)op;
 	struct store_rcpt_reply reply = { .verdict = o->verdict,
 		.canonical = o->to.canonical,
-		.account = o->to.count > 0 ? o->to.at[0].account : 0 };
+		.account = o->to.count > 0 ? o->to.at[0].account : 0,
+		.forwards = o->to.outside.count > 0 };
 
 	call_reply(op->in, &reply);
 }

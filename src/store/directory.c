@@ -35,6 +35,28 @@ address_key(struct text address, struct arena *a, struct address_key *out)
 	return s;
 }
 
+enum status
+address_elsewhere(struct text address, struct arena *a, struct text *out, struct text *domain)
+{
+	struct cursor c = cursor_of(address);
+	struct buffer b = BUFFER_INIT;
+	struct smtp_address parts;
+	enum status s = STATUS_INVALID;
+
+	if (smtp_address_mailbox(&c, true, a, &parts) && cursor_done(&c))
+		s = parts.domain.ptr[0] == '[' ? STATUS_OK : idna_to_ascii(parts.domain, &b);
+	if (s == STATUS_OK) {
+		parts.domain =
+		    b.len > 0 ? arena_copy(a, buffer_text(&b)) : arena_lower(a, parts.domain);
+		buffer_clear(&b);
+		smtp_address_print(&b, parts);
+		*out = arena_copy(a, buffer_text(&b));
+		*domain = parts.domain;
+	}
+	buffer_done(&b);
+	return s;
+}
+
 /* By way of an address: one folding for both. */
 enum status
 domain_key(struct text domain, struct arena *a, struct text *out)
@@ -58,7 +80,7 @@ address_row(const struct address_key *k)
 	return key;
 }
 
-enum address_bit { ADDRESS_SUSPENDED = 1, ADDRESS_HAS_SCRAM = 2 };
+enum address_bit { ADDRESS_SUSPENDED = 1, ADDRESS_HAS_SCRAM = 2, ADDRESS_KEEP = 4 };
 
 void
 address_pack(struct buffer *out, const struct address *d)
@@ -66,8 +88,9 @@ address_pack(struct buffer *out, const struct address *d)
 	pack_u8(out, ROW_VERSION);
 	pack_u8(out, (uint8_t)d->kind);
 	pack_varint(out, d->account);
-	pack_u8(out, (uint8_t)((d->suspended ? ADDRESS_SUSPENDED : 0) |
-			       (d->has_scram ? ADDRESS_HAS_SCRAM : 0)));
+	pack_u8(
+	    out, (uint8_t)((d->suspended ? ADDRESS_SUSPENDED : 0) |
+			   (d->has_scram ? ADDRESS_HAS_SCRAM : 0) | (d->keep ? ADDRESS_KEEP : 0)));
 	pack_varint(out, d->targets.count);
 	for (uint32_t i = 0; i < d->targets.count; i++)
 		pack_text(out, d->targets.at[i]);
@@ -87,6 +110,7 @@ address_unpack(struct text value, struct arena *a, struct address *out)
 	bits = unpack_u8(&u);
 	d.suspended = (bits & ADDRESS_SUSPENDED) != 0;
 	d.has_scram = (bits & ADDRESS_HAS_SCRAM) != 0;
+	d.keep = (bits & ADDRESS_KEEP) != 0;
 	d.targets.count = (uint32_t)unpack_varint_max(&u, ALIAS_TARGETS_MAX);
 	if (!unpack_ok(&u) || d.targets.count > cursor_left(&u.in) || d.kind < ADDRESS_ACCOUNT ||
 	    d.kind > ADDRESS_RESERVED)

@@ -32,7 +32,8 @@ struct address {
 	enum address_kind kind;
 	uint64_t account;
 	bool suspended, has_scram;
-	struct texts targets; /* addresses, of an alias */
+	bool keep;	      /* an account that forwards: it gets the mail, too */
+	struct texts targets; /* addresses: of an alias, or where an account forwards to */
 };
 
 /* What is left to do for an account. */
@@ -122,12 +123,15 @@ struct target {
 	bool suspended;
 };
 /* All accounts that get mail for an address: the address itself, without its
- * +tag, the domain's catch-all; aliases are followed. NOT_FOUND, DENIED (not
- * a domain of ours), INVALID. canonical: the address in the spelling of the
- * directory. */
+ * +tag, the domain's catch-all; aliases and forwards are followed. outside:
+ * addresses elsewhere that it leads to. NOT_FOUND, DENIED (not a domain of ours),
+ * INVALID. canonical: the address in the spelling of the directory. An account
+ * that is led back to itself keeps the mail. */
 struct targets {
 	struct target *at;
 	uint32_t count, cap;
+	struct texts outside;
+	uint32_t outside_cap;
 	struct text canonical;
 };
 enum status directory_resolve(
@@ -135,5 +139,14 @@ enum status directory_resolve(
 /* The same from memory alone; AGAIN when that does not know. */
 enum status directory_resolve_now(
     struct store *s, struct text address, struct arena *a, struct targets *out) MUST_CHECK;
+
+/* Whether an account is what an address names, itself, by an alias or a
+ * catch-all; where accounts forward to does not count. */
+enum status directory_names(
+    struct store *s, struct text address, uint64_t account, struct arena *a, bool *out) MUST_CHECK;
+/* An address elsewhere as it is written down: its domain in A-labels and lower
+ * case, or a literal. INVALID. */
+enum status address_elsewhere(
+    struct text address, struct arena *a, struct text *out, struct text *domain) MUST_CHECK;
 
 #endif

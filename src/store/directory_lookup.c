@@ -166,8 +166,13 @@ struct resolving {
 	struct arena *arena;
 	struct targets *out;
 	bool now;	 /* from memory alone */
-	struct map seen; /* addresses */
+	bool names;	 /* accounts are not followed */
+	struct map seen; /* addresses -> ON_THE_WAY or DONE */
 };
+
+static char on_the_way, done;
+#define ON_THE_WAY (&on_the_way)
+#define DONE (&done)
 
 static void
 add_target(struct resolving *r, const struct address *d)
@@ -187,6 +192,29 @@ add_target(struct resolving *r, const struct address *d)
 		t->cap = cap;
 	}
 	t->at[t->count++] = (struct target){ d->account, d->suspended };
+}
+
+static void
+add_outside(struct resolving *r, struct text address)
+{
+	struct targets *t = r->out;
+
+	if (t->outside.count == t->outside_cap) {
+		uint32_t cap = t->outside_cap == 0 ? 2 : t->outside_cap * 2;
+		struct text *at = ARENA_ARRAY(r->arena, struct text, cap);
+
+		if (t->outside.count > 0)
+			memcpy(at, t->outside.at, t->outside.count * sizeof(*at));
+		t->outside.at = at;
+		t->outside_cap = cap;
+	}
+	t->outside.at[t->outside.count++] = address;
+}
+
+static enum status
+found(const struct resolving *r)
+{
+	return r->out->count > 0 || r->out->outside.count > 0 ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 /* The address, or the one without +tag, or the catch-all's. */
@@ -233,49 +261,110 @@ postmaster(struct arena *a)
 	return arena_copy(a, text_of(address));
 }
 
+/* loops: it is being followed already, so the mail ends here. What leads
+ * nowhere by now is kept. */
+static enum status
+follow_account(struct resolving *r, const struct address *d, unsigned depth, bool loops)
+{
+	bool goes_on = d->targets.count > 0 && !d->suspended && !loops && !r->names;
+	enum status s = goes_on ? follow_targets(r, d, depth) : STATUS_NOT_FOUND;
+
+	if (s != STATUS_OK && s != STATUS_NOT_FOUND)
+		return s;
+	if (s == STATUS_OK && !d->keep)
+		return STATUS_OK;
+	if (r->out->count >= ALIAS_TARGETS_MAX)
+		return STATUS_LIMIT;
+	add_target(r, d);
+	return STATUS_OK;
+}
+
+static enum status
+follow_found(
+    struct resolving *r, const struct address *d, struct text key, unsigned depth, bool loops)
+{
+	enum status s;
+
+	if (d->kind == ADDRESS_ACCOUNT && d->targets.count == 0)
+		return follow_account(r, d, depth, loops);
+	(void)map_put(&r->seen, key, ON_THE_WAY);
+	if (d->kind == ADDRESS_ALIAS)
+		s = loops ? found(r) : follow_targets(r, d, depth);
+	else
+		s = follow_account(r, d, depth, loops);
+	(void)map_put(&r->seen, key, DONE);
+	return s;
+}
+
 static enum status
 follow(struct resolving *r, struct text address, unsigned depth, struct text *canonical)
 {
 	struct text catch_all = TEXT_EMPTY;
 	struct address_key k;
 	struct address d;
+	const void *before;
 	enum status s = address_key(address, r->arena, &k);
 
 	if (s != STATUS_OK)
 		return s;
 	if (canonical != NULL)
 		*canonical = k.whole;
-	if (depth > ALIAS_DEPTH_MAX || map_put(&r->seen, k.whole, r) != NULL)
-		return r->out->count > 0 ? STATUS_OK : STATUS_NOT_FOUND;
+	before = map_get(&r->seen, k.whole);
+	if (depth > ALIAS_DEPTH_MAX || before == DONE)
+		return found(r);
 	s = find_domain(r->store, k.domain, r->now, r->arena, &catch_all);
+	if (s == STATUS_NOT_FOUND && depth > 0) {
+		(void)map_put(&r->seen, k.whole, DONE);
+		if (r->out->outside.count >= ALIAS_TARGETS_MAX)
+			return STATUS_LIMIT;
+		add_outside(r, address);
+		return STATUS_OK;
+	}
 	if (s != STATUS_OK)
 		return s == STATUS_NOT_FOUND ? STATUS_DENIED : s;
 	s = lookup_any(r, &k, &d);
 	if (s == STATUS_NOT_FOUND && catch_all.len == 0 && text_equal(k.local, TEXT("postmaster")))
 		catch_all = postmaster(r->arena);
-	if (s == STATUS_NOT_FOUND && catch_all.len > 0)
+	if (s == STATUS_NOT_FOUND && catch_all.len > 0) {
+		(void)map_put(&r->seen, k.whole, DONE);
 		return follow(r, catch_all, depth + 1, NULL);
-	if (s != STATUS_OK)
-		return s;
-	if (d.kind == ADDRESS_ALIAS)
-		return follow_targets(r, &d, depth);
-	if (r->out->count >= ALIAS_TARGETS_MAX)
-		return STATUS_LIMIT;
-	add_target(r, &d);
-	return STATUS_OK;
+	}
+	return s == STATUS_OK ? follow_found(r, &d, k.whole, depth, before != NULL) : s;
+}
+
+static enum status
+resolve_with(struct resolving *r, struct text address)
+{
+	enum status how;
+
+	*r->out = (struct targets){ .canonical = TEXT_EMPTY };
+	if (text_equal_ci(address, TEXT("postmaster"))) /* of this host: without a domain */
+		address = postmaster(r->arena);
+	how = follow(r, address, 0, &r->out->canonical);
+	map_done(&r->seen);
+	return how;
 }
 
 static enum status
 resolve(struct store *s, struct text address, bool now, struct arena *a, struct targets *out)
 {
 	struct resolving r = { .store = s, .arena = a, .out = out, .now = now };
-	enum status how;
 
-	*out = (struct targets){ .canonical = TEXT_EMPTY };
-	if (text_equal_ci(address, TEXT("postmaster"))) /* of this host: without a domain */
-		address = postmaster(a);
-	how = follow(&r, address, 0, &out->canonical);
-	map_done(&r.seen);
+	return resolve_with(&r, address);
+}
+
+enum status
+directory_names(struct store *s, struct text address, uint64_t account, struct arena *a, bool *out)
+{
+	struct targets to;
+	struct resolving r = { .store = s, .arena = a, .out = &to, .names = true };
+	enum status how = resolve_with(&r, address);
+
+	*out = false;
+	if (how == STATUS_NOT_FOUND || how == STATUS_DENIED || how == STATUS_INVALID)
+		return STATUS_OK;
+	for (uint32_t i = 0; how == STATUS_OK && i < to.count; i++)
+		*out |= to.at[i].account == account;
 	return how;
 }
 

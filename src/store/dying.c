@@ -26,8 +26,8 @@ garbage_unpack(struct text key, struct text value, struct garbage *out)
 	g.due = (int64_t)key_number(key, 1, 8);
 	g.blob = blob_id_unpack(&u);
 	g.pieces = (uint32_t)unpack_varint_max(&v, UINT16_MAX);
-	g.shared = unpack_u8(&v) != 0;
-	if (!unpack_end(&v))
+	g.shared = unpack_u8(&v);
+	if (!unpack_end(&v) || g.shared == HOLDER_RECORD || g.shared > HOLDER_SENT)
 		return STATUS_CORRUPT;
 	*out = g;
 	return STATUS_OK;

@@ -14,10 +14,22 @@
 
 /* ---- emails ---- */
 
+/* The same shared content may be held twice, as what came and as what was sent:
+ * even and odd seconds keep the rows apart. */
+static uint64_t
+garbage_time(const struct email *e, int64_t due)
+{
+	uint64_t seconds = (uint64_t)(due / CLOCK_SECOND);
+
+	if (e->shared == HOLDER_ACCOUNT)
+		return seconds - seconds % 2;
+	return e->shared == HOLDER_SENT ? seconds - (seconds + 1) % 2 : seconds;
+}
+
 void
 garbage_put(struct account_txn *t, const struct email *e, int64_t due)
 {
-	struct key key = key_u64(KEY_GARBAGE, (uint64_t)(due / CLOCK_SECOND));
+	struct key key = key_u64(KEY_GARBAGE, garbage_time(e, due));
 	struct buffer value = BUFFER_INIT;
 
 	key_add_text(&key, blob_id_text(&e->blob));

@@ -31,6 +31,7 @@
 	X(MARK, 'x', "be64 record", "a queue record that was applied here")                        \
 	X(GARBAGE, 'g', "be64 time, 16 octets of blob", "content to delete from then on")          \
 	X(STAGED, 'w', "16 octets of blob", "content that is being written, in steps")             \
+	X(SENT, 'p', "", "what came into the mailbox of sent mail in the last minutes")            \
 	X(LEAVING, 'l', "be64 email, be32 mailbox, be32 UID", "places that emails stand at no more")
 
 #define DIRECTORY_KEYS(X)                                                             \

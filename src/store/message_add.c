@@ -9,6 +9,7 @@
 #include "store/cold.h"
 #include "store/content.h"
 #include "store/core.h"
+#include "store/sent.h"
 #include "store/serve.h"
 #include "store/thread.h"
 
@@ -189,19 +190,26 @@ append_run(struct account_txn *t, struct op *op)
 {
 	const struct store_append_request *r = op->request;
 	struct buffer result = BUFFER_INIT;
+	struct sent_filing sent;
 	const struct mailbox *box;
 	struct new_message m;
 	struct edit *e;
 	enum status s = append_to(t, op, r->mailbox, r->name, &box);
 
 	if (s == STATUS_OK)
-		s = account_room(t, op, r->size);
+		s = sent_look(t, box, r->summary, r->date, &sent);
+	if (s == STATUS_OK)
+		s = account_room(t, op, r->size > sent.octets ? r->size - sent.octets : 0);
 	if (s == STATUS_OK)
 		s = append_message(t, op, &m);
+	if (s == STATUS_OK)
+		s = sent_make_way(t, &sent);
 	if (s != STATUS_OK)
 		return s;
 	e = account_edit(t, box->id);
 	s = message_add(t, op, e, &m);
+	if (s == STATUS_OK)
+		s = sent_filed(t, e, m.uid, &sent);
 	if (s != STATUS_OK)
 		return s;
 	pack_varint(&result, e->now.uidvalidity);

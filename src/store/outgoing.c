@@ -3,15 +3,11 @@
  * store/outgoing.h. */
 #include "store/outgoing.h"
 
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "base/random.h"
 #include "runtime/settings.h"
-#include "store/content.h"
 #include "store/core.h"
 #include "store/scan.h"
-#include "store/serve.h"
 
 #define FIRST_LOOK CLOCK_MINUTE /* at deadlines, after the start and for what is new */
 /* While others are still tried: what becomes of several goes into one DSN. */
@@ -308,232 +304,19 @@ outgoing_publish(struct store *s, struct list *plans)
 		bell_ring(&o->bell);
 }
 
-/* ---- taking a message in ---- */
-
-struct taking {
-	struct op op; /* first */
-	const struct queue_submit_request *r;
-	const struct text *piece;
-	uint32_t pieces;
-	uint64_t message;
-	struct blob_id blob;
-	uint32_t *order; /* of recipients, by destination */
-};
-
-static struct taking *
-taking_of(struct op *op)
-{
-	return (struct taking *)(void *)op;
-}
-
-/* Nobody is told of what has no sender, a bounce least of all (RFC 5321 6.1). */
-static struct outgoing_recipient
-recipient_of(const struct queue_submit_request *r, uint32_t i)
-{
-	uint64_t notify = r->sender.len == 0 ? QUEUE_NOTIFY_NEVER : r->notify.at[i];
-
-	return (struct outgoing_recipient){
-		.address = r->recipients.at[i], .orcpt = r->orcpts.at[i], .notify = (uint32_t)notify
-	};
-}
-
-/* Recipients of one destination, so many as a run may have. */
-static void
-put_runs(struct txn *t, struct taking *k, const struct outgoing_message *m)
-{
-	const struct queue_submit_request *r = k->r;
-	struct outgoing_recipient at[SCHEDULE_RUN_MAX];
-	uint32_t count = r->recipients.count;
-
-	for (uint32_t first = 0, i = 0; first < count; first = i) {
-		struct outgoing_run run = { .destination = r->destinations.at[k->order[first]],
-			.due = m->released,
-			.account = r->account,
-			.priority = r->priority,
-			.at = at };
-
-		while (i < count && run.count < SCHEDULE_RUN_MAX &&
-		       text_equal(r->destinations.at[k->order[i]], run.destination))
-			at[run.count++] = recipient_of(r, k->order[i++]);
-		outgoing_put_run(t, k->message, first, m, &run);
-	}
-}
-
-/* RFC 2852 4: given up when the sender's time has passed, or he is told of the
- * delay then. */
-static struct outgoing_message
-message_of(const struct taking *k)
-{
-	const struct queue_submit_request *r = k->r;
-	uint64_t by = r->by & ~(uint64_t)QUEUE_BY_TRACE;
-
-	return (struct outgoing_message){ .blob = k->blob,
-		.pieces = k->pieces,
-		.account = r->account,
-		.received = r->received,
-		.expires = r->expires == 0 && by == QUEUE_BY_RETURN ? r->by_time : r->expires,
-		.released = r->not_before > r->received ? r->not_before : r->received,
-		.notify_at = by == QUEUE_BY_NOTIFY ? r->by_time : 0,
-		.recipients = r->recipients.count,
-		.open = r->recipients.count };
-}
-
-static void
-put_envelope(struct txn *t, struct taking *k)
-{
-	const struct queue_submit_request *r = k->r;
-	struct key envelope = key_u64(KEY_Q_ENVELOPE, k->message);
-	struct outgoing_envelope e = { .id = r->id,
-		.sender = r->sender,
-		.envid = r->envid,
-		.prefix = r->prefix,
-		.summary = r->summary,
-		.by = (uint32_t)r->by,
-		.by_time = r->by_time,
-		.body = (uint32_t)r->body,
-		.needs = (uint32_t)r->needs,
-		.ret = (uint32_t)r->ret,
-		.size = r->size };
-	struct buffer value = BUFFER_INIT;
-
-	outgoing_envelope_pack(&value, &e);
-	txn_put(t, key_text(&envelope), buffer_text(&value));
-	buffer_done(&value);
-}
-
-/* Whoever made two calls with one op, and the second so late that the first is
- * not remembered, loses neither message. */
-static enum status
-is_new(struct txn *t, struct op *op, uint64_t message)
+bool
+outgoing_has(struct store *s, uint64_t message, struct blob_id blob)
 {
 	struct key key = key_u64(KEY_Q_MESSAGE, message);
+	struct entity e = { ENTITY_QUEUE, message % QUEUE_SHARDS };
+	struct arena a = ARENA_INIT;
+	struct outgoing_message m;
 	struct text value;
-	enum status how = txn_get(t, key_text(&key), op->arena, &value);
+	enum status how = engine_get(s->engine, e, key_text(&key), &a, &value);
+	bool has = how != STATUS_NOT_FOUND;
 
-	if (how == STATUS_OK)
-		return op_refuse(op, STATUS_INVALID, "The message cannot be queued.",
-		    "there is an outgoing message %llu already", (unsigned long long)message);
-	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
-}
-
-static enum status
-take_apply(struct txn *t, struct op *op)
-{
-	struct taking *k = taking_of(op);
-	struct outgoing_message m = message_of(k);
-	struct buffer result = BUFFER_INIT;
-	enum status how;
-
-	if (op->repeated)
-		return STATUS_OK;
-	how = is_new(t, op, k->message);
-	if (how != STATUS_OK)
-		return how;
-	outgoing_put_message(t, k->message, &m);
-	put_envelope(t, k);
-	put_runs(t, k, &m);
-	for (uint32_t i = 0; i < k->pieces; i++)
-		txn_blob_put(t, k->blob, (uint16_t)i, k->piece[i]);
-	pack_varint(&result, k->message);
-	op->result = arena_copy(op->arena, buffer_text(&result));
-	buffer_done(&result);
-	return STATUS_OK;
-}
-
-static void
-take_finish(struct op *op, enum status how)
-{
-	struct queue_submit_reply reply = { .none_ = 0 };
-	struct unpack u = unpack_of(op->result);
-
-	reply.message = unpack_varint(&u);
-	if (how == STATUS_OK && !op->repeated)
-		trace_queued(op->arg, taking_of(op)->r);
-	if (how == STATUS_OK)
-		call_reply(op->in, &reply);
-	else
-		call_fail(op->in, how, &op->failure);
-}
-
-static int
-by_destination(const void *a, const void *b, void *arg)
-{
-	const struct queue_submit_request *r = arg;
-	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
-	int order = text_compare(r->destinations.at[i], r->destinations.at[k]);
-
-	return order != 0 ? order : (i > k) - (i < k);
-}
-
-static bool
-fits(const struct texts *t, size_t least, size_t most)
-{
-	for (uint32_t i = 0; i < t->count; i++)
-		if (t->at[i].len < least || t->at[i].len > most)
-			return false;
-	return true;
-}
-
-static bool
-well_formed(const struct queue_submit_request *r)
-{
-	uint32_t n = r->recipients.count;
-
-	for (uint32_t i = 0; i < r->notify.count; i++)
-		if (r->notify.at[i] > 15)
-			return false;
-	return n > 0 && r->destinations.count == n && r->orcpts.count == n &&
-	       r->notify.count == n && fits(&r->recipients, 1, QUEUE_ADDRESS_MAX) &&
-	       fits(&r->destinations, 1, 255) && fits(&r->orcpts, 0, QUEUE_ADDRESS_MAX) &&
-	       r->sender.len <= QUEUE_ADDRESS_MAX && r->id.len <= 255 && r->envid.len <= 100 &&
-	       r->body <= QUEUE_BINARYMIME &&
-	       r->needs <= (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8) &&
-	       r->by <= (QUEUE_BY_NOTIFY | QUEUE_BY_TRACE) &&
-	       r->prefix.len <= OUTGOING_PREFIX_MAX && r->ret <= QUEUE_RET_HDRS &&
-	       r->priority >= -SCHEDULE_PRIORITY_MAX && r->priority <= SCHEDULE_PRIORITY_MAX &&
-	       r->summary.len <= SUMMARY_MAX && r->received >= 0;
-}
-
-static enum status
-take_check(struct taking *k)
-{
-	const struct queue_submit_request *r = k->r;
-
-	if (r->recipients.count > QUEUE_RECIPIENTS_MAX)
-		return op_refuse(&k->op, STATUS_LIMIT, "Too many recipients.", "%u recipients",
-		    r->recipients.count);
-	if (!well_formed(r))
-		return op_refuse(
-		    &k->op, STATUS_INVALID, "The message cannot be queued.", "bad submission");
-	return message_pieces(&k->op, r->content.bytes, &k->piece, &k->pieces);
-}
-
-void
-serve_queue_submit(struct call_in *in, const void *request, void *context)
-{
-	struct taking *k = ARENA_NEW(call_arena(in), struct taking);
-	struct store *s = context;
-	enum status how;
-
-	k->r = request;
-	k->op.in = in;
-	k->op.arena = call_arena(in);
-	k->op.id = k->r->op;
-	k->op.apply = take_apply;
-	k->op.finish = take_finish;
-	k->op.arg = s;
-	how = take_check(k);
-	if (how != STATUS_OK) {
-		call_fail(in, how, &k->op.failure);
-		return;
-	}
-	k->order = ARENA_ARRAY(k->op.arena, uint32_t, k->r->recipients.count);
-	for (uint32_t i = 0; i < k->r->recipients.count; i++)
-		k->order[i] = i;
-	qsort_r(k->order, k->r->recipients.count, sizeof(uint32_t), by_destination,
-	    (void *)(uintptr_t)k->r);
-	k->op.bytes = k->r->content.bytes.len;
-	k->blob = core_blob_id(s);
-	k->message = outgoing_number(k->r->op);
-	owner_submit(&s->queue.shard[k->message % QUEUE_SHARDS].owner, &k->op);
+	if (how == STATUS_OK && outgoing_message_unpack(value, &m) == STATUS_OK)
+		has = memcmp(&m.blob, &blob, sizeof(blob)) == 0;
+	arena_done(&a);
+	return has;
 }

@@ -77,6 +77,8 @@ void outgoing_put_run(struct txn *t, uint64_t message, uint32_t first,
     const struct outgoing_message *m, const struct outgoing_run *r);
 /* Puts the message's row, and plans what is owed. */
 void outgoing_put_message(struct txn *t, uint64_t message, const struct outgoing_message *m);
+/* Whether the message is there with this content, or cannot be read. */
+bool outgoing_has(struct store *s, uint64_t message, struct blob_id blob);
 /* The plans of a transaction that is published. */
 void outgoing_publish(struct store *s, struct list *plans);
 void outgoing_discard(struct list *plans);
@@ -99,7 +101,7 @@ void outgoing_count(const struct outgoing_run *run, struct outgoing_message *m, 
 /* Puts what was changed; or all of the message goes, if it came to its end. */
 enum status outgoing_put(struct txn *t, uint64_t message, uint32_t first,
     const struct outgoing_message *m, const struct outgoing_run *run) MUST_CHECK;
-/* All of it goes. */
+/* All of it goes, its content unless its record is still to be applied. */
 enum status outgoing_goes(
     struct txn *t, uint64_t message, const struct outgoing_message *m) MUST_CHECK;
 

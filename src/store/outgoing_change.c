@@ -39,16 +39,38 @@ delete_row(void *arg, struct text key, struct text value)
 	return STATUS_OK;
 }
 
+/* Whether the record that came with it is still there, which then takes the
+ * content with it. */
+static enum status
+content_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
+{
+	struct key record = key_u64(KEY_Q_RECORD, m->record);
+	struct text value;
+	enum status how = STATUS_NOT_FOUND;
+
+	if (m->shared) {
+		queue_give_back(t, m->blob, message);
+		return STATUS_OK;
+	}
+	if (m->record != 0)
+		how = txn_get(t, key_text(&record), txn_arena(t), &value);
+	if (how == STATUS_NOT_FOUND)
+		txn_blob_delete(t, m->blob, (uint16_t)m->pieces);
+	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+}
+
 enum status
 outgoing_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
 {
 	struct key row = key_u64(KEY_Q_MESSAGE, message),
 		   envelope = key_u64(KEY_Q_ENVELOPE, message), run = key_u64(KEY_Q_RUN, message),
 		   behind = key_behind(run);
+	enum status how = content_goes(t, message, m);
 
+	if (how != STATUS_OK)
+		return how;
 	txn_delete(t, key_text(&row));
 	txn_delete(t, key_text(&envelope));
-	txn_blob_delete(t, m->blob, (uint16_t)m->pieces);
 	return txn_scan(t, key_text(&run), key_text(&behind), delete_row, t);
 }
 

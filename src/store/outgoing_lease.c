@@ -250,6 +250,8 @@ read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct 
 	reply->priority = r.priority;
 	tell_recipients(reply, &r, a);
 	OUTGOING_ENVELOPE_TO(reply, &m, &e);
+	if (e.forward_sender.len > 0)
+		reply->sender = e.forward_sender;
 	return STATUS_OK;
 }
 

@@ -5,7 +5,7 @@
 #include "store/cold.h"
 
 #define VERSION 1
-#define NOTIFY_ALL 15
+#define SHARED 1
 #define OWED_ALL 31
 #define NEEDS_ALL (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8)
 
@@ -15,6 +15,8 @@ outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
 	pack_u8(out, VERSION);
 	blob_id_pack(out, m->blob);
 	pack_varint(out, m->pieces);
+	pack_u8(out, m->shared ? SHARED : 0);
+	pack_varint(out, m->record);
 	pack_varint(out, m->account);
 	pack_signed(out, m->received);
 	pack_signed(out, m->expires);
@@ -31,8 +33,12 @@ outgoing_message_unpack(struct text value, struct outgoing_message *out)
 	struct unpack u = unpack_of(value);
 	uint8_t version = unpack_u8(&u);
 	struct outgoing_message m = { .blob = blob_id_unpack(&u) };
+	uint8_t bits;
 
 	m.pieces = (uint32_t)unpack_varint_max(&u, UINT16_MAX);
+	bits = unpack_u8(&u);
+	m.shared = (bits & SHARED) != 0;
+	m.record = unpack_varint(&u);
 	m.account = unpack_varint(&u);
 	m.received = unpack_signed(&u);
 	m.expires = unpack_signed(&u);
@@ -53,6 +59,7 @@ outgoing_envelope_pack(struct buffer *out, const struct outgoing_envelope *e)
 	pack_u8(out, VERSION);
 	pack_text(out, e->id);
 	pack_text(out, e->sender);
+	pack_text(out, e->forward_sender);
 	pack_text(out, e->envid);
 	pack_varint(out, e->body);
 	pack_varint(out, e->needs);
@@ -72,6 +79,7 @@ outgoing_envelope_unpack(struct text value, struct outgoing_envelope *out)
 	struct outgoing_envelope e = { .id = unpack_text(&u) };
 
 	e.sender = unpack_text(&u);
+	e.forward_sender = unpack_text(&u);
 	e.envid = unpack_text(&u);
 	e.body = (uint32_t)unpack_varint_max(&u, QUEUE_BINARYMIME);
 	e.needs = (uint32_t)unpack_varint_max(&u, NEEDS_ALL);
@@ -107,7 +115,7 @@ unpack_recipient(struct unpack *u)
 	struct outgoing_recipient r = { .address = unpack_text(u) };
 
 	r.orcpt = unpack_text(u);
-	r.notify = (uint32_t)unpack_varint_max(u, NOTIFY_ALL);
+	r.notify = (uint32_t)unpack_varint_max(u, QUEUE_NOTIFY_ALL);
 	r.state = (enum outgoing_state)unpack_varint_max(u, OUTGOING_STATES - 1);
 	r.owed = (uint32_t)unpack_varint_max(u, OWED_ALL);
 	r.attempts = (uint32_t)unpack_varint_max(u, UINT32_MAX);

@@ -34,6 +34,7 @@ enum outgoing_state {
 	OUTGOING_STATES
 };
 
+#define QUEUE_NOTIFY_ALL 15u
 #define OUTGOING_PREFIX_MAX (256u << 10) /* octets */
 
 /* What the sender is yet to be told (RFC 3461 6). */
@@ -71,6 +72,8 @@ struct outgoing_run {
 struct outgoing_message {
 	struct blob_id blob;
 	uint32_t pieces;
+	bool shared;	 /* the blob is held by reference */
+	uint64_t record; /* that came with it and uses the blob, too; 0: none */
 	uint64_t account;
 	int64_t received, expires;
 	int64_t released;    /* since when it is tried (RFC 4865); lateness counts from here */
@@ -80,8 +83,10 @@ struct outgoing_message {
 	uint32_t owed;	     /* recipients about whom the sender is to be told something */
 };
 
+/* sender is told; forward_sender, unless it is empty, is what the message goes
+ * out under. */
 struct outgoing_envelope {
-	struct text id, sender, envid, prefix, summary;
+	struct text id, sender, forward_sender, envid, prefix, summary;
 	uint32_t body, needs, ret, by;
 	int64_t by_time;
 	uint64_t size;

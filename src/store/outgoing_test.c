@@ -19,7 +19,7 @@ one_recipient_from_end_to_end(void **state)
 	assert_text(r->lease.recipients.at[0], "bob@example.org");
 	assert_text(r->lease.orcpts.at[0], "rfc822;x@example.net");
 	assert_text(r->lease.envid, "env");
-	assert_int_equal(r->lease.account, 7);
+	assert_int_equal(r->lease.account, r->alice);
 	assert_int_equal(r->lease.attempts.at[0], 0);
 	assert_true(text_equal(r->lease.summary, r->p.summary));
 	assert_int_equal(take(r), 0);
@@ -306,18 +306,11 @@ what_is_no_submission(void **state)
 {
 	struct rig *r = *state;
 	uint64_t message;
-	struct buffer b = BUFFER_INIT;
 
 	assert_int_equal(submit_op(r, "", 1, &message), STATUS_INVALID);
-	assert_int_equal(submit_op(r, "a@", 1, &message), STATUS_INVALID);
-	buffer_add_string(&b, "a@");
-	for (int i = 0; i < 256; i++)
-		buffer_add_byte(&b, 'x');
-	assert_int_equal(submit_op(r, buffer_string(&b), 1, &message), STATUS_INVALID);
 	r->p.content = TEXT("none");
 	assert_int_equal(submit_op(r, "a@example.org", 1, &message), STATUS_INVALID);
 	assert_int_equal(rows(r), 0);
-	buffer_done(&b);
 }
 
 /* ---- the check ---- */

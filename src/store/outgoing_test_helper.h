@@ -16,8 +16,10 @@
 
 struct rig {
 	const char *sender;
+	uint64_t alice;
+	struct text token;
 	const char *orcpt, *reply; /* of all recipients; what the server says */
-	uint64_t notify, ret, by, needs;
+	uint64_t notify, ret, by, needs, copy;
 	int64_t by_time, not_before;
 	struct world *w;
 	struct parcel p;
@@ -49,6 +51,9 @@ setup(void **state)
 	r->sender = "alice@example.com";
 	r->orcpt = "rfc822;x@example.net";
 	r->reply = "450 4.2.0 later";
+	world_domain(r->w, "example.com");
+	r->alice = world_account(r->w, r->sender);
+	r->token = world_token(r->w, r->alice);
 	r->p = world_message(r->w, "m", "out", "");
 	resume(r);
 	*state = r;
@@ -70,8 +75,8 @@ teardown(void **state)
 UNUSED static enum status
 submit_op(struct rig *r, const char *to, uint64_t op, uint64_t *message)
 {
-	struct text rest = text_of(to), one, address[1000], destination[1000], orcpt[1000];
-	struct queue_submit_reply reply = { .message = 0 };
+	struct text rest = text_of(to), one, address[1000], orcpt[1000];
+	struct submission_commit_reply reply = { .message = 0 };
 	uint64_t notify[1000];
 	uint32_t n = 0;
 	enum status s;
@@ -79,15 +84,16 @@ submit_op(struct rig *r, const char *to, uint64_t op, uint64_t *message)
 	while (text_split(&rest, ' ', &one)) {
 		address[n] = one;
 		notify[n] = r->notify;
-		orcpt[n] = text_of(r->orcpt);
-		destination[n++] = text_part(one, text_find_byte(one, '@', 0) + 1, one.len);
+		orcpt[n++] = text_of(r->orcpt);
 	}
-	s = ASK(r->w, intake, queue_submit, &reply, .op = op, .id = TEXT("ID1"),
-	    .sender = text_of(r->sender), .account = 7, .envid = TEXT("env"), .ret = r->ret,
-	    .by = r->by, .needs = r->needs, .by_time = r->by_time, .not_before = r->not_before,
-	    .received = NOW, .size = r->p.raw.len, .summary = r->p.summary,
-	    .recipients = { address, n }, .destinations = { destination, n },
-	    .orcpts = { orcpt, n }, .notify = { notify, n }, .content = PAYLOAD_OF(r->p.content));
+	if (r->sender[0] != 0 && strcmp(r->sender, "alice@example.com") != 0)
+		r->token = world_writer(r->w, r->sender);
+	s = ASK(r->w, intake, submission_commit, &reply, .token = r->token, .op = op,
+	    .id = TEXT("ID1"), .sender = text_of(r->sender), .envid = TEXT("env"), .ret = r->ret,
+	    .by = r->by, .needs = r->needs, .copy = r->copy, .by_time = r->by_time,
+	    .not_before = r->not_before, .received = NOW, .size = r->p.raw.len,
+	    .summary = r->p.summary, .recipients = { address, n }, .orcpts = { orcpt, n },
+	    .notify = { notify, n }, .content = PAYLOAD_OF(r->p.content));
 	*message = reply.message;
 	return s;
 }

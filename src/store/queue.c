@@ -2,14 +2,13 @@
 /* Shards of the queue and their records; see store/queue.h. */
 #include "store/queue.h"
 
-#include "base/log.h"
-#include "base/random.h"
 #include "store/cold.h"
 #include "store/core.h"
 #include "store/reference.h"
 #include "store/scan.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
+#define RECORD_PLAIN 1 /* of earlier versions: INBOX alone */
 #define SHARED 1
 
 struct queue_txn {
@@ -17,6 +16,15 @@ struct queue_txn {
 	struct remembering remembering;
 	struct list plans;
 	struct trace_plan *tales;
+	struct list drops; /* struct drop: shared content that is given back */
+};
+
+struct drop {
+	struct list node;
+	struct task task;
+	struct store *store;
+	struct blob_id blob;
+	uint64_t message;
 };
 
 static struct queue_txn *
@@ -43,6 +51,51 @@ queue_tales(struct txn *t)
 	return &queue_txn_of(t)->tales;
 }
 
+/* ---- shared content ---- */
+
+void
+queue_give_back(struct txn *t, struct blob_id blob, uint64_t message)
+{
+	struct drop *d = MEM_NEW(struct drop);
+
+	d->store = t->store;
+	d->blob = blob;
+	d->message = message;
+	list_add_last(&queue_txn_of(t)->drops, &d->node);
+}
+
+/* On a thread of the pool, since it waits. */
+static void
+drop_now(struct task *task)
+{
+	struct drop *d = LIST_OWNER(task, struct drop, task);
+	struct store *s = d->store;
+
+	if (reference_drop(s, d->blob, (struct holder){ HOLDER_MESSAGE, d->message }) != STATUS_OK)
+		tend_references(s);
+	mem_free(d);
+	core_busy(s, -1);
+}
+
+/* Those of a transaction that is published are dropped, others forgotten. */
+static void
+take_drops(struct txn *t, bool published)
+{
+	struct list *it;
+
+	while ((it = list_take_first(&queue_txn_of(t)->drops)) != NULL) {
+		struct drop *d = LIST_OWNER(it, struct drop, node);
+
+		if (!published) {
+			mem_free(d);
+			continue;
+		}
+		d->task.run = drop_now;
+		core_busy(t->store, 1);
+		pool_run(t->store->pool, &d->task);
+	}
+}
+
 /* ---- rows ---- */
 
 void
@@ -56,9 +109,16 @@ record_pack(struct buffer *out, const struct record *r)
 	pack_signed(out, r->received);
 	pack_text(out, r->sender);
 	pack_text(out, r->summary);
+	pack_text(out, r->prefix);
+	pack_text(out, r->sent);
+	pack_text(out, r->sent_summary);
+	pack_signed(out, r->due);
+	pack_be64(out, r->message);
 	pack_varint(out, r->count);
-	for (uint32_t i = 0; i < r->count; i++)
+	for (uint32_t i = 0; i < r->count; i++) {
 		pack_varint(out, r->place[i].account);
+		pack_u8(out, (uint8_t)r->place[i].what);
+	}
 }
 
 /* Into the record's arena. */
@@ -75,12 +135,22 @@ record_unpack(struct text value, struct record *out)
 	out->received = unpack_signed(&u);
 	out->sender = unpack_text(&u);
 	out->summary = unpack_text(&u);
+	if (version != RECORD_PLAIN) {
+		out->prefix = unpack_text(&u);
+		out->sent = unpack_text(&u);
+		out->sent_summary = unpack_text(&u);
+		out->due = unpack_signed(&u);
+		out->message = unpack_be64(&u);
+	}
 	out->count = (uint32_t)unpack_varint_max(&u, RECORD_ACCOUNTS_MAX);
-	if (!unpack_ok(&u) || version != RECORD_VERSION || out->count > cursor_left(&u.in))
+	if (!unpack_ok(&u) || (version != RECORD_VERSION && version != RECORD_PLAIN) ||
+	    out->count > cursor_left(&u.in))
 		return STATUS_CORRUPT;
 	out->place = ARENA_ARRAY(&out->arena, struct record_place, out->count);
-	for (uint32_t i = 0; i < out->count; i++)
+	for (uint32_t i = 0; i < out->count; i++) {
 		out->place[i].account = unpack_varint(&u);
+		out->place[i].what = version == RECORD_PLAIN ? PLACE_INBOX : unpack_u8(&u);
+	}
 	return unpack_end(&u) && out->pieces > 0 ? STATUS_OK : STATUS_CORRUPT;
 }
 
@@ -106,6 +176,7 @@ shard_begin(struct txn *t)
 	remembering_begin(&queue_txn_of(t)->remembering);
 	list_init(&queue_txn_of(t)->plans);
 	queue_txn_of(t)->tales = NULL;
+	list_init(&queue_txn_of(t)->drops);
 }
 
 static enum status
@@ -144,6 +215,7 @@ shard_told(struct txn *t)
 {
 	outgoing_publish(t->store, &queue_txn_of(t)->plans);
 	trace_publish(t->store, queue_txn_of(t)->tales);
+	take_drops(t, true);
 }
 
 static void
@@ -151,6 +223,7 @@ shard_discard(struct txn *t)
 {
 	remembering_discard(&queue_txn_of(t)->remembering);
 	outgoing_discard(&queue_txn_of(t)->plans);
+	take_drops(t, false);
 }
 
 static const struct owner_class queue_class = {
@@ -170,7 +243,7 @@ static const struct owner_class queue_class = {
 
 /* ---- records in memory ---- */
 
-static struct record *
+struct record *
 record_new(struct store *s, uint64_t id, uint32_t shard)
 {
 	struct record *r = MEM_NEW(struct record);
@@ -190,8 +263,8 @@ record_free(struct record *r)
 	mem_free(r);
 }
 
-static void
-keep(struct store *s, struct record *r)
+void
+queue_keep(struct store *s, struct record *r)
 {
 	pthread_mutex_lock(&s->queue.lock);
 	(void)map_put_u64(&s->queue.records, r->id, r);
@@ -261,7 +334,7 @@ load_record(void *arg, struct text key, struct text value)
 	}
 	r->undone = r->count;
 	atomic_store(&r->committed, true);
-	keep(s, r);
+	queue_keep(s, r);
 	return STATUS_OK;
 }
 
@@ -297,150 +370,6 @@ queue_done(struct store *s)
 	for (uint32_t i = 0; i < QUEUE_SHARDS; i++)
 		owner_done(&s->queue.shard[i].owner);
 	(void)pthread_mutex_destroy(&s->queue.lock);
-}
-
-/* ---- taking a message in ---- */
-
-struct submit_op {
-	struct op *op; /* the caller's */
-	struct record *r;
-	const struct text *piece;
-	struct numbers verdicts;
-	uint32_t pieces; /* that go with the record: all, or of staged content the first */
-};
-
-static enum status
-submit_apply(struct txn *t, struct op *op)
-{
-	struct submit_op *s = op->arg;
-	struct key key = key_u64(KEY_Q_RECORD, s->r->id);
-	struct buffer value = BUFFER_INIT;
-
-	if (op->repeated)
-		return STATUS_OK;
-	record_pack(&value, s->r);
-	txn_put(t, key_text(&key), buffer_text(&value));
-	for (uint32_t i = 0; i < s->pieces; i++)
-		txn_blob_put(t, s->r->blob, (uint16_t)i, s->piece[i]);
-	buffer_clear(&value);
-	pack_varint(&value, s->verdicts.count);
-	for (uint32_t i = 0; i < s->verdicts.count; i++)
-		pack_varint(&value, s->verdicts.at[i]);
-	op->result = arena_copy(op->arena, buffer_text(&value));
-	buffer_done(&value);
-	return STATUS_OK;
-}
-
-static void
-answer(struct op *op)
-{
-	struct store_deliver_reply reply = { .none_ = 0 };
-	struct unpack u = unpack_of(op->result);
-	uint64_t count = unpack_varint_max(&u, op->result.len);
-
-	reply.verdicts.count = (uint32_t)count;
-	reply.verdicts.at = ARENA_ARRAY(op->arena, uint64_t, count);
-	for (uint64_t i = 0; i < count; i++)
-		reply.verdicts.at[i] = unpack_varint(&u);
-	call_reply(op->in, &reply);
-}
-
-/* It came to nothing, or the call is a repeated one. */
-static void
-take_back(struct task *task)
-{
-	struct record *r = LIST_OWNER(task, struct record, task);
-	struct store *s = r->store;
-
-	record_give_back(r, true);
-	core_busy(s, -1);
-}
-
-static void
-submit_finish(struct op *op, enum status how)
-{
-	struct submit_op *s = op->arg;
-	struct record *r = s->r;
-	bool ours = how == STATUS_OK && !op->repeated;
-	bool back = !ours && r->shared && how != STATUS_AMBIGUOUS;
-
-	if (back)
-		core_busy(r->store, 1); /* before the answer: who has it may settle */
-	if (ours)
-		trace_delivered(r->store, op->request, s->verdicts.at, TEXT_EMPTY);
-	if (how == STATUS_OK)
-		answer(op);
-	else
-		call_fail(op->in, how, &op->failure);
-	if (ours) {
-		atomic_store(&r->committed, true);
-		record_start(r);
-	} else if (how == STATUS_AMBIGUOUS) {
-		atomic_store(&r->doubtful, true); /* queue_retry finds out */
-	} else if (back) {
-		r->task.run = take_back;
-		pool_run(r->store->pool, &r->task);
-	} else {
-		queue_forget(r);
-	}
-}
-
-/* Large content gets its holders before the record that needs them. */
-static enum status
-hold_content(struct store *s, struct record *r, struct arena *a)
-{
-	struct holder *h = ARENA_ARRAY(a, struct holder, r->count + 1);
-
-	for (uint32_t i = 0; i < r->count; i++)
-		h[i] = (struct holder){ HOLDER_ACCOUNT, r->place[i].account };
-	h[r->count] = (struct holder){ HOLDER_RECORD, r->id };
-	return reference_add(s, r->blob, r->pieces, h, r->count + 1);
-}
-
-/* A copy that outlives the call. */
-static struct record *
-record_copy(struct store *s, const struct record *r, uint64_t op)
-{
-	uint64_t id = op == 0 ? random_u64() : op;
-	struct record *kept = record_new(s, random_u64(), (uint32_t)(id % QUEUE_SHARDS));
-	struct buffer value = BUFFER_INIT;
-
-	record_pack(&value, r);
-	CHECK(record_unpack(buffer_text(&value), kept) == STATUS_OK);
-	buffer_done(&value);
-	kept->undone = kept->count;
-	return kept;
-}
-
-void
-record_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
-    struct numbers verdicts)
-{
-	struct submit_op *sub = ARENA_NEW(op->arena, struct submit_op);
-	struct record *kept = record_copy(s, r, op->id);
-	enum status how = STATUS_OK;
-
-	*sub = (struct submit_op){
-		.op = op, .r = kept, .piece = piece, .pieces = r->pieces, .verdicts = verdicts
-	};
-	op->arg = sub;
-	op->apply = submit_apply;
-	op->finish = submit_finish;
-	keep(s, kept); /* known from here on, so that its marks and holders are left alone */
-	if (kept->shared)
-		how = hold_content(s, kept, op->arena);
-	if (how == STATUS_OK && stage_needed(op->bytes, op->id)) {
-		sub->pieces = 1;
-		op->bytes = piece[0].len;
-		how = reference_write(s, kept->blob, piece, 1, kept->pieces);
-	}
-	if (how == STATUS_OK) {
-		owner_submit(&s->queue.shard[kept->shard].owner, op);
-		return;
-	}
-	(void)fail(&op->failure, how, "The server cannot write now; try again later.",
-	    "references: %s", status_word(how));
-	submit_finish(op, how == STATUS_FULL ? STATUS_FULL : STATUS_UNAVAILABLE);
 }
 
 enum status

@@ -16,6 +16,10 @@
  *
  *	references added -> pieces 1.. in steps -> record and piece 0 -> as above
  *
+ * What also goes out to the world (store/draft.h) stands in the same batch and uses
+ * the same content, which goes with the last of the two; shared content is held
+ * by each.
+ *
  * So the first piece says for content of any size whether its record was ever
  * there: without it, the walk drops the holders, and the last takes the pieces.
  */
@@ -31,8 +35,12 @@
 #define RECORD_WINDOW 16u  /* accounts of one record at work at once */
 #define RECORD_ACCOUNTS_MAX 50000u
 
+/* What an account gets: the message in INBOX, a copy of what it sent, or both. */
+enum place_what { PLACE_INBOX = 1, PLACE_SENT = 2 };
+
 struct record_place {
 	uint64_t account;
+	uint32_t what;	    /* enum place_what */
 	bool done, missing; /* missing: the account is gone */
 };
 
@@ -45,8 +53,12 @@ struct record {
 	struct blob_id blob;
 	uint32_t pieces;
 	bool shared;
+	uint64_t message;		/* that goes out and uses the blob, too; 0: none */
+	struct text prefix;		/* in front of the content in INBOX */
+	struct text sent, sent_summary; /* of the copy: in front of it; empty: summary */
+	int64_t due;			/* seconds; not applied before */
 	struct record_place *place;
-	uint32_t count;
+	uint32_t count;	    /* 0: in memory alone, of a message that only goes out */
 	struct arena arena; /* all of it */
 	/* Of the application. */
 	pthread_mutex_t lock;
@@ -102,10 +114,14 @@ void queue_forget(struct record *r);
 
 /* Whether a call with this op was taken in here. */
 enum status queue_remembers(struct store *s, uint64_t op, bool *out) MUST_CHECK;
-/* Commits a record with its content and answers the call (NUMBERS verdicts, of
- * store_deliver); then applies it. The pieces live until then; r is copied; the
- * op's request is the store_deliver_request. */
-void record_submit(struct store *s, struct op *op, const struct record *r, const struct text *piece,
-    struct numbers verdicts);
+/* For apply(): the message of that number gives back shared content when the
+ * transaction is published. */
+void queue_give_back(struct txn *t, struct blob_id blob, uint64_t message);
+
+/* ---- in queue.c, for post.c ---- */
+
+struct record *record_new(struct store *s, uint64_t id, uint32_t shard);
+/* Known from here on, so that its marks and holders are left alone. */
+void queue_keep(struct store *s, struct record *r);
 
 #endif

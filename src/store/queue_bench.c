@@ -15,21 +15,26 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "auth/token.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "codec/json.h"
 #include "codec/trace_id.h"
 #include "mime/summary.h"
 #include "runtime/role.h"
+#include "store/calls.h"
 #include "store/content.h"
 #include "store/engine.h"
 #include "store/queue_admin_calls.h"
 #include "store/schedule.h"
 #include "store/store.h"
+#include "store/submission_calls.h"
 
+#define TOKEN_KEY TEXT("0123456789abcdef0123456789abcdef")
 #define THREADS 8u
 #define EACH 10u /* recipients of a message */
 #define DESTINATIONS 1000u
+#define SENDERS 100u
 #define GIVEN 5000u /* unless said otherwise */
 
 struct bench {
@@ -39,6 +44,7 @@ struct bench {
 	struct calls *intake, *outbound, *admin;
 	struct arena arena;
 	struct text summary, content;
+	struct text token[SENDERS];
 	uint64_t size;
 	int64_t not_before; /* seconds */
 	struct buffer text;
@@ -104,9 +110,7 @@ tell(struct bench *b, const char *what, uint64_t n, struct moment from)
 static void
 start(struct bench *b)
 {
-	struct store_config config = { .token_key = TEXT("0123456789abcdef0123456789abcdef"),
-		.threads = 2,
-		.untended = true };
+	struct store_config config = { .token_key = TOKEN_KEY, .threads = 2, .untended = true };
 	struct call_server_config server = { .threads = 4 };
 	struct queue_resume_request hello = { .none_ = 0 };
 	struct queue_resume_reply reply;
@@ -155,43 +159,76 @@ make_message(struct bench *b)
 	buffer_done(&raw);
 }
 
+/* ---- who sends ---- */
+
+static struct text
+sender_of(struct arena *a, uint64_t i)
+{
+	return arena_printf(a, "sender%llu@example.com", (unsigned long long)i);
+}
+
+static void
+make_senders(struct bench *b)
+{
+	struct store_domain_add_request domain = { .name = TEXT("example.com") };
+	struct store_domain_add_reply none;
+	struct failure f = { 0 };
+	enum status s = store_domain_add(b->admin, &domain, &b->arena, &none, &f);
+
+	for (uint64_t i = 0; s == STATUS_OK && i < SENDERS; i++) {
+		struct store_account_add_request q = { .address = sender_of(&b->arena, i),
+			.verifier = TEXT("none") };
+		struct token t = { .generation = 1,
+			.scope = SCOPE_SEND,
+			.expires = clock_wall() / CLOCK_SECOND + 86400 };
+		struct store_account_add_reply reply;
+		struct buffer token = BUFFER_INIT;
+
+		s = store_account_add(b->admin, &q, &b->arena, &reply, &f);
+		t.account = reply.account;
+		token_make(TOKEN_KEY, &t, &token);
+		b->token[i] = arena_copy(&b->arena, buffer_text(&token));
+		buffer_done(&token);
+	}
+	if (s != STATUS_OK)
+		die_of(s, "an account");
+}
+
 /* ---- mail in ---- */
 
 static void
 submit(struct bench *b, uint64_t from)
 {
 	struct arena a = ARENA_INIT;
-	struct text address[EACH], destination[EACH], orcpt[EACH];
+	struct text address[EACH], orcpt[EACH];
 	uint64_t notify[EACH] = { 0 };
 	char id[TRACE_ID_LENGTH];
-	struct queue_submit_request q = { .op = random_u64(),
-		.sender = TEXT("alice@example.com"),
-		.account = 1 + from / EACH % 100,
+	struct submission_commit_request q = { .token = b->token[from / EACH % SENDERS],
+		.op = random_u64(),
 		.received = clock_wall() / CLOCK_SECOND,
 		.size = b->size,
 		.summary = b->summary,
 		.recipients = { address, EACH },
-		.destinations = { destination, EACH },
 		.orcpts = { orcpt, EACH },
 		.notify = { notify, EACH },
 		.not_before = b->not_before,
 		.content = PAYLOAD_OF(b->content) };
-	struct queue_submit_reply reply;
+	struct submission_commit_reply reply;
 	struct failure f = { 0 };
 	enum status s;
 
 	for (uint64_t i = 0; i < EACH; i++) {
-		destination[i] = arena_printf(
-		    &a, "d%llu.example", (unsigned long long)((from + i) % DESTINATIONS));
-		address[i] = arena_printf(
-		    &a, "user%llu@%.*s", (unsigned long long)(from + i), TEXT_ARG(destination[i]));
+		address[i] =
+		    arena_printf(&a, "user%llu@d%llu.example", (unsigned long long)(from + i),
+			(unsigned long long)((from + i) % DESTINATIONS));
 		orcpt[i] = TEXT_EMPTY;
 	}
+	q.sender = sender_of(&a, from / EACH % SENDERS);
 	trace_id_print(q.op, id);
 	q.id = (struct text){ id, sizeof(id) };
-	s = queue_submit(b->intake, &q, &a, &reply, &f);
+	s = submission_commit(b->intake, &q, &a, &reply, &f);
 	if (s != STATUS_OK)
-		die_of(s, "queue_submit");
+		die_of(s, "submission_commit");
 	arena_done(&a);
 }
 
@@ -346,6 +383,7 @@ main(int argc, char **argv)
 	make_message(&b);
 	b.not_before = given == 0 ? clock_wall() / CLOCK_SECOND + 3600 : 0;
 	start(&b);
+	make_senders(&b);
 	work(&b, "enqueue", submitter, 0, all);
 	if (given > 0)
 		give(&b, all, given);

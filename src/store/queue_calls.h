@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Calls about mail that goes out to the world, which role store serves: it is
- * taken in (by intake), leased and reported about (by outbound), and looked
- * after (by the operator). What a recipient can be is in store/outgoing.h.
+ * leased and reported about (by outbound), and looked after (by the operator).
+ * How it is taken in is in store/submission_calls.h. What a recipient can be is in
+ * store/outgoing.h.
  *
  * A lease holds some recipients of one message, all at one destination, for
  * the link that took it. Nobody else gets them until it is ended by a report,
@@ -56,24 +57,6 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 	F(S, U64, size)      \
 	F(S, TEXT, prefix)   \
 	F(S, TEXT, summary)
-
-/* Takes a message in for recipients elsewhere: parallel lists, destinations
- * in ASCII, lower case. orcpts: "type;address", as it came in xtext decoded, or
- * empty. notify: enum queue_notify, or-ed. Times are seconds since 1970.
- * not_before: 0, or when it is to be sent (RFC 4865). expires: 0, or when it is
- * given up at last (RFC 2852 BY with R). content: container of store/content.h.
- * came: as store_deliver has it.
- * INVALID with words; LIMIT: too many recipients. message: its number, which is
- * the op, so the op is never used for another; random if that is 0. */
-#define queue_submit_REQUEST(F, S) \
-	F(S, U64, op)              \
-	QUEUE_ENVELOPE(F, S)       \
-	F(S, TEXTS, recipients)    \
-	F(S, TEXTS, destinations)  \
-	F(S, TEXTS, orcpts)        \
-	F(S, NUMBERS, notify)      \
-	F(S, I64, not_before) F(S, I64, expires) F(S, TEXT, came) F(S, PAYLOAD, content)
-#define queue_submit_REPLY(F, S) F(S, U64, message)
 
 /* One stream a process: a push without fields says that queue_lease or queue_owed may have
  * something now. The first says that the stream stands. */
@@ -176,7 +159,6 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 #define queue_told_REPLY(F, S)
 
 #define QUEUE_CALLS(X)                           \
-	X(queue_submit, BY_INTAKE, CALL_AGAIN)   \
 	X(queue_feed, BY_OUTBOUND, CALL_STREAM)  \
 	X(queue_resume, BY_OUTBOUND, CALL_AGAIN) \
 	X(queue_lease, BY_OUTBOUND, 0)           \

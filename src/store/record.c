@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "store/core.h"
 #include "store/reference.h"
+#include "store/sent.h"
 #include "store/serve.h"
 
 struct apply_op {
@@ -22,11 +23,11 @@ struct apply_op {
 /* ---- one account ---- */
 
 static enum status
-apply_run(struct account_txn *t, struct op *op)
+apply_inbox(struct account_txn *t, struct apply_op *o)
 {
-	struct apply_op *o = (struct apply_op *)(void *)op;
 	struct record *r = o->r;
 	struct delivery d = { .sender = r->sender,
+		.prefix = r->prefix,
 		.summary = r->summary,
 		.received = r->received,
 		.size = r->size,
@@ -35,14 +36,45 @@ apply_run(struct account_txn *t, struct op *op)
 		.shared = r->shared,
 		.blob = r->blob,
 		.over_quota = true };
-	enum status s;
+
+	return deliver_into(t, &o->a.op, &d);
+}
+
+static enum status
+apply_sent(struct account_txn *t, struct apply_op *o)
+{
+	struct record *r = o->r;
+	struct new_message m = { .summary = r->sent_summary.len > 0 ? r->sent_summary : r->summary,
+		.prefix = r->sent,
+		.piece = o->piece,
+		.pieces = r->pieces,
+		.shared = r->shared ? HOLDER_SENT : 0,
+		.stored = r->shared,
+		.blob = r->shared ? r->blob : core_blob_id(t->txn.store),
+		.size = r->size,
+		.flags = FLAG_SEEN,
+		.date = r->received };
+
+	return sent_copy(t, &o->a.op, &m);
+}
+
+static enum status
+apply_run(struct account_txn *t, struct op *op)
+{
+	struct apply_op *o = (struct apply_op *)(void *)op;
+	struct record *r = o->r;
+	uint32_t what = r->place[o->i].what;
+	enum status s = STATUS_OK;
 
 	o->missing = t->a->missing || t->gone;
 	if (o->missing)
 		return STATUS_OK; /* nobody is there any more to get it */
 	if (map_get_u64(&t->a->marks, r->id) != NULL || map_get_u64(&t->new_marks, r->id) != NULL)
 		return STATUS_OK;
-	s = deliver_into(t, op, &d);
+	if (what & PLACE_INBOX)
+		s = apply_inbox(t, o);
+	if (s == STATUS_OK && (what & PLACE_SENT))
+		s = apply_sent(t, o);
 	if (s == STATUS_OK)
 		(void)map_put_u64(&t->new_marks, r->id, r);
 	return s;
@@ -116,16 +148,36 @@ struct remove_op {
 	struct arena arena;
 };
 
+/* Content that the message which came with it still needs is left to that. */
 static enum status
 remove_apply(struct txn *t, struct op *op)
 {
 	struct record *r = ((struct remove_op *)(void *)op)->r;
-	struct key key = key_u64(KEY_Q_RECORD, r->id);
+	struct key key = key_u64(KEY_Q_RECORD, r->id), message = key_u64(KEY_Q_MESSAGE, r->message);
+	struct text value;
+	enum status s = STATUS_NOT_FOUND;
 
+	if (r->message != 0 && !r->shared)
+		s = txn_get(t, key_text(&message), op->arena, &value);
+	if (s != STATUS_OK && s != STATUS_NOT_FOUND)
+		return s;
 	txn_delete(t, key_text(&key));
-	if (!r->shared)
+	if (!r->shared && s == STATUS_NOT_FOUND)
 		txn_blob_delete(t, r->blob, (uint16_t)r->pieces);
 	return STATUS_OK;
+}
+
+static enum status
+give_back_place(struct record *r, const struct record_place *p)
+{
+	enum status how = STATUS_OK;
+
+	if (p->what & PLACE_INBOX)
+		how = reference_drop(
+		    r->store, r->blob, (struct holder){ HOLDER_ACCOUNT, p->account });
+	if (how == STATUS_OK && (p->what & PLACE_SENT))
+		how = reference_drop(r->store, r->blob, (struct holder){ HOLDER_SENT, p->account });
+	return how;
 }
 
 void
@@ -136,8 +188,9 @@ record_give_back(struct record *r, bool all)
 
 	for (uint32_t i = 0; i < r->count && r->shared && how == STATUS_OK; i++)
 		if (all || r->place[i].missing)
-			how = reference_drop(
-			    s, r->blob, (struct holder){ HOLDER_ACCOUNT, r->place[i].account });
+			how = give_back_place(r, &r->place[i]);
+	if (r->shared && all && r->message != 0 && how == STATUS_OK)
+		how = reference_drop(s, r->blob, (struct holder){ HOLDER_MESSAGE, r->message });
 	if (r->shared && how == STATUS_OK)
 		how = reference_drop(s, r->blob, (struct holder){ HOLDER_RECORD, r->id });
 	if (how != STATUS_OK)
@@ -228,13 +281,29 @@ advance(struct task *task)
 		record_remove(r);
 }
 
+/* Of what only goes out there is nothing to apply. */
+static void
+found(struct record *r)
+{
+	struct store *s = r->store;
+
+	atomic_store(&r->committed, true);
+	atomic_store(&r->doubtful, false);
+	if (r->count > 0) {
+		r->task.run = advance;
+		advance(&r->task);
+	} else {
+		queue_forget(r);
+		core_busy(s, -1);
+	}
+}
+
 /* Whether the record is there, once the engine can tell. If it is, a call that
  * is made again is answered from what the shard remembers, so it must be
  * applied; if not, that call brings a record of its own. */
-static void
-find_out(struct task *task)
+static enum status
+is_there(struct record *r)
 {
-	struct record *r = LIST_OWNER(task, struct record, task);
 	struct store *store = r->store;
 	struct entity shard = store->queue.shard[r->shard].owner.entity;
 	struct key key = key_u64(KEY_Q_RECORD, r->id);
@@ -243,14 +312,23 @@ find_out(struct task *task)
 	uint64_t version;
 	enum status s = engine_version(store->engine, shard, &version);
 
-	if (s == STATUS_OK)
+	if (s == STATUS_OK && r->count > 0)
 		s = engine_get(store->engine, shard, key_text(&key), &a, &value);
+	else if (s == STATUS_OK)
+		s = outgoing_has(store, r->message, r->blob) ? STATUS_OK : STATUS_NOT_FOUND;
 	arena_done(&a);
+	return s;
+}
+
+static void
+find_out(struct task *task)
+{
+	struct record *r = LIST_OWNER(task, struct record, task);
+	struct store *store = r->store;
+	enum status s = is_there(r);
+
 	if (s == STATUS_OK) {
-		atomic_store(&r->committed, true);
-		atomic_store(&r->doubtful, false);
-		r->task.run = advance;
-		advance(&r->task);
+		found(r);
 	} else if (s == STATUS_NOT_FOUND) {
 		record_give_back(r, true);
 		core_busy(store, -1);
@@ -265,7 +343,7 @@ record_start(struct record *r)
 	bool start;
 
 	pthread_mutex_lock(&r->lock);
-	start = !r->active;
+	start = !r->active && (atomic_load(&r->doubtful) || r->due * CLOCK_SECOND <= clock_wall());
 	if (start) {
 		r->active = r->queued = true;
 		r->next = 0;

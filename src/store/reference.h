@@ -15,7 +15,9 @@ struct store;
 
 #define SHARE_FROM (64u << 10) /* octets of content */
 
-enum holder_kind { HOLDER_ACCOUNT = 1, HOLDER_RECORD };
+/* SENT: an account, of the copy of what it sent, since it may have the same content
+ * in INBOX. RECORD: of the queue. MESSAGE: that goes out. */
+enum holder_kind { HOLDER_ACCOUNT = 1, HOLDER_RECORD, HOLDER_SENT, HOLDER_MESSAGE };
 struct holder {
 	enum holder_kind kind;
 	uint64_t id;

@@ -58,9 +58,13 @@ is_stale(struct store *s, const struct stale *h)
 {
 	if (queue_has_blob(s, h->blob))
 		return false;
-	if (h->holder.kind == HOLDER_RECORD || !blob_there(s, h->blob))
+	if (!blob_there(s, h->blob))
 		return true;
-	return h->holder.kind == HOLDER_ACCOUNT && !account_there(s, h->holder.id);
+	if (h->holder.kind == HOLDER_RECORD)
+		return true;
+	if (h->holder.kind == HOLDER_MESSAGE)
+		return !outgoing_has(s, h->holder.id, h->blob);
+	return !account_there(s, h->holder.id);
 }
 
 /* The stale holders of an entity, as many as fit. */

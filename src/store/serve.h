@@ -77,7 +77,7 @@ struct new_message {
 	const struct text *piece;
 	uint32_t pieces;
 	struct blob_id blob;
-	bool shared;	/* the blob is there already, under a reference */
+	uint8_t shared; /* the blob is there already, under a reference: enum holder_kind */
 	bool stored;	/* the blob is there already: do not write it */
 	bool staged;	/* it is written in steps (store/stage.h) */
 	uint32_t first; /* piece that is not written yet */
@@ -106,8 +106,9 @@ struct delivery {
 	uint64_t size;
 	const struct text *piece;
 	uint32_t pieces;
-	bool shared; /* blob is the content, under a reference that is written */
-	bool staged; /* blob is being written (store/stage.h) */
+	bool shared;	    /* blob is the content, under a reference that is written */
+	struct text prefix; /* between the fields of the delivery and the content */
+	bool staged;	    /* blob is being written (store/stage.h) */
 	struct blob_id blob;
 	bool over_quota; /* it was promised already */
 };
@@ -131,7 +132,7 @@ struct garbage {
 	int64_t due; /* seconds */
 	struct blob_id blob;
 	uint32_t pieces;
-	bool shared;
+	uint8_t shared; /* as struct email has it */
 };
 enum status garbage_unpack(struct text key, struct text value, struct garbage *out) MUST_CHECK;
 

@@ -17,6 +17,7 @@
 #include "store/content.h"
 #include "store/queue_calls.h"
 #include "store/store.h"
+#include "store/submission_calls.h"
 
 #define WORLD_KEY TEXT("0123456789abcdef0123456789abcdef")
 
@@ -192,6 +193,34 @@ world_token(struct world *w, uint64_t account)
 	out = arena_copy(&w->arena, buffer_text(&b));
 	buffer_done(&b);
 	return out;
+}
+
+/* The account of an address, which is made if need be, with its domain. */
+UNUSED static uint64_t
+world_account_of(struct world *w, const char *address)
+{
+	struct store_account_reply reply;
+	struct store_domain_add_reply none;
+	struct text t = text_of(address);
+	size_t at = text_find_byte(t, '@', 0);
+	enum status s;
+
+	if (ASK(w, admin, store_account, &reply, .address = t) == STATUS_OK)
+		return reply.account;
+	do
+		s = ASK(w, admin, store_domain_add, &none, .name = text_part(t, at + 1, t.len));
+	while (world_for_now(s));
+	assert_true(s == STATUS_OK || s == STATUS_EXISTS);
+	return world_account(w, address);
+}
+
+/* With what a message under that sender is submitted. */
+UNUSED static struct text
+world_writer(struct world *w, const char *sender)
+{
+	if (sender[0] == 0)
+		sender = "alice@example.com";
+	return world_token(w, world_account_of(w, sender));
 }
 
 /* A message as intake hands it on. */

@@ -45,9 +45,11 @@ enum submission_verdict {
 
 /* The message. account of the envelope is the token's. authors: addresses of
  * From and Sender, each of which must be the account's. recipients as they were
- * accepted, in order, with orcpts and notify as queue_submit has them; local
- * ones too. not_before, expires: as queue_submit. content: container of
- * store/content.h; summary, of it; size, with prefix. prefix stands in front for
+ * accepted, in order, local ones too; parallel to them orcpts, "type;address" as
+ * it came in xtext decoded, or empty, and notify, enum queue_notify, or-ed. Times
+ * are seconds since 1970. not_before: 0, or when it is to be sent (RFC 4865).
+ * expires: 0, or when it is given up at last (RFC 2852 BY with R). content:
+ * container of store/content.h; summary, of it; size, with prefix. prefix stands in front for
  * local recipients too. copy: into the account's mailbox \Sent, read, unless a
  * message of that Message-ID came there in the last minutes: without prefix,
  * with sent_prefix (Bcc) in front and sent_summary (empty: summary). A client's

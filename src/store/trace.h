@@ -78,8 +78,11 @@ struct store_deliver_request;
  * the one account that got it, or empty. */
 void trace_delivered(struct store *s, const struct store_deliver_request *r,
     const uint64_t *verdicts, struct text account);
-/* A message that is queued now. */
-void trace_queued(struct store *s, const struct queue_submit_request *r);
+/* What an account sent; here: recipients of this site that have it now, elsewhere:
+ * those it is queued for. */
+struct submission_commit_request;
+void trace_sent(struct store *s, const struct submission_commit_request *r, uint64_t account,
+    struct texts here, struct texts elsewhere);
 
 /* Within a transaction on a shard of the queue: noted when that is durable. The
  * events are copied, their texts live until then. */

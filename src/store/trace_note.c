@@ -4,6 +4,7 @@
 #include "mime/summary.h"
 #include "store/calls.h"
 #include "store/core.h"
+#include "store/submission_calls.h"
 
 static struct text
 message_id_of(struct text summary)
@@ -58,26 +59,30 @@ trace_delivered(struct store *s, const struct store_deliver_request *r, const ui
 }
 
 void
-trace_queued(struct store *s, const struct queue_submit_request *r)
+trace_sent(struct store *s, const struct submission_commit_request *r, uint64_t account,
+    struct texts here, struct texts elsewhere)
 {
 	int64_t now = clock_wall();
-	const struct trace_event at[] = {
-		{ .what = TRACE_ACCEPTED,
-		    .at = now,
-		    .has_sender = true,
-		    .sender = r->sender,
-		    .recipients = r->recipients,
-		    .message_id = message_id_of(r->summary),
-		    .facts = r->came,
-		    .account = r->account,
-		    .size = r->size },
-		{ .what = TRACE_QUEUED,
-		    .at = now,
-		    .recipients = r->recipients,
-		    .until = r->not_before },
-	};
+	struct trace_event at[3] = { { .what = TRACE_ACCEPTED,
+	    .at = now,
+	    .has_sender = true,
+	    .sender = r->sender,
+	    .recipients = r->recipients,
+	    .message_id = message_id_of(r->summary),
+	    .facts = r->came,
+	    .account = account,
+	    .size = r->size } };
+	uint32_t n = 1;
 
-	trace_note(s, r->id, at, ARRAY_LEN(at));
+	if (here.count > 0)
+		at[n++] =
+		    (struct trace_event){ .what = TRACE_DELIVERED, .at = now, .recipients = here };
+	if (elsewhere.count > 0)
+		at[n++] = (struct trace_event){ .what = TRACE_QUEUED,
+			.at = now,
+			.recipients = elsewhere,
+			.until = r->not_before };
+	trace_note(s, r->id, at, n);
 }
 
 /* ---- within transactions of the queue ---- */

@@ -313,18 +313,18 @@ submit(struct rig *r, const char *id)
 {
 	struct parcel p = world_message(r->w, id, "s", "");
 	struct text to[] = { TEXT("x@example.net"), TEXT("y@example.net") },
-		    at[] = { TEXT("example.net"), TEXT("example.net") },
 		    none[] = { TEXT_EMPTY, TEXT_EMPTY };
-	struct queue_submit_reply reply;
+	struct submission_commit_reply reply;
 	struct queue_resume_reply resumed;
 	uint64_t notify[2] = { 0 };
 	enum status s;
 
 	do
-		s = ASK(r->w, intake, queue_submit, &reply, .op = OUT_NUMBER, .id = text_of(id),
-		    .sender = TEXT("alice@example.com"), .account = 17, .received = 1700000000,
-		    .size = p.raw.len, .summary = p.summary, .recipients = { to, 2 },
-		    .destinations = { at, 2 }, .orcpts = { none, 2 }, .notify = { notify, 2 },
+		s = ASK(r->w, intake, submission_commit, &reply,
+		    .token = world_token(r->w, world_account_of(r->w, "alice@example.com")),
+		    .op = OUT_NUMBER, .id = text_of(id), .sender = TEXT("alice@example.com"),
+		    .received = 1700000000, .size = p.raw.len, .summary = p.summary,
+		    .recipients = { to, 2 }, .orcpts = { none, 2 }, .notify = { notify, 2 },
 		    .came = TEXT("ESMTPSA from c"), .content = PAYLOAD_OF(p.content));
 	while (world_for_now(s));
 	assert_ok(s);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Questions before an account sends (RFC 6409 6): may it write under a name, can
+ * a recipient be reached. Who is elsewhere can be said of nobody here; only that
+ * the address is one.
+ */
+#include "store/submission.h"
+
+#include "store/reach.h"
+#include "store/serve.h"
+
+enum status
+submitter_of(
+    struct store *s, struct text token, struct arena *a, struct submitter *out, struct failure *f)
+{
+	struct token t;
+	struct account *account;
+	bool good;
+	enum status how = serve_token(s, token, SCOPE_SEND, &t, f);
+
+	if (how != STATUS_OK)
+		return how;
+	account = account_get(s, t.account);
+	how = owner_wait_loaded(&account->owner);
+	pthread_mutex_lock(&account->owner.lock);
+	good = account->owner.loaded && !account->missing && !account->facts.suspended &&
+	       account->facts.generation == t.generation;
+	if (good)
+		*out = (struct submitter){ t.account, arena_copy(a, account->facts.address) };
+	pthread_mutex_unlock(&account->owner.lock);
+	account_put(account);
+	if (how != STATUS_OK && how != STATUS_NOT_FOUND)
+		return fail(f, STATUS_UNAVAILABLE, "The server cannot read now; try again later.",
+		    "account %llu: %s", (unsigned long long)t.account, status_word(how));
+	if (!good)
+		return fail(f, STATUS_DENIED, "Please sign in again.",
+		    "account %llu: token outdated", (unsigned long long)t.account);
+	return STATUS_OK;
+}
+
+enum status
+submitter_may_write(struct store *s, const struct submitter *who, struct text address,
+    struct arena *a, enum submission_verdict *verdict, struct text *words)
+{
+	bool yes = address.len == 0;
+	enum status how = yes ? STATUS_OK : directory_names(s, address, who->account, a, &yes);
+
+	*verdict = yes ? SUBMISSION_OK : SUBMISSION_NOT_YOURS;
+	*words = TEXT_EMPTY;
+	if (!yes)
+		*words = arena_printf(a, "You are signed in as %.*s and may not write as %.*s.",
+		    TEXT_ARG(who->address), TEXT_ARG(address));
+	return how;
+}
+
+static void
+refuse(struct call_in *in, enum status how, const struct failure *f)
+{
+	if (f->client[0] != 0)
+		call_fail(in, how, f);
+	else
+		call_refuse(in, STATUS_UNAVAILABLE, "The directory cannot be read now.",
+		    "submission: %s", status_word(how));
+}
+
+void
+serve_submission_sender(struct call_in *in, const void *request, void *context)
+{
+	const struct submission_sender_request *r = request;
+	struct submission_sender_reply reply = { .none_ = 0 };
+	enum submission_verdict verdict = SUBMISSION_OK;
+	struct failure f = { .client = "" };
+	struct submitter who;
+	enum status how = submitter_of(context, r->token, call_arena(in), &who, &f);
+
+	if (how == STATUS_OK)
+		how = submitter_may_write(
+		    context, &who, r->address, call_arena(in), &verdict, &reply.words);
+	reply.verdict = verdict;
+	if (how == STATUS_OK)
+		call_reply(in, &reply);
+	else
+		refuse(in, how, &f);
+}
+
+/* ---- RCPT ---- */
+
+static void
+is_elsewhere(struct call_in *in, struct text address, struct submission_rcpt_reply *reply)
+{
+	struct text domain;
+
+	if (address_elsewhere(address, call_arena(in), &reply->canonical, &domain) == STATUS_OK)
+		return;
+	reply->verdict = SUBMISSION_BAD_ADDRESS;
+	reply->words = TEXT("This is not a mail address.");
+}
+
+/* What reach_room() found. */
+static void
+is_ours(const struct reach *to, struct submission_rcpt_reply *reply)
+{
+	reply->local = 1;
+	reply->canonical = to->to[0].canonical;
+	if (to->verdict[0] == STATUS_QUOTA) {
+		reply->verdict = SUBMISSION_FULL;
+		reply->words = TEXT("The mailbox of this recipient is full.");
+	} else if (to->verdict[0] == STATUS_UNAVAILABLE) {
+		reply->verdict = SUBMISSION_SUSPENDED;
+		reply->words = TEXT("The account of this recipient is suspended.");
+	} else if (to->verdict[0] == STATUS_NOT_FOUND) {
+		reply->verdict = SUBMISSION_NO_SUCH_USER;
+		reply->words = TEXT("There is no such address here.");
+	}
+}
+
+static bool
+is_address(struct text address, struct arena *a)
+{
+	struct address_key k;
+
+	return text_equal_ci(address, TEXT("postmaster")) ||
+	       address_key(address, a, &k) == STATUS_OK;
+}
+
+void
+serve_submission_rcpt(struct call_in *in, const void *request, void *context)
+{
+	const struct submission_rcpt_request *r = request;
+	struct submission_rcpt_reply reply = { .verdict = SUBMISSION_OK };
+	struct texts one = { (struct text *)(uintptr_t)&r->address, 1 };
+	struct reach to = {
+		.store = context, .arena = call_arena(in), .recipients = &one, .size = r->size
+	};
+	struct failure f = { .client = "" };
+	struct submitter who;
+	enum status how = submitter_of(context, r->token, call_arena(in), &who, &f);
+
+	if (how == STATUS_OK) {
+		reach_all(&to);
+		how = reach_room(&to);
+	}
+	if (how == STATUS_OK && to.verdict[0] == STATUS_UNAVAILABLE && to.to[0].count == 0)
+		how = STATUS_UNAVAILABLE; /* the directory could not tell */
+	reach_done(&to);
+	if (how != STATUS_OK) {
+		refuse(in, how, &f);
+		return;
+	}
+	if (to.verdict[0] == STATUS_DENIED || !is_address(r->address, call_arena(in)))
+		is_elsewhere(in, r->address, &reply);
+	else
+		is_ours(&to, &reply);
+	call_reply(in, &reply);
+}

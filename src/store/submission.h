@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* The calls of store/submission_calls.h, between their files. */
+#ifndef STORE_SUBMISSION_H
+#define STORE_SUBMISSION_H
+
+#include "store/core.h"
+#include "store/submission_calls.h"
+
+/* Who sends: the account of a token, as it is now. */
+struct submitter {
+	uint64_t account;
+	struct text address;
+};
+/* DENIED with words: a bad token, or one without the right to send. May load the
+ * account. */
+enum status submitter_of(struct store *s, struct text token, struct arena *a, struct submitter *out,
+    struct failure *f) MUST_CHECK;
+/* NOT_YOURS with words; "" is everybody's. */
+enum status submitter_may_write(struct store *s, const struct submitter *who, struct text address,
+    struct arena *a, enum submission_verdict *verdict, struct text *words) MUST_CHECK;
+
+/* Every call has a handler of this name. */
+#define SUBMISSION_SERVE(name, roles, flags) \
+	void serve_##name(struct call_in *in, const void *request, void *context);
+SUBMISSION_CALLS(SUBMISSION_SERVE)
+
+#endif
