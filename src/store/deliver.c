@@ -444,7 +444,7 @@ all_suspended(const struct targets *t)
 	for (uint32_t i = 0; i < t->count; i++)
 		if (!t->at[i].suspended)
 			return false;
-	return true;
+	return t->outside.count == 0;
 }
 
 /* What the directory alone decides; true when that is the answer. */

@@ -29,7 +29,7 @@ add_apply(struct txn *txn, struct op *op)
 	return STATUS_OK;
 }
 
-/* Every target must be an address of this site that leads somewhere. */
+/* Every target must be an address that leads somewhere, or one elsewhere. */
 static bool
 targets_good(struct store *s, struct call_in *in, const struct store_alias_add_request *r)
 {
@@ -40,14 +40,17 @@ targets_good(struct store *s, struct call_in *in, const struct store_alias_add_r
 	}
 	for (uint32_t i = 0; i < r->targets.count; i++) {
 		struct targets to;
+		struct text elsewhere, domain;
 		enum status how = directory_resolve(s, r->targets.at[i], call_arena(in), &to);
 
+		if (how == STATUS_DENIED)
+			how = address_elsewhere(
+			    r->targets.at[i], call_arena(in), &elsewhere, &domain);
 		if (how == STATUS_OK)
 			continue;
 		if (how == STATUS_DENIED || how == STATUS_NOT_FOUND || how == STATUS_INVALID)
 			call_refuse(in, STATUS_INVALID,
-			    "A target is no address of this site; aliases lead to local addresses "
-			    "only.",
+			    "A target leads nowhere: it is no address, or nobody's at this site.",
 			    "bad target %.*s", TEXT_ARG(r->targets.at[i]));
 		else
 			call_refuse(in, how, "The directory cannot be read now.", "alias");

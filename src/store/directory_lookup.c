@@ -8,6 +8,7 @@
 #include "mime/address.h"
 #include "runtime/settings.h"
 #include "store/core.h"
+#include "store/srs.h"
 
 struct cached_address {
 	struct arena arena;
@@ -296,6 +297,16 @@ follow_found(
 	return s;
 }
 
+/* A bounce to the sender of what went on elsewhere. */
+static enum status
+follow_back(struct resolving *r, struct text address)
+{
+	struct text sender;
+	enum status s = srs_target(r->store, address, r->arena, &sender);
+
+	return s == STATUS_OK ? follow(r, sender, 1, NULL) : s;
+}
+
 static enum status
 follow(struct resolving *r, struct text address, unsigned depth, struct text *canonical)
 {
@@ -323,6 +334,8 @@ follow(struct resolving *r, struct text address, unsigned depth, struct text *ca
 	if (s != STATUS_OK)
 		return s == STATUS_NOT_FOUND ? STATUS_DENIED : s;
 	s = lookup_any(r, &k, &d);
+	if (s == STATUS_NOT_FOUND && depth == 0 && srs_looks(address))
+		return follow_back(r, address);
 	if (s == STATUS_NOT_FOUND && catch_all.len == 0 && text_equal(k.local, TEXT("postmaster")))
 		catch_all = postmaster(r->arena);
 	if (s == STATUS_NOT_FOUND && catch_all.len > 0) {

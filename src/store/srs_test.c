@@ -88,6 +88,32 @@ what_is_not_ours_leads_nowhere(void **state)
 	assert_int_equal(srs_target(w->store, address, &w->arena, &back), STATUS_NOT_FOUND);
 }
 
+static uint64_t
+rcpt(struct world *w, struct text address, bool *forwards)
+{
+	const struct store_rcpt_request q = { .address = address };
+	struct store_rcpt_reply r;
+
+	assert_ok(store_rcpt(w->access, &q, &w->arena, &r, NULL));
+	*forwards = r.forwards != 0;
+	return r.verdict;
+}
+
+/* It goes on to the sender elsewhere; what was forged goes to nobody. */
+static void
+a_bounce_is_taken_at_the_address(void **state)
+{
+	struct world *w = *state;
+	struct text address = forward(w, "bob@there.test");
+	struct text forged = arena_copy(&w->arena, address);
+	bool forwards;
+
+	((char *)(uintptr_t)forged.ptr)[6] ^= 1;
+	assert_int_equal(rcpt(w, address, &forwards), RCPT_OK);
+	assert_true(forwards);
+	assert_int_equal(rcpt(w, forged, &forwards), RCPT_NO_SUCH_USER);
+}
+
 static void
 senders_that_are_not_rewritten(void **state)
 {
@@ -109,6 +135,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_bounce_finds_the_sender, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_ours_leads_nowhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_bounce_is_taken_at_the_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(senders_that_are_not_rewritten, setup, teardown),
 	};
 
