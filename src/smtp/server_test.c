@@ -182,7 +182,7 @@ ehlo_offers_what_works(void **state)
 
 	assert_text(out, "220 mail.demo.test ESMTP Mailstead\r\n"
 			 "250-mail.demo.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-			 "250-CHUNKING\r\n250-BINARYMIME\r\n250-VRFY\r\n250-HELP\r\n250-"
+			 "250-CHUNKING\r\n250-BINARYMIME\r\n250-DSN\r\n250-VRFY\r\n250-HELP\r\n250-"
 			 "SIZE 65536\r\n"
 			 "250-LIMITS MAILMAX=10000 RCPTMAX=1000\r\n"
 			 "250 ENHANCEDSTATUSCODES\r\n");
