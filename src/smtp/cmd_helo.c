@@ -100,8 +100,8 @@ offer_requiretls(struct smtp_session *x)
 static struct text
 offer_limits(struct smtp_session *x)
 {
-	return arena_printf(&x->scratch, "LIMITS MAILMAX=%lld RCPTMAX=%lld",
-	    (long long)setting(SET_SMTP_MESSAGES_MAX), (long long)setting(SET_SMTP_RECIPIENTS_MAX));
+	return arena_printf(&x->scratch, "LIMITS MAILMAX=%lld RCPTMAX=%u",
+	    (long long)setting(SET_SMTP_MESSAGES_MAX), smtp_recipients_max(x));
 }
 
 /* RFC 4865 3: the longest wait and the last moment. */

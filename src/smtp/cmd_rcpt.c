@@ -187,7 +187,7 @@ take(struct smtp_session *x, struct text argument, struct smtp_reply_parts *said
 	found = parse(x, argument, &address, &wish, &said->detail);
 	if (found != REPLY_NONE)
 		return found;
-	if (x->tx.recipients.count >= (uint32_t)setting(SET_SMTP_RECIPIENTS_MAX))
+	if (x->tx.recipients.count >= smtp_recipients_max(x))
 		return REPLY_TOO_MANY_RECIPIENTS;
 	if (text_find_byte(address, '@', 0) == address.len)
 		found = ask_postmaster(x, &address, &said->words);

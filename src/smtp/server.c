@@ -103,6 +103,13 @@ smtp_helo(const struct smtp_session *x)
 	return text_of(x->helo);
 }
 
+uint32_t
+smtp_recipients_max(const struct smtp_session *x)
+{
+	return (uint32_t)setting(x->profile->kind == SMTP_SUBMISSION ? SET_SUBMISSION_RECIPIENTS_MAX
+								     : SET_SMTP_RECIPIENTS_MAX);
+}
+
 bool
 smtp_tls_offered(const struct smtp_session *x)
 {

@@ -100,6 +100,8 @@ void smtp_transaction_reset(struct smtp_session *x);
 /* Forgets all that was said (STARTTLS, RFC 3207 4.2). */
 void smtp_session_reset(struct smtp_session *x);
 struct text smtp_helo(const struct smtp_session *x);
+/* Recipients of one message. */
+uint32_t smtp_recipients_max(const struct smtp_session *x);
 /* STARTTLS can be offered now. */
 bool smtp_tls_offered(const struct smtp_session *x);
 

@@ -270,6 +270,27 @@ a_token_may_go_bad(void **state)
 	h->desk.token_status = STATUS_OK;
 }
 
+/* RFC 9422 4: what is told is what holds. */
+static void
+recipients_have_their_limit(void **state)
+{
+	struct buffer script = BUFFER_INIT;
+	struct text out;
+
+	house_set("submission.recipients_max", "100");
+	buffer_add_string(&script, SIGN_IN FROM_ALICE);
+	for (int i = 0; i < 101; i++)
+		buffer_addf(&script, "RCPT TO:<a%d@far.test>\r\n", i);
+	out = house_talk(*state, TEST_SUBMISSION, buffer_text(&script));
+	assert_true(text_find(out, TEXT(" RCPTMAX=100\r\n"), 0) < out.len);
+	assert_true(text_find(out, TEXT("452 4.5.3 "), 0) == text_find(out, TEXT("452 "), 0));
+	assert_true(text_find(out, TEXT("452 4.5.3 "), 0) > text_find(out, TEXT("250 2.1.5 "), 0));
+	assert_string_equal(
+	    house_codes(*state, TEST_SUBMISSION, TEXT(READY)), SIGNED_IN "250:2.1.0 250:2.1.5");
+	house_set("submission.recipients_max", "1000");
+	buffer_done(&script);
+}
+
 /* ---- messages ---- */
 
 static void
@@ -471,6 +492,7 @@ main(void)
 		cmocka_unit_test(a_session_forgets_who_signed_in_for_tls),
 		cmocka_unit_test(the_store_judges_addresses),
 		cmocka_unit_test(a_token_may_go_bad),
+		cmocka_unit_test(recipients_have_their_limit),
 		cmocka_unit_test(a_message_is_handed_to_intake),
 		cmocka_unit_test(sent_copies_are_a_setting),
 		cmocka_unit_test(intake_has_the_last_word),
