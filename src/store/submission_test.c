@@ -462,6 +462,163 @@ held_until_its_time(void **state)
 	assert_int_equal(take(r), 1);
 }
 
+/* ---- one copy ---- */
+
+static void
+append(struct rig *r)
+{
+	struct store_append_reply reply;
+
+	assert_ok(ASK(r->w, intake, store_append, &reply, .token = r->token, .op = random_u64(),
+	    .name = TEXT("Sent"), .flags = FLAG_FLAGGED, .date = clock_wall() / CLOCK_SECOND,
+	    .summary = r->p.summary, .content = PAYLOAD_OF(r->p.content), .size = r->p.raw.len));
+}
+
+static void
+append_twice(struct rig *r)
+{
+	const struct parcel *p = &r->p;
+	struct parcel other = world_message(r->w, "other", "s", "");
+	uint64_t flags[] = { FLAG_FLAGGED, 0 }, counts[] = { 0, 0 }, dates[] = { NOW, NOW };
+	uint64_t sizes[] = { p->raw.len, other.raw.len };
+	uint64_t summaries[] = { p->summary.len, other.summary.len };
+	uint64_t contents[] = { p->content.len, other.content.len };
+	struct store_append_all_reply reply;
+
+	assert_ok(ASK(r->w, intake, store_append_all, &reply, .token = r->token, .op = random_u64(),
+	    .name = TEXT("Sent"), .flags = { flags, 2 }, .keyword_counts = { counts, 2 },
+	    .dates = { dates, 2 }, .sizes = { sizes, 2 }, .summary_sizes = { summaries, 2 },
+	    .summaries = PAYLOAD_OF(arena_join(&r->w->arena, p->summary, other.summary)),
+	    .content_sizes = { contents, 2 },
+	    .contents = PAYLOAD_OF(arena_join(&r->w->arena, p->content, other.content))));
+}
+
+static void
+the_clients_copy_stays(void **state)
+{
+	struct rig *r = *state;
+
+	r->copy = 1;
+	(void)submit(r, "x@example.org");
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 1);
+	append(r);
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 1);
+	assert_int_equal(fetch(r, ALICE, "Sent", 2).flags, FLAG_FLAGGED);
+	append(r); /* what a client files twice is there twice */
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 2);
+}
+
+static void
+the_clients_copy_stays_of_several(void **state)
+{
+	struct rig *r = *state;
+
+	r->copy = 1;
+	(void)submit(r, "x@example.org");
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 1);
+	append_twice(r);
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 2);
+	assert_int_equal(fetch(r, ALICE, "Sent", 2).flags, FLAG_FLAGGED);
+}
+
+/* Small and large content: what was held for the copy is given back. */
+static void
+a_copy_that_the_client_filed_before(void **state)
+{
+	struct rig *r = *state;
+
+	r->copy = 1;
+	append(r);
+	(void)submit(r, "x@example.org");
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 1);
+	large(r, 200000);
+	append(r);
+	(void)submit(r, "x@example.org");
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 2);
+}
+
+static void
+long_afterwards_it_is_another_message(void **state)
+{
+	struct rig *r = *state;
+
+	r->copy = 1;
+	(void)submit(r, "x@example.org");
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 1);
+	at(NOW + 11 * 60);
+	r->token = world_token(r->w, r->alice);
+	append(r);
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 2);
+}
+
+static void
+a_mailbox_for_the_copy_is_made(void **state)
+{
+	struct rig *r = *state;
+	struct store_remove_reply none;
+
+	assert_ok(ASK(
+	    r->w, access, store_remove, &none, .token = r->token, .op = 3, .name = TEXT("Sent")));
+	r->copy = 1;
+	(void)submit(r, "x@example.org");
+	store_settle(r->w->store);
+	assert_int_equal(world_open_mailbox(r->w, r->token, "Sent").use, USE_SENT);
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 1);
+}
+
+/* ---- aliases to elsewhere ---- */
+
+static uint64_t
+from_outside(struct rig *r, const char *sender, const char *srs, uint64_t notify)
+{
+	struct text to = TEXT("list@example.com"), orcpt = TEXT_EMPTY;
+	struct store_deliver_reply reply;
+
+	assert_ok(ASK(r->w, intake, store_deliver, &reply, .op = random_u64(), .id = TEXT("ID2"),
+	    .sender = text_of(sender), .recipients = { &to, 1 }, .orcpts = { &orcpt, 1 },
+	    .notify = { &notify, 1 }, .summary = r->p.summary, .content = PAYLOAD_OF(r->p.content),
+	    .size = r->p.raw.len, .received = NOW, .forward_sender = text_of(srs),
+	    .forward_prefix = TEXT("X: 1\r\n")));
+	return reply.verdicts.at[0];
+}
+
+static void
+an_alias_leads_here_and_elsewhere(void **state)
+{
+	struct text to[] = { TEXT(BOB), TEXT("Out@Example.ORG") };
+	struct rig *r = *state;
+	struct store_alias_add_reply none;
+	struct store_rcpt_reply rcpt_reply;
+	struct queue_owed_reply owed_reply;
+
+	assert_ok(ASK(r->w, admin, store_alias_add, &none, .address = TEXT("list@example.com"),
+	    .targets = { to, 2 }));
+	assert_ok(ASK(r->w, access, store_rcpt, &rcpt_reply, .address = TEXT("list@example.com")));
+	assert_int_equal(rcpt_reply.verdict, RCPT_OK);
+	assert_int_equal(rcpt_reply.forwards, 1);
+	assert_int_equal(from_outside(r, "a@remote.example", "", 0), STATUS_UNAVAILABLE);
+	assert_int_equal(rows(r), 0);
+	assert_int_equal(
+	    from_outside(r, "a@remote.example", "SRS0=x@example.com", QUEUE_NOTIFY_SUCCESS),
+	    STATUS_OK);
+	assert_int_equal(in_mailbox(r, BOB, "INBOX"), 1);
+	assert_int_equal(take(r), 1);
+	assert_text(r->lease.sender, "SRS0=x@example.com");
+	assert_text(r->lease.recipients.at[0], "Out@example.org");
+	assert_text(r->lease.orcpts.at[0], "rfc822;list@example.com");
+	assert_int_equal(r->lease.notify.at[0], QUEUE_NOTIFY_NEVER); /* RFC 3461 5.2.7 */
+	assert_text(r->lease.prefix, "X: 1\r\n");
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	at(NOW + 60);
+	assert_ok(ASK(r->w, outbound, queue_owed, &owed_reply));
+	assert_int_equal(owed_reply.kind, QUEUE_OWED_SUCCESS);
+	assert_text(owed_reply.sender, "a@remote.example");
+	assert_text(owed_reply.recipients.at[0], "list@example.com");
+	assert_int_equal(from_outside(r, "", "", 0), STATUS_OK); /* a bounce goes on as one */
+	assert_int_equal(take(r), 1);
+	assert_text(r->lease.sender, "");
+}
+
 /* ---- messages of the site ---- */
 
 static void
@@ -515,6 +672,12 @@ main(void)
 		CASE(success_here_is_told_if_wanted),
 		CASE(nothing_is_owed_without_a_sender),
 		CASE(held_until_its_time),
+		CASE(the_clients_copy_stays),
+		CASE(the_clients_copy_stays_of_several),
+		CASE(a_copy_that_the_client_filed_before),
+		CASE(long_afterwards_it_is_another_message),
+		CASE(a_mailbox_for_the_copy_is_made),
+		CASE(an_alias_leads_here_and_elsewhere),
 		CASE(notices),
 	};
 
