@@ -129,7 +129,7 @@ one_finish(struct op *op, enum status s)
 		if (d->to.verdict[i] == STATUS_OK)
 			d->to.verdict[i] = reach_verdict(s);
 	if (s == STATUS_OK && !op->repeated)
-		trace_delivered(d->store, d->r, d->to.verdict, d->to_whom);
+		trace_delivered(d->store, d->r, d->to.verdict, (struct texts){ &d->to_whom, 1 });
 	answer(op->in, d);
 	account_put(a);
 }
@@ -152,12 +152,25 @@ deliver_one(struct delivering *d, struct call_in *in)
 	serve_trusted(d->store, d->to.at[0].account, &d->a);
 }
 
+/* Recipients who lead to an account; others may lead elsewhere alone. */
+static struct texts
+stay_here(const struct delivering *d)
+{
+	const struct texts *all = &d->r->recipients;
+	struct texts here = { ARENA_ARRAY(d->a.op.arena, struct text, all->count), 0 };
+
+	for (uint32_t i = 0; i < all->count; i++)
+		if (d->to.verdict[i] == STATUS_OK && d->to.to[i].count > 0)
+			here.at[here.count++] = all->at[i];
+	return here;
+}
+
 static void
 tell(const struct delivering *d)
 {
 	struct texts on = draft_waiting(&d->draft);
 
-	trace_delivered(d->store, d->r, d->to.verdict, TEXT_EMPTY);
+	trace_delivered(d->store, d->r, d->to.verdict, stay_here(d));
 	if (on.count > 0)
 		trace_note_one(d->store, d->r->id,
 		    (struct trace_event){ .what = TRACE_QUEUED, .recipients = on });

@@ -74,10 +74,10 @@ enum status trace_batch_each(
 /* ---- what the store itself tells ---- */
 
 struct store_deliver_request;
-/* A message that is kept now; verdicts of its recipients. account: the address of
- * the one account that got it, or empty. */
+/* A message that is kept now; verdicts of its recipients. here: those who have it
+ * in a mailbox, or the address of the one account that got it. */
 void trace_delivered(struct store *s, const struct store_deliver_request *r,
-    const uint64_t *verdicts, struct text account);
+    const uint64_t *verdicts, struct texts here);
 /* What an account sent; here: recipients of this site that have it now, elsewhere:
  * those it is queued for. */
 struct submission_commit_request;

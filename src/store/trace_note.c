@@ -28,7 +28,7 @@ kept_of(const struct store_deliver_request *r, const uint64_t *verdicts, struct 
 
 void
 trace_delivered(struct store *s, const struct store_deliver_request *r, const uint64_t *verdicts,
-    struct text account)
+    struct texts here)
 {
 	struct text one, *room = &one;
 	struct texts kept;
@@ -47,12 +47,10 @@ trace_delivered(struct store *s, const struct store_deliver_request *r, const ui
 			    .message_id = message_id_of(r->summary),
 			    .facts = r->came,
 			    .size = r->size },
-			{ .what = TRACE_DELIVERED,
-			    .at = now,
-			    .recipients = account.len > 0 ? (struct texts){ &account, 1 } : kept },
+			{ .what = TRACE_DELIVERED, .at = now, .recipients = here },
 		};
 
-		trace_note(s, r->id, at, ARRAY_LEN(at));
+		trace_note(s, r->id, at, here.count > 0 ? 2 : 1);
 	}
 	if (room != &one)
 		mem_free(room);

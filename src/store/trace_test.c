@@ -67,7 +67,8 @@ deliver(struct rig *r, const char *id, const char *to)
 		s = ASK(r->w, intake, store_deliver, &reply, .op = random_u64(), .id = text_of(id),
 		    .sender = TEXT("Sender@example.org"), .recipients = { address, n },
 		    .came = TEXT("ESMTPS from client.example [192.0.2.1]"), .summary = p.summary,
-		    .content = PAYLOAD_OF(p.content), .size = p.raw.len, .received = 1700000000);
+		    .content = PAYLOAD_OF(p.content), .size = p.raw.len, .received = 1700000000,
+		    .forward_sender = TEXT("SRS0=x@example.com"));
 	while (world_for_now(s));
 	assert_ok(s);
 }
@@ -122,6 +123,27 @@ a_delivery_is_told(void **state)
 	assert_text(e.recipients.at[0], "alice@example.com");
 	FIND(r, .id = TEXT("on"));
 	assert_string_equal(said(r), "");
+}
+
+static void
+what_goes_on_elsewhere_is_not_delivered_here(void **state)
+{
+	struct rig *r = *state;
+	struct text out = TEXT("out@example.org");
+	struct store_alias_add_reply none;
+
+	assert_ok(ASK(r->w, admin, store_alias_add, &none, .address = TEXT("away@example.com"),
+	    .targets = { &out, 1 }));
+	deliver(r, "one", "away@example.com");
+	FIND(r, .id = TEXT("one"));
+	assert_string_equal(said(r), "one accepted, one queued");
+	deliver(r, "two", "away@example.com bob@example.com");
+	FIND(r, .id = TEXT("two"));
+	assert_string_equal(said(r), "two accepted delivered, two queued");
+	assert_text(event(r, 0, 0).recipients.at[1], "bob@example.com");
+	assert_int_equal(event(r, 0, 1).recipients.count, 1);
+	assert_text(event(r, 0, 1).recipients.at[0], "bob@example.com");
+	assert_text(event(r, 1, 0).recipients.at[0], "out@example.org");
 }
 
 static void
@@ -511,6 +533,7 @@ main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_delivery_is_told),
+		T(what_goes_on_elsewhere_is_not_delivered_here),
 		T(it_is_found_by_what_is_known_of_it),
 		T(a_range_of_time),
 		T(pages_follow_each_other),
