@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "outbound/deliver.h"
 #include "outbound/notify.h"
+#include "outbound/tls_reporter.h"
 #include "runtime/metrics.h"
 #include "runtime/pool.h"
 #include "runtime/settings.h"
@@ -27,6 +28,7 @@ struct outbound {
 	struct house house;
 	struct pool *pool;
 	struct notify *notify;
+	struct tls_reporter *reporter;
 	pthread_t keeper;
 	bool started;
 	pthread_mutex_t lock;
@@ -290,6 +292,7 @@ outbound_new(const struct outbound_config *config)
 	o->notify = notify_new(config->calls, config->hostname);
 	shelf_init(&o->house.shelf);
 	o->house.results = tls_results_new();
+	o->reporter = tls_reporter_new(config->calls, o->house.results, config->hostname);
 	pthread_mutex_init(&o->lock, NULL);
 	cond_init(&o->changed);
 	cond_init(&o->tick);
@@ -308,7 +311,9 @@ outbound_start(struct outbound *o)
 	    .cooperative = true });
 	st = thread_start("keeper", 0, keep, o, &o->keeper);
 	o->started = st == STATUS_OK;
-	return st == STATUS_OK ? notify_start(o->notify) : st;
+	if (st == STATUS_OK)
+		st = notify_start(o->notify);
+	return st == STATUS_OK ? tls_reporter_start(o->reporter) : st;
 }
 
 void
@@ -371,7 +376,7 @@ outbound_stop(struct outbound *o, int64_t deadline)
 	}
 	while ((c = shelf_expired(shelf, &next)) != NULL)
 		connection_end(shelf, c);
-	return notify_stop(o->notify, deadline);
+	return notify_stop(o->notify, deadline) && tls_reporter_stop(o->reporter, deadline);
 }
 
 void
@@ -382,6 +387,7 @@ outbound_free(struct outbound *o)
 		pool_free(o->pool);
 	hand_done(&o->house.hand);
 	notify_free(o->notify);
+	tls_reporter_free(o->reporter);
 	shelf_done(&o->house.shelf);
 	tls_results_free(o->house.results);
 	pthread_cond_destroy(&o->changed);

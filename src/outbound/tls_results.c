@@ -9,25 +9,13 @@
 struct entry {
 	struct arena arena; /* of its texts */
 	struct tls_count count;
-	struct tls_failure failures[TLS_RESULTS_FAILURES];
+	struct tls_failure failures[TLS_COUNT_FAILURES];
 };
 
 struct tls_results {
 	pthread_mutex_t lock;
 	struct map entries; /* type, domain -> struct entry */
 };
-
-static const char *const words[TLS_POLICY_COUNT] = {
-#define X(id, word) [TLS_POLICY_##id] = word,
-	TLS_POLICY_TABLE(X)
-#undef X
-};
-
-const char *
-tls_policy_word(enum tls_policy_type t)
-{
-	return t < TLS_POLICY_COUNT ? words[t] : "unknown";
-}
 
 struct tls_results *
 tls_results_new(void)
@@ -91,7 +79,7 @@ add_failure(struct entry *e, const struct tls_session *s)
 			return;
 		}
 	}
-	if (e->count.failure_count == TLS_RESULTS_FAILURES)
+	if (e->count.failure_count == TLS_COUNT_FAILURES)
 		return;
 	e->failures[e->count.failure_count++] = (struct tls_failure){
 		.result = s->result,

@@ -14,6 +14,7 @@
 #include "store/queue_admin_calls.h"
 #include "store/queue_calls.h"
 #include "store/submission_calls.h"
+#include "store/tls_report_calls.h"
 #include "store/trace_calls.h"
 
 static const struct table {

@@ -99,16 +99,17 @@ struct call {
 
 /* The tables: name, number (for ever; 6 is kept for scan),
  * folder. A test of the folder role walks all that stand here. */
-#define CALL_TABLES(X)               \
-	X(RUNTIME, 1, runtime)       \
-	X(STORE, 2, store)           \
-	X(AUTH, 3, auth)             \
-	X(INTAKE, 4, intake)         \
-	X(LOOKUP, 5, lookup)         \
-	X(QUEUE, 7, queue)           \
-	X(SUBMISSION, 8, submission) \
-	X(TRACE, 9, trace)           \
-	X(QUEUE_ADMIN, 10, queue_admin)
+#define CALL_TABLES(X)                  \
+	X(RUNTIME, 1, runtime)          \
+	X(STORE, 2, store)              \
+	X(AUTH, 3, auth)                \
+	X(INTAKE, 4, intake)            \
+	X(LOOKUP, 5, lookup)            \
+	X(QUEUE, 7, queue)              \
+	X(SUBMISSION, 8, submission)    \
+	X(TRACE, 9, trace)              \
+	X(QUEUE_ADMIN, 10, queue_admin) \
+	X(TLS_REPORT, 12, tls_report)
 
 enum call_table {
 #define X(name, number, folder) CALLS_##name = (number),

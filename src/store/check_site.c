@@ -10,6 +10,7 @@
 #include "store/directory_dkim.h"
 #include "store/reference.h"
 #include "store/serve.h"
+#include "store/tls_report.h"
 
 #define LOOKS 3
 
@@ -322,6 +323,22 @@ name_message(void *arg, struct text key, struct text value)
 	return s;
 }
 
+/* Counts of TLS sessions: they decode, and stand where they are looked for. */
+static enum status
+look_at_tls(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct arena a = ARENA_INIT;
+	struct tls_day d;
+	enum status s = key.len > 5 ? tls_day_unpack(value, &a, &d) : STATUS_CORRUPT;
+
+	arena_done(&a);
+	if (s == STATUS_OK && v->entity != TLS_REPORT_SHARD)
+		problem(v->f, "counts of TLS sessions in shard %llu of the queue",
+		    (unsigned long long)v->entity);
+	return s;
+}
+
 static enum status
 look_at_part(void *arg, struct text key, struct text value)
 {
@@ -411,6 +428,7 @@ look_queue(struct survey *v, struct entity e)
 	check_rows_together(v->store, e, content, ARRAY_LEN(content), v, v->f);
 	check_rows(v->store, e, KEY_Q_ENVELOPE, look_at_part, v, v->f);
 	check_rows(v->store, e, KEY_Q_RUN, look_at_part, v, v->f);
+	check_rows(v->store, e, KEY_Q_TLS, look_at_tls, v, v->f);
 	check_kinds(v->store, e, text_of(kinds), v->f);
 }
 

@@ -6,6 +6,7 @@
  * is what differs, open.
  */
 #include "store/check_test_helper.h"
+#include "store/tls_report.h"
 
 /* ---- changes of values ---- */
 
@@ -418,6 +419,19 @@ seen_behind_its_back(void)
 	change_hot(hot_seen);
 }
 
+static void
+spare_counts(void)
+{
+	struct key key = key_u32(KEY_Q_TLS, 20000);
+	struct tls_day d = { .due = 1 };
+	struct buffer b = BUFFER_INIT;
+
+	key_add_text(&key, TEXT("example.org"));
+	tls_day_pack(&b, &d);
+	put((struct entity){ ENTITY_QUEUE, 3 }, key, buffer_text(&b));
+	buffer_done(&b);
+}
+
 /* Found when the shard is read again, after a conflict. */
 static void
 broken_shard(void)
@@ -545,6 +559,8 @@ broken_shard(void)
 	X(uids_in_memory, ALICE, "the UIDs in memory are others",                             \
 	    take(entity_of(bench.alice), key_hot(bench.inbox, 0)))                            \
 	X(a_record_is_left, SITE, "record 99 is left over", spare_record(bench.alice))        \
+	X(counts_of_tls_in_another_shard, SITE, "counts of TLS sessions in shard 3",          \
+	    spare_counts())                                                                   \
 	X(a_shard_that_cannot_load, SITE, "does not load", broken_shard())                    \
 	X(a_row_of_no_kind_in_D, SITE, "D ", strange_row(shard()))                            \
 	X(a_row_of_no_kind_in_Q, SITE, "Q ", strange_row((struct entity){ ENTITY_QUEUE, 3 }))

@@ -41,13 +41,14 @@
 	X(D_INTENT, 'i', "be64 account", "an account that is being made or removed")  \
 	X(D_DKIM, 'k', "domain", "DKIM keys of a domain, sealed")
 
-#define QUEUE_KEYS(X)                                                             \
-	X(Q_HEAD, 'h', "", "id of the last batch")                                \
-	X(Q_RECORD, 'q', "be64 record", "a message and the accounts that get it") \
-	X(Q_OPS, 'o', "be64 number", "as in an account")                          \
-	X(Q_MESSAGE, 'm', "be64 message", "a message that goes out")              \
-	X(Q_ENVELOPE, 'e', "be64 message", "its envelope and summary")            \
-	X(Q_RUN, 'r', "be64 message, be32 first recipient", "recipients that are tried together")
+#define QUEUE_KEYS(X)                                                                             \
+	X(Q_HEAD, 'h', "", "id of the last batch")                                                \
+	X(Q_RECORD, 'q', "be64 record", "a message and the accounts that get it")                 \
+	X(Q_OPS, 'o', "be64 number", "as in an account")                                          \
+	X(Q_MESSAGE, 'm', "be64 message", "a message that goes out")                              \
+	X(Q_ENVELOPE, 'e', "be64 message", "its envelope and summary")                            \
+	X(Q_RUN, 'r', "be64 message, be32 first recipient", "recipients that are tried together") \
+	X(Q_TLS, 't', "be32 day, domain", "TLS sessions with the servers of a domain")
 
 #define REFERENCE_KEYS(X)                                              \
 	X(R_HEAD, 'h', "16 octets of blob", "pieces of a shared blob") \

@@ -11,6 +11,7 @@
 #include "store/queue_walk.h"
 #include "store/serve.h"
 #include "store/submission.h"
+#include "store/tls_report.h"
 
 void
 core_busy(struct store *s, int change)
@@ -171,7 +172,8 @@ lost(uint64_t link, enum role peer, void *context)
 
 #define SERVE_ROW(name, roles, flags) { &name##_call, serve_##name },
 static const struct call_row rows[] = { STORE_CALLS(SERVE_ROW) QUEUE_CALLS(SERVE_ROW)
-	    QUEUE_ADMIN_CALLS(SERVE_ROW) SUBMISSION_CALLS(SERVE_ROW) TRACE_CALLS(SERVE_ROW) };
+	    QUEUE_ADMIN_CALLS(SERVE_ROW) SUBMISSION_CALLS(SERVE_ROW) TRACE_CALLS(SERVE_ROW)
+		TLS_REPORT_CALLS(SERVE_ROW) };
 
 void
 store_serve(struct store *s, struct call_server_config *out)
