@@ -26,6 +26,7 @@ import measure  # noqa: E402
 
 DOMAIN = "demo.test"
 PASSWORD = "demo"
+ELSEWHERE = "sink.test"  # where outgoing mail goes: to a sink on this host
 MAIL_UID = 5000  # owner of the mail folders; no such user needs to exist
 
 MAIN_CF = """
@@ -55,6 +56,9 @@ smtputf8_enable = no
 smtpd_tls_cert_file = {dir}/tls/cert.pem
 smtpd_tls_key_file = {dir}/tls/key.pem
 smtpd_tls_security_level = {smtpd_tls}
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {dir}/run/auth-smtp
+transport_maps = inline:{{ {elsewhere}=smtp:[127.0.0.1]:{sink} }}
 """
 
 # No brake on the senders, more deliveries at the same time, connections to
@@ -68,6 +72,9 @@ lmtp_destination_concurrency_limit = 64
 lmtp_connection_cache_on_demand = yes
 lmtp_connection_cache_destinations = unix:{dir}/run/lmtp
 lmtp_connection_reuse_count_limit = 0
+smtp_destination_concurrency_limit = 64
+smtp_connection_cache_destinations = {elsewhere}
+smtp_connection_reuse_count_limit = 0
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 max_use = 10000
@@ -77,6 +84,10 @@ enable_long_queue_ids = yes
 
 MASTER_CF = """
 {smtp} inet n - n - - smtpd
+{submissions} inet n - n - - smtpd
+    -o smtpd_tls_wrappermode=yes
+    -o smtpd_sasl_auth_enable=yes
+    -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
 {log}
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -170,6 +181,11 @@ service imap {{
   extra_groups = dovecot
   {tuned_imap}
 }}
+service auth {{
+  unix_listener auth-smtp {{
+    mode = 0666
+  }}
+}}
 service imap-hibernate {{
   unix_listener imap-hibernate {{
     mode = 0660
@@ -237,6 +253,19 @@ def make_certificates(folder):
             "-CAcreateserial", "-days", "30", "-extfile", at("ext"), "-out", at("cert.pem"))
 
 
+def await_greetings(server, names, processes, limit):
+    """Until the ports of those names are open and, where no TLS comes first, greet."""
+    deadline = time.monotonic() + limit
+    for name in names:
+        while True:
+            if any(p.poll() is not None for p in processes) or time.monotonic() > deadline:
+                raise RuntimeError(f"{server.name} did not start:\n{server.log()}")
+            with contextlib.suppress(OSError), socket.create_connection((server.host, server.port(name)), 5) as s:
+                if name.endswith("s") or s.recv(100):
+                    break
+            time.sleep(0.05)
+
+
 class Peers:
     """Postfix in front of Dovecot; `storage` is sdbox or maildir."""
 
@@ -260,7 +289,7 @@ class Peers:
     # ---- configuration ----
 
     def _write_configuration(self):
-        values = {"dir": self.dir, "domain": DOMAIN, "location": LOCATIONS[self.storage],
+        values = {"dir": self.dir, "domain": DOMAIN, "elsewhere": ELSEWHERE, "location": LOCATIONS[self.storage],
                   "smtpd_tls": "none" if self.tuned else "may", **self.ports}
         log = "maillog_file = /dev/stdout\n" if os.environ.get("BENCH_DEBUG") else ""
         write(f"{self.dir}/postfix/main.cf",
@@ -322,23 +351,15 @@ class Peers:
             raise
         return self
 
-    def _log(self):
+    def log(self):
         said = ""
         for name in ("output.log", "dovecot.log"):
             with contextlib.suppress(OSError), open(f"{self.dir}/{name}", encoding="utf-8", errors="replace") as f:
                 said += f.read()[-3000:]
         return said
 
-    def _await_ready(self, limit=30):
-        deadline = time.monotonic() + limit
-        for name in ("smtp", "imap", "imaps", "pop3", "pop3s", "lmtp"):
-            while True:
-                if any(p.poll() is not None for p in self.started) or time.monotonic() > deadline:
-                    raise RuntimeError(f"Postfix or Dovecot did not start:\n{self._log()}")
-                with contextlib.suppress(OSError), socket.create_connection((self.host, self.port(name)), 5) as s:
-                    if name.endswith("s") or s.recv(100):
-                        break
-                time.sleep(0.05)
+    def _await_ready(self):
+        await_greetings(self, ("smtp", "submissions", "imap", "imaps", "pop3", "pop3s", "lmtp"), self.started, 30)
 
     def stop(self):
         """Ends both masters, which end their children; each is known by its pid."""
@@ -361,6 +382,11 @@ class Peers:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     # ---- facts ----
+
+    @contextlib.contextmanager
+    def sending(self):
+        """It sends as it is."""
+        yield self
 
     def data(self):
         """What holds the mail, for its size."""
@@ -400,7 +426,8 @@ class Peers:
 
 
 def demo_ports(base):
-    names = {"smtp": 25, "lmtp": 24, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995}
+    names = {"smtp": 25, "lmtp": 24, "imap": 143, "imaps": 993, "pop3": 110, "pop3s": 995, "submissions": 465,
+             "sink": 2525}
     return {name: base + port for name, port in names.items()}
 
 

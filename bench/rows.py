@@ -5,11 +5,13 @@ figure is a row there and a measurement that puts it; `bench/run` does the rest.
 
 import rows_mail
 import rows_mailbox
+import rows_outgoing
 import rows_queue
 import rows_sessions
 from running import ACCOUNTS, await_delivered, signed_in
 
-FIGURES = rows_mail.FIGURES + rows_sessions.FIGURES + rows_mailbox.FIGURES + rows_queue.FIGURES
+FIGURES = rows_mail.FIGURES + rows_sessions.FIGURES + rows_mailbox.FIGURES + rows_outgoing.FIGURES + \
+    rows_queue.FIGURES
 
 
 def check_count(run):
@@ -34,5 +36,6 @@ GROUPS = [
     ("disk", rows_mail.measure_disk, ("ours", "sdbox", "maildir")),
     ("mailbox", rows_mailbox.measure_mailboxes, ("ours", "sdbox", "maildir")),
     ("bodies", rows_mailbox.measure_compressed, ("ours", "zstd")),
+    ("outgoing", rows_outgoing.measure_outgoing, ("ours", "sdbox")),
     ("queue", rows_queue.measure_queue, ("ours",)),
 ]

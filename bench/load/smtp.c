@@ -3,13 +3,15 @@
  * load-smtp: sends messages with text that is like mail over many connections,
  * one message each or many (--reuse 1), command by command as most senders do
  * (RFC 5321 3). What smtp-source does, with another text, many accounts, and
- * the time of each answer. Prints one line of JSON. Texts are made before the
+ * the time of each answer; also over TLS and signed in, as people's mail apps
+ * send (RFC 8314 3.3, RFC 4954 4). Prints one line of JSON. Texts are made before the
  * clock starts, since the load shares the machine with the server.
  */
 #include "load/net.h"
 #include "load/options.h"
 #include "load/text.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +20,16 @@
 /* Texts come again after so many messages. */
 #define BODIES_MAX 2900 /* hundreds, for the share of attachments */
 
-enum state { GREETING, HELLO, MAIL, RCPT, DATA, BODY, QUIT };
+enum state { GREETING, HELLO, AUTH, MAIL, RCPT, DATA, BODY, QUIT };
 
 static const char *host = "127.0.0.1";
 static const char *domain = "demo.test";
 static const char *user = "user";
 static const char *body = "text";
 static unsigned long port = 25, sessions = 64, messages = 1000, size = 10240, accounts = 1;
-static unsigned long reuse, lmtp, seed = 1, attachments;
+static unsigned long reuse, lmtp, seed = 1, attachments, tls;
+static const char *login;
+static const char *password = "demo";
 
 static const struct option_row rows[] = {
 	{ "host", NULL, &host, "IPv4 address" },
@@ -41,6 +45,10 @@ static const struct option_row rows[] = {
 	{ "reuse", &reuse, NULL, "1: many messages on a connection" },
 	{ "lmtp", &lmtp, NULL, "1: LHLO" },
 	{ "seed", &seed, NULL, "of text and vocabulary" },
+	{ "tls", &tls, NULL, "1: TLS from the first octet" },
+	{ "login", NULL, &login,
+	    "domain of the senders, who sign in; they take turns as the recipients do" },
+	{ "password", NULL, &password, "of the senders" },
 	{ "attachments", &attachments, NULL,
 	    "percentage of messages whose body is base64 of random octets" },
 };
@@ -88,11 +96,40 @@ recipient(unsigned long number, char *out, size_t room)
 	return out;
 }
 
+/** Who sends over that connection. */
+static const char *
+sender(const struct session *s, char *out, size_t room)
+{
+	if (login == NULL)
+		return "sender@client.example.org";
+	snprintf(out, room, "%s%03lu@%s", user, (unsigned long)(s - all) % accounts + 1, login);
+	return out;
+}
+
+static void
+sign_in(struct session *s)
+{
+	char plain[256] = { 0 };
+	char line[512] = "AUTH PLAIN ";
+	size_t at = 1, prefix = strlen(line);
+
+	(void)sender(s, plain + at, sizeof(plain) - at);
+	at += strlen(plain + at) + 1;
+	at += (size_t)snprintf(plain + at, sizeof(plain) - at, "%s", password);
+	if (at >= sizeof(plain))
+		net_die("the password is too long");
+	int n =
+	    EVP_EncodeBlock((unsigned char *)line + prefix, (const unsigned char *)plain, (int)at);
+	snprintf(line + prefix + n, sizeof(line) - prefix - (size_t)n, "\r\n");
+	command(s, AUTH, line);
+}
+
 static size_t
 write_header(const struct session *s, char *out, size_t room, bool attachment)
 {
 	char subject[96];
 	char to[64];
+	char from[96];
 	char date[64];
 	time_t now = time(NULL);
 	struct tm parts;
@@ -100,10 +137,11 @@ write_header(const struct session *s, char *out, size_t room, bool attachment)
 	text_subject(&dice, subject, sizeof(subject));
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", gmtime_r(&now, &parts));
 	int n = snprintf(out, room,
-	    "Date: %s\r\nFrom: \"A. Sender\" <sender@client.example.org>\r\nTo: <%s@%s>\r\n"
+	    "Date: %s\r\nFrom: \"A. Sender\" <%s>\r\nTo: <%s@%s>\r\n"
 	    "Subject: %s\r\nMessage-ID: <%lx.%lu@client.example.org>\r\nMIME-Version: 1.0\r\n"
 	    "Content-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
-	    date, recipient(s->number, to, sizeof(to)), domain, subject, tag, s->number,
+	    date, sender(s, from, sizeof(from)), recipient(s->number, to, sizeof(to)), domain,
+	    subject, tag, s->number,
 	    attachment ? "application/octet-stream" : "text/plain; charset=us-ascii",
 	    attachment ? "base64" : "7bit");
 	return (size_t)n;
@@ -167,7 +205,11 @@ start_message(struct session *s)
 	}
 	s->number = next_message++;
 	s->busy = true;
-	say(s, MAIL, "MAIL FROM:", "sender", "client.example.org");
+	char from[96];
+	char line[128];
+
+	snprintf(line, sizeof(line), "MAIL FROM:<%s>\r\n", sender(s, from, sizeof(from)));
+	command(s, MAIL, line);
 }
 
 static void
@@ -211,6 +253,12 @@ advance(struct session *s)
 		    s, HELLO, lmtp ? "LHLO client.example.org\r\n" : "EHLO client.example.org\r\n");
 		break;
 	case HELLO:
+		if (login != NULL)
+			sign_in(s);
+		else
+			start_message(s);
+		break;
+	case AUTH:
 		start_message(s);
 		break;
 	case MAIL:
@@ -332,7 +380,7 @@ main(int argc, char **argv)
 	    accounts == 0)
 		net_die("an option is out of its range");
 	prepare();
-	struct net_target target = { host, (uint16_t)port, false, 0 };
+	struct net_target target = { host, (uint16_t)port, tls != 0, 0 };
 	net = net_new(&target, &ops, NULL);
 	double began = net_now();
 	net_run(net, -1);
