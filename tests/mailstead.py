@@ -106,6 +106,16 @@ class Mailstead:
         found = re.findall(rf"event=monitor\.started what={role} instance=(\d+) pid=(\d+)", self.log())
         return {int(instance): int(pid) for instance, pid in found}
 
+    def child(self, role):
+        """The process of a role now, a child of the monitor; None while there is none."""
+        monitor = self.process.pid
+        with open(f"/proc/{monitor}/task/{monitor}/children", encoding="ascii") as f:
+            for pid in f.read().split():
+                with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as line:
+                    if line.read().split(b"\0")[1:3] == [b"role", role.encode()]:
+                        return int(pid)
+        return None
+
     def end_role(self, role):
         """Kills the first process of a role, as a bug would; returns when it is gone and another one was started."""
         started = rf"event=monitor\.started what={role} "

@@ -14,10 +14,11 @@ class Sink(socketserver.ThreadingTCPServer):
     they came, without the verb."""
 
     allow_reuse_address = daemon_threads = True
+    request_queue_size = 1024
 
-    def __init__(self, address, port=0, dsn=False, replies=None):
+    def __init__(self, address, port=0, dsn=False, replies=None, dialogue=None):
         self.dsn, self.replies, self.messages = dsn, replies or {}, []
-        super().__init__((address, port), Dialogue)
+        super().__init__((address, port), dialogue or Dialogue)
 
     @property
     def port(self):
@@ -59,8 +60,7 @@ class Dialogue(socketserver.StreamRequestHandler):
             self.say(reply)
         elif verb == "DATA" and self.rcpts:
             self.say("354 go on")
-            self.server.messages.append((self.mail, self.rcpts, self.body()))
-            self.say("250 2.0.0 kept as 17")
+            return self.take(self.body())
         elif verb == "QUIT":
             self.say("221 2.0.0 bye")
             return False
@@ -68,8 +68,16 @@ class Dialogue(socketserver.StreamRequestHandler):
             self.say("250 2.0.0 fine" if verb in ("RSET", "NOOP") else "503 5.5.1 not now")
         return True
 
+    def take(self, octets):
+        """A whole message; False ends the connection."""
+        self.server.messages.append((self.mail, self.rcpts, octets))
+        self.say("250 2.0.0 kept as 17")
+        return True
+
     def body(self):
         octets = b""
         while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionError("closed within a message")
             octets += line[1:] if line.startswith(b".") else line
         return octets

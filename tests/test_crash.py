@@ -371,23 +371,10 @@ class Load:
 
 # ---- killing ----
 
-def store_pid(house):
-    """The store role, a child of the monitor; None while there is none."""
-    with open(f"/proc/{house.process.pid}/task/{house.process.pid}/children", encoding="ascii") as f:
-        for pid in f.read().split():
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as line:
-                    if line.read().split(b"\0")[1:3] == [b"role", b"store"]:
-                        return int(pid)
-            except OSError:
-                continue
-    return None
-
-
 def kill_store(house, last):
     """Kills the store role that is not the one killed last; its pid."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while (pid := store_pid(house)) in (None, last):
+    while (pid := house.child("store")) in (None, last):
         assert house.process.poll() is None, f"the monitor ended\n{house.log()[-6000:]}"
         assert time.monotonic() < deadline, f"the store role does not come back\n{house.log()[-6000:]}"
         time.sleep(0.01)  # polls: the monitor's children
