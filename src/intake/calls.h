@@ -90,7 +90,7 @@
 	X(intake_deliver, BY_MX, CALL_AGAIN | CALL_SHORT)             \
 	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
 	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)          \
-	X(intake_submit, BY_ACCESS | BY_WEB, CALL_AGAIN)              \
+	X(intake_submit, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
 	X(intake_notice, BY_OUTBOUND, CALL_AGAIN)
 
 CALLS_DECLARE(intake, INTAKE_CALLS)

@@ -22,6 +22,7 @@
 #include "intake/sign.h"
 #include "mime/decode.h"
 #include "mime/seven.h"
+#include "runtime/settings.h"
 #include "store/submission_calls.h"
 
 /* A message on its way out. */
@@ -239,6 +240,8 @@ intake_serve_submit(struct call_in *call, const void *request, void *context)
 	const struct intake_submit_request *q = request;
 	struct worker *w;
 
+	if (setting(SET_DKIM_SIGN) && call_step_aside(call)) /* auth signs meanwhile */
+		return;
 	if (q->message.bytes.len >= LARGE) {
 		submit_waiting(call, request, context);
 		return;

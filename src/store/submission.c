@@ -10,8 +10,8 @@
 #include "store/serve.h"
 
 enum status
-submitter_of(
-    struct store *s, struct text token, struct arena *a, struct submitter *out, struct failure *f)
+submitter_of(struct store *s, struct call_in *in, struct text token, struct submitter *out,
+    struct failure *f)
 {
 	struct token t;
 	struct account *account;
@@ -20,13 +20,16 @@ submitter_of(
 
 	if (how != STATUS_OK)
 		return how;
+	if (serve_steps_aside(s, t.account, in))
+		return STATUS_AGAIN;
 	account = account_get(s, t.account);
 	how = owner_wait_loaded(&account->owner);
 	pthread_mutex_lock(&account->owner.lock);
 	good = account->owner.loaded && !account->missing && !account->facts.suspended &&
 	       account->facts.generation == t.generation;
 	if (good)
-		*out = (struct submitter){ t.account, arena_copy(a, account->facts.address) };
+		*out = (struct submitter){ t.account,
+			arena_copy(call_arena(in), account->facts.address) };
 	pthread_mutex_unlock(&account->owner.lock);
 	account_put(account);
 	if (how != STATUS_OK && how != STATUS_NOT_FOUND)
@@ -70,9 +73,11 @@ serve_submission_sender(struct call_in *in, const void *request, void *context)
 	struct submission_sender_reply reply = { .none_ = 0 };
 	enum submission_verdict verdict = SUBMISSION_OK;
 	struct failure f = { .client = "" };
-	struct submitter who;
-	enum status how = submitter_of(context, r->token, call_arena(in), &who, &f);
+	struct submitter who = { .account = 0 };
+	enum status how = submitter_of(context, in, r->token, &who, &f);
 
+	if (how == STATUS_AGAIN)
+		return;
 	if (how == STATUS_OK)
 		how = submitter_may_write(
 		    context, &who, r->address, call_arena(in), &verdict, &reply.words);
@@ -133,11 +138,17 @@ serve_submission_rcpt(struct call_in *in, const void *request, void *context)
 		.store = context, .arena = call_arena(in), .recipients = &one, .size = r->size
 	};
 	struct failure f = { .client = "" };
-	struct submitter who;
-	enum status how = submitter_of(context, r->token, call_arena(in), &who, &f);
+	struct submitter who = { .account = 0 };
+	enum status how = submitter_of(context, in, r->token, &who, &f);
 
+	if (how == STATUS_AGAIN)
+		return;
 	if (how == STATUS_OK) {
 		reach_all(&to);
+		if (to.count > 0 && call_step_aside(in)) { /* accounts may have to be loaded */
+			reach_done(&to);
+			return;
+		}
 		how = reach_room(&to);
 	}
 	if (how == STATUS_OK && to.verdict[0] == STATUS_UNAVAILABLE && to.to[0].count == 0)

@@ -11,10 +11,11 @@ struct submitter {
 	uint64_t account;
 	struct text address;
 };
-/* DENIED with words: a bad token, or one without the right to send. May load the
- * account. */
-enum status submitter_of(struct store *s, struct text token, struct arena *a, struct submitter *out,
-    struct failure *f) MUST_CHECK;
+/* DENIED with words: a bad token, or one without the right to send. AGAIN: the
+ * account must be loaded first, and the call was taken up by the pool
+ * (call_step_aside); in is not the handler's any more. */
+enum status submitter_of(struct store *s, struct call_in *in, struct text token,
+    struct submitter *out, struct failure *f) MUST_CHECK;
 /* NOT_YOURS with words; "" is everybody's. */
 enum status submitter_may_write(struct store *s, const struct submitter *who, struct text address,
     struct arena *a, enum submission_verdict *verdict, struct text *words) MUST_CHECK;

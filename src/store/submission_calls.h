@@ -78,10 +78,10 @@ enum submission_verdict {
 	F(S, U64, body) F(S, U64, needs) F(S, TEXT, summary) F(S, U64, size) F(S, PAYLOAD, content)
 #define submission_notice_REPLY(F, S)
 
-#define SUBMISSION_CALLS(X)                                  \
-	X(submission_sender, BY_ACCESS | BY_WEB, CALL_AGAIN) \
-	X(submission_rcpt, BY_ACCESS | BY_WEB, CALL_AGAIN)   \
-	X(submission_commit, BY_INTAKE, CALL_AGAIN)          \
+#define SUBMISSION_CALLS(X)                                               \
+	X(submission_sender, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
+	X(submission_rcpt, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT)   \
+	X(submission_commit, BY_INTAKE, CALL_AGAIN | CALL_SHORT)          \
 	X(submission_notice, BY_INTAKE, CALL_AGAIN)
 
 CALLS_DECLARE(submission, SUBMISSION_CALLS)

@@ -265,7 +265,9 @@ may_send(struct committing *c, bool again, struct submission_commit_reply *out)
 	if (how != STATUS_OK || out->verdict != SUBMISSION_OK)
 		return how;
 	reach_all(&c->to);
-	if (!again)
+	if (c->to.count > 0 && call_step_aside(c->op.in)) /* accounts may have to be loaded */
+		how = STATUS_AGAIN;
+	else if (!again)
 		how = reach_room(&c->to);
 	reach_done(&c->to);
 	if (how != STATUS_OK)
@@ -308,14 +310,19 @@ serve_submission_commit(struct call_in *in, const void *request, void *context)
 	struct committing *c = committing_new(in, request, context);
 	struct submission_commit_reply reply = { .verdict = SUBMISSION_OK };
 	bool again = false;
-	enum status how = submitter_of(c->store, c->r->token, c->op.arena, &c->who, &c->op.failure);
+	enum status how;
 
+	if (c->r->recipients.count > 1 && call_step_aside(in))
+		return;
+	how = submitter_of(c->store, in, c->r->token, &c->who, &c->op.failure);
 	if (how == STATUS_OK)
 		how = check_request(c);
 	if (how == STATUS_OK)
 		how = queue_remembers(c->store, c->r->op, &again);
 	if (how == STATUS_OK)
 		how = may_send(c, again, &reply);
+	if (how == STATUS_AGAIN) /* in is not ours any more */
+		return;
 	if (how != STATUS_OK)
 		refuse(c, how);
 	else if (reply.verdict != SUBMISSION_OK)
