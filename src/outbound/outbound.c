@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * See outbound/outbound.h. Who asks the store for a lease and gets one has the
- * next worker ask before he delivers; so there are as many as there is to do,
- * and one asks in vain at the end. The feed rings when the store may have
- * something: then somebody asks, unless somebody is about to.
+ * See outbound/outbound.h. Who asks the store for a lease and hears that there
+ * are more has the next worker ask before he delivers; so there are as many as
+ * there is to do. The feed rings when the store may have something: then somebody
+ * asks, unless somebody is about to. Who is done with a lease does not ask when
+ * the store had nothing more and has not rung since.
  *
  * One thread more, the keeper, opens the feed again when it broke, and ends
  * connections that are idle for too long; and one that tells senders what became
@@ -36,7 +37,10 @@ struct outbound {
 	pthread_cond_t tick;	/* for the keeper; monotonic */
 	unsigned workers;	/* that run or were started */
 	unsigned asking;	/* of them, those who ask for a lease or will soon */
-	bool rung;		/* since the last of them began to ask */
+	unsigned rings;		/* of the feed; grows */
+	bool dry;		/* the store had nothing more at the last of them */
+	bool shelved;		/* the keeper is to look at the shelf */
+	int64_t wakes;		/* when he looks in any case */
 	bool feeding;		/* the feed stands */
 	bool again;		/* somebody asked in vain because the store was away */
 	bool stopping;
@@ -72,25 +76,29 @@ static void
 ring(struct outbound *o)
 {
 	pthread_mutex_lock(&o->lock);
-	o->rung = true;
+	o->rings++;
+	o->dry = false;
 	more(o);
 	pthread_mutex_unlock(&o->lock);
 	notify_ring(o->notify);
 }
 
-/* What came of asking: whether to go on with the lease (OK), or to ask again. */
+/* What came of asking, begun after so many rings: whether to ask again, or to go
+ * on with the lease (OK). */
 static bool
-asked(struct outbound *o, enum status st)
+asked(struct outbound *o, enum status st, bool are_more, unsigned rings)
 {
 	bool again;
 
 	pthread_mutex_lock(&o->lock);
 	o->asking--;
-	if (st == STATUS_OK)
+	if (rings == o->rings)
+		o->dry = st == STATUS_NOT_FOUND || (st == STATUS_OK && !are_more);
+	if (st == STATUS_OK && !o->dry)
 		more(o);
 	else if (st != STATUS_NOT_FOUND)
 		o->again = true;
-	again = st == STATUS_NOT_FOUND && o->rung && o->asking == 0 && !o->stopping;
+	again = st == STATUS_NOT_FOUND && rings != o->rings && o->asking == 0 && !o->stopping;
 	if (again)
 		o->asking++;
 	if (o->again)
@@ -106,7 +114,7 @@ ask_more(struct outbound *o)
 	bool go;
 
 	pthread_mutex_lock(&o->lock);
-	go = !o->stopping && o->workers <= (unsigned)setting(SET_OUTBOUND_WORKERS);
+	go = !o->stopping && !o->dry && o->workers <= (unsigned)setting(SET_OUTBOUND_WORKERS);
 	if (go)
 		o->asking++;
 	pthread_mutex_unlock(&o->lock);
@@ -121,15 +129,16 @@ one_lease(struct outbound *o, struct connection **via)
 	struct arena a = ARENA_INIT;
 	struct queue_lease_reply lease = { .message = 0 };
 	struct hold hold;
+	unsigned rings;
 	enum status st;
 
 	do {
 		pthread_mutex_lock(&o->lock);
-		o->rung = false;
+		rings = o->rings;
 		pthread_mutex_unlock(&o->lock);
 		st = hand_lease(
 		    &h->hand, *via != NULL ? (*via)->destination : TEXT_EMPTY, &a, &lease, &hold);
-	} while (asked(o, st));
+	} while (asked(o, st, lease.more != 0, rings));
 	if (st == STATUS_OK) {
 		if (*via != NULL && !text_equal((*via)->destination, lease.destination)) {
 			shelf_put(&h->shelf, *via);
@@ -157,7 +166,10 @@ work(struct task *t)
 	o->workers--;
 	metric_set(METRIC_OUTBOUND_WORKERS, o->workers);
 	pthread_cond_broadcast(&o->changed);
-	pthread_cond_signal(&o->tick); /* for what was put on the shelf */
+	if (o->wakes > thread_time() + setting(SET_OUTBOUND_IDLE_TIME)) {
+		o->shelved = true;
+		pthread_cond_signal(&o->tick);
+	}
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -229,6 +241,7 @@ sleep_until(struct outbound *o, int64_t until)
 {
 	const struct timespec at = { until / CLOCK_SECOND, until % CLOCK_SECOND * 1000 };
 
+	o->wakes = until;
 	if (until == INT64_MAX)
 		pthread_cond_wait(&o->tick, &o->lock);
 	else
@@ -246,6 +259,8 @@ keep(void *arg)
 		int64_t next, now = thread_time();
 		bool must = !o->feeding || o->again;
 
+		o->shelved = false;
+		o->wakes = INT64_MAX;
 		if (must && now >= feed_at) {
 			feed_at = now + FEED_AGAIN;
 			o->again = false;
@@ -261,7 +276,9 @@ keep(void *arg)
 		pthread_mutex_lock(&o->lock);
 		if ((!o->feeding || o->again) && feed_at < next)
 			next = feed_at;
-		if (!o->stopping && next > thread_time())
+		if (next == INT64_MAX && o->workers > 0) /* their connections come to the shelf */
+			next = now + setting(SET_OUTBOUND_IDLE_TIME);
+		if (!o->stopping && !o->shelved && next > thread_time())
 			sleep_until(o, next);
 	}
 	pthread_mutex_unlock(&o->lock);

@@ -276,7 +276,7 @@ postpone(struct store *s, const struct schedule_run *run, int64_t now, enum stat
  * OK. */
 static bool
 propose(struct outgoing *o, struct call_in *in, struct text prefer, int64_t now,
-    struct schedule_run *run, enum status *how)
+    struct schedule_run *run, bool *more, enum status *how)
 {
 	struct text destination;
 	struct lease *l;
@@ -297,6 +297,7 @@ propose(struct outgoing *o, struct call_in *in, struct text prefer, int64_t now,
 		l->proposed = true;
 		schedule_end(o->schedule, destination, SCHEDULE_NEITHER, now, 0);
 	}
+	*more = schedule_next(o->schedule) <= now;
 	pthread_mutex_unlock(&o->lock);
 	return found;
 }
@@ -310,9 +311,11 @@ serve_queue_lease(struct call_in *in, const void *request, void *context)
 	int64_t now = clock_wall();
 	struct schedule_run run;
 	enum status how;
+	bool more;
 
-	while (propose(&s->queue.outgoing, in, r->prefer, now, &run, &how)) {
+	while (propose(&s->queue.outgoing, in, r->prefer, now, &run, &more, &how)) {
 		how = read_lease(s, &run, now, call_arena(in), &reply);
+		reply.more = more;
 		if (how == STATUS_OK)
 			break;
 		if (how == STATUS_NOT_FOUND)

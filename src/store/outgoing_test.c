@@ -28,6 +28,20 @@ one_recipient_from_end_to_end(void **state)
 	r->lease.numbers.count = 1;
 }
 
+/* Who takes a lease hears whether there is another. */
+static void
+a_lease_tells_of_more(void **state)
+{
+	struct rig *r = *state;
+
+	(void)submit(r, "bob@example.org");
+	(void)submit(r, "carol@example.net");
+	assert_int_equal(take(r), 1);
+	assert_int_equal(r->lease.more, 1);
+	assert_int_equal(take(r), 1);
+	assert_int_equal(r->lease.more, 0);
+}
+
 /* Given, done, gone. */
 static void
 what_is_done_goes(void **state)
@@ -389,6 +403,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(one_recipient_from_end_to_end),
+		CASE(a_lease_tells_of_more),
 		CASE(what_is_done_goes),
 		CASE(the_content_comes_by_pieces),
 		CASE(recipients_of_a_host_go_together),

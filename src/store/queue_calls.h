@@ -72,7 +72,8 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 /* The next recipients to try: at `prefer`, to which a connection stands, if it
  * has its turn. message 0: nothing now. first names the run of recipients in
  * the message. numbers: of the recipients, in the message. attempts: made so
- * far, of each. piece0: the first of pieces. DENIED: queue_resume comes first. */
+ * far, of each. piece0: the first of pieces. more: 1: another lease is to be had
+ * at once; else the feed tells when there may be one. DENIED: queue_resume comes first. */
 #define queue_lease_REQUEST(F, S) F(S, TEXT, prefer)
 #define queue_lease_REPLY(F, S) \
 	F(S, U64, message)      \
@@ -84,7 +85,7 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 	F(S, TEXTS, orcpts)     \
 	F(S, NUMBERS, notify)   \
 	F(S, NUMBERS, attempts) \
-	F(S, U64, pieces) F(S, TEXT, piece0)
+	F(S, U64, pieces) F(S, TEXT, piece0) F(S, U64, more)
 
 /* Of the message of a lease or, whatever first is, of one that queue_owed gave.
  * DENIED: this link has no such lease. NOT_FOUND. */
@@ -158,13 +159,13 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 	F(S, U64, kind) F(S, NUMBERS, numbers) F(S, NUMBERS, firsts) F(S, TEXT, notice)
 #define queue_told_REPLY(F, S)
 
-#define QUEUE_CALLS(X)                           \
-	X(queue_feed, BY_OUTBOUND, CALL_STREAM)  \
-	X(queue_resume, BY_OUTBOUND, CALL_AGAIN) \
-	X(queue_lease, BY_OUTBOUND, 0)           \
-	X(queue_piece, BY_OUTBOUND, CALL_AGAIN)  \
-	X(queue_report, BY_OUTBOUND, CALL_AGAIN) \
-	X(queue_owed, BY_OUTBOUND, 0)            \
+#define QUEUE_CALLS(X)                                        \
+	X(queue_feed, BY_OUTBOUND, CALL_STREAM)               \
+	X(queue_resume, BY_OUTBOUND, CALL_AGAIN)              \
+	X(queue_lease, BY_OUTBOUND, CALL_SHORT)               \
+	X(queue_piece, BY_OUTBOUND, CALL_AGAIN)               \
+	X(queue_report, BY_OUTBOUND, CALL_AGAIN | CALL_QUICK) \
+	X(queue_owed, BY_OUTBOUND, 0)                         \
 	X(queue_told, BY_OUTBOUND, CALL_AGAIN)
 
 CALLS_DECLARE(queue, QUEUE_CALLS)
