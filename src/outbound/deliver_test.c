@@ -232,19 +232,29 @@ no_second_host_in_doubt(void **state)
 
 /* ---- connections ---- */
 
+/* Its server is asked first, if it rested for a while. */
 static void
 a_connection_is_used_again(void **state)
 {
 	struct scene *s = *state;
+	int64_t wall, mono;
 
 	begin(s);
+	wall = clock_wall();
+	mono = clock_mono();
+	clock_set_for_test(wall, mono);
 	for (int i = 0; i < 3; i++) {
 		(void)rig_submit(s->rig, "bob@one.test");
 		rig_run(s->rig);
 	}
-	assert_int_equal(s->one.messages, 3);
-	assert_int_equal(s->one.connections, 1);
+	assert_false(sink_heard(&s->one, "RSET\n"));
+	clock_set_for_test(wall + CLOCK_SECOND, mono + CLOCK_SECOND);
+	(void)rig_submit(s->rig, "bob@one.test");
+	rig_run(s->rig);
+	clock_set_for_test(-1, -1);
 	assert_true(sink_heard(&s->one, "RSET\n"));
+	assert_int_equal(s->one.messages, 4);
+	assert_int_equal(s->one.connections, 1);
 	assert_false(sink_heard(&s->one, "QUIT\n"));
 	rig_stop(s->rig, CLOCK_MINUTE);
 	assert_true(sink_heard(&s->one, "QUIT\n"));

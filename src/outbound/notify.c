@@ -17,6 +17,7 @@
 #define HEADER_MAX (64u << 10) /* octets of a header that are returned */
 #define UNSAID_MAX (64u << 10) /* of a message whose sender did not say what to return */
 #define STORE_AWAY CLOCK_SECOND
+#define TOGETHER (20 * CLOCK_MS)
 
 struct notify {
 	struct calls *calls;
@@ -241,6 +242,7 @@ notify_one(struct notify *n)
 static void *
 run(void *arg)
 {
+	_Atomic uint32_t nothing = 0;
 	struct notify *n = arg;
 
 	while (!n->stopping) {
@@ -251,6 +253,8 @@ run(void *arg)
 			continue;
 		(void)thread_sleep(&n->rung, rung,
 		    how == STATUS_NOT_FOUND ? INT64_MAX : thread_time() + STORE_AWAY);
+		if (!n->stopping) /* the bell rings for what goes out too, and often */
+			(void)thread_sleep(&nothing, 0, thread_time() + TOGETHER);
 	}
 	n->ended = 1;
 	thread_wake(&n->ended);

@@ -10,6 +10,8 @@
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
 
+#define FRESH CLOCK_SECOND
+
 void
 shelf_init(struct shelf *s)
 {
@@ -62,13 +64,21 @@ find(struct shelf *s, struct text destination, bool strict)
 	return found;
 }
 
+/* Whether its server is asked depends on how long it rested: if it has gone just
+ * now, no message is lost by it (see outcome_take). */
+static bool
+is_there(struct connection *c)
+{
+	return clock_mono() < c->since + FRESH || smtp_client_reset(&c->client) == STATUS_OK;
+}
+
 struct connection *
 shelf_take(struct shelf *s, struct text destination, bool strict)
 {
 	struct connection *c;
 
 	while ((c = find(s, destination, strict)) != NULL) {
-		if (connection_good(c) && smtp_client_reset(&c->client) == STATUS_OK) {
+		if (connection_good(c) && is_there(c)) {
 			c->reused = true;
 			return c;
 		}
