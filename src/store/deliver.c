@@ -341,16 +341,19 @@ wants_success(const struct store_deliver_request *r)
 static bool
 resolve(struct delivering *d, struct call_in *in)
 {
+	struct map known;
+
 	d->to = (struct reach){ .store = d->store,
 		.arena = d->a.op.arena,
 		.recipients = &d->r->recipients,
 		.op = d->r->op,
 		.size = d->r->size };
 	reach_all(&d->to);
+	known = d->to.known; /* who steps aside has d no longer */
 	d->queued = d->to.outside || wants_success(d->r);
 	if (!d->queued || !call_step_aside(in))
 		return true;
-	reach_done(&d->to);
+	map_done(&known);
 	return false;
 }
 
