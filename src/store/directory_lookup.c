@@ -308,6 +308,27 @@ follow_back(struct resolving *r, struct text address)
 }
 
 static enum status
+follow_outside(struct resolving *r, struct text address)
+{
+	if (r->out->outside.count >= ALIAS_TARGETS_MAX)
+		return STATUS_LIMIT;
+	add_outside(r, address);
+	return STATUS_OK;
+}
+
+/* An address without a domain may be at a literal (RFC 5321 4.1.3), where nobody
+ * of this site is. */
+static enum status
+follow_literal(struct resolving *r, struct text address, unsigned depth)
+{
+	struct text printed, domain;
+
+	if (address_elsewhere(address, r->arena, &printed, &domain) != STATUS_OK)
+		return STATUS_INVALID;
+	return depth > 0 ? follow_outside(r, address) : STATUS_DENIED;
+}
+
+static enum status
 follow(struct resolving *r, struct text address, unsigned depth, struct text *canonical)
 {
 	struct text catch_all = TEXT_EMPTY;
@@ -317,7 +338,7 @@ follow(struct resolving *r, struct text address, unsigned depth, struct text *ca
 	enum status s = address_key(address, r->arena, &k);
 
 	if (s != STATUS_OK)
-		return s;
+		return follow_literal(r, address, depth);
 	if (canonical != NULL)
 		*canonical = k.whole;
 	before = map_get(&r->seen, k.whole);
@@ -326,10 +347,7 @@ follow(struct resolving *r, struct text address, unsigned depth, struct text *ca
 	s = find_domain(r->store, k.domain, r->now, r->arena, &catch_all);
 	if (s == STATUS_NOT_FOUND && depth > 0) {
 		(void)map_put(&r->seen, k.whole, DONE);
-		if (r->out->outside.count >= ALIAS_TARGETS_MAX)
-			return STATUS_LIMIT;
-		add_outside(r, address);
-		return STATUS_OK;
+		return follow_outside(r, address);
 	}
 	if (s != STATUS_OK)
 		return s == STATUS_NOT_FOUND ? STATUS_DENIED : s;

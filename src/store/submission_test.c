@@ -349,6 +349,24 @@ staged_content_that_only_goes_out(void **state)
 	assert_int_equal(blobs(r), 0);
 }
 
+static void
+a_literal_is_a_place_to_go(void **state)
+{
+	struct rig *r = *state;
+	struct text to = TEXT("y@[IPv6:2001:db8::1]");
+	struct store_alias_add_reply none;
+
+	(void)submit(r, "x@[192.0.2.1]");
+	assert_int_equal(take(r), 1);
+	assert_text(r->lease.destination, "[192.0.2.1]");
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_ok(ASK(r->w, admin, store_alias_add, &none, .address = TEXT("far@example.com"),
+	    .targets = { &to, 1 }));
+	(void)submit(r, "far@example.com");
+	assert_int_equal(take(r), 1);
+	assert_text(r->lease.destination, "[ipv6:2001:db8::1]");
+}
+
 static uint64_t
 verdict_of(struct rig *r, const char *author, const char *to)
 {
@@ -667,6 +685,7 @@ main(void)
 		CASE(large_content_is_there_once),
 		CASE(staged_content_is_there_once),
 		CASE(staged_content_that_only_goes_out),
+		CASE(a_literal_is_a_place_to_go),
 		CASE(what_is_refused),
 		CASE(who_cannot_be_served_has_failed),
 		CASE(success_here_is_told_if_wanted),
