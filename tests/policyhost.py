@@ -17,8 +17,9 @@ from cryptography.x509.oid import NameOID
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: *.{domain}\r\nmax_age: 86400\r\n"
 
 
-def certificate(names, key, issuer=None, issuer_key=None):
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority" if issuer is None else "Test host")])
+def certificate(names, key, issuer=None, issuer_key=None, authority="Test authority"):
+    """Of a host, or without an issuer of an authority; two that are trusted at once need names of their own."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority if issuer is None else "Test host")])
     now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
     built = x509.CertificateBuilder().subject_name(subject).issuer_name(subject if issuer is None else issuer.subject) \
         .public_key(key.public_key()).serial_number(x509.random_serial_number()) \
@@ -38,7 +39,7 @@ def pem(*things):
 
 
 class PolicyHost:
-    """manners: {domain: "redirect" | "large" | "html" | "missing" | "drip" | "nonsense"}; a domain that is named here
+    """manners: {domain: "redirect" | "large" | "html" | "missing" | "drip" | "nonsense" | "testing"}; a domain that is named here
     and in `untrusted` has no good certificate. `fetched` counts by domain."""
 
     def __init__(self, folder, domains, manners, untrusted=()):
@@ -67,6 +68,8 @@ class PolicyHost:
             return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
         if manner == "large":
             policy += "x: y\r\n" * 20000
+        if manner == "testing":
+            policy = policy.replace("enforce", "testing")
         if manner == "nonsense":
             policy = "mode: enforce\r\n"
         return f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(policy)}\r\n\r\n{policy}"

@@ -14,6 +14,7 @@ import re
 import shutil
 import smtplib
 import socket
+import ssl
 import tempfile
 import threading
 
@@ -74,10 +75,12 @@ class Office(mailstead.Site):
         self.run("account", "add", address, "--password-stdin", stdin=PASSWORD + "\n")
         return address
 
-    def submit(self, sender, recipients, subject, body=b"Hello.\r\n", mail=(), rcpt=(), header=""):
+    def submit(self, sender, recipients, subject, body=b"Hello.\r\n", mail=(), rcpt=(), header="", to=None, tls=False):
         """Sends as a mail app does; the message's id."""
-        message = (f"From: <{sender}>\r\nTo: <{recipients[0]}>\r\nSubject: {subject}\r\n{header}\r\n").encode() + body
+        message = (f"From: <{sender}>\r\nTo: {to or recipients[0]}\r\nSubject: {subject}\r\n{header}\r\n").encode() + body
         with smtplib.SMTP(self.host, self.port("submission"), "app.test", timeout=120) as client:
+            if tls:
+                client.starttls(context=self.world.context())
             client.login(sender, PASSWORD)
             client.ehlo()
             code, words = client.mail(sender, list(mail))
@@ -125,7 +128,8 @@ class Office(mailstead.Site):
 
 
 class World:
-    """records and manners: see DnsServer; `policies`: domains with an MTA-STS policy, see PolicyHost."""
+    """records and manners: see DnsServer; {port} in names becomes the port of all. `policies`: domains with an MTA-STS
+    policy, see PolicyHost."""
 
     def __init__(self, records, manners=None, signed=None, policies=(), policy_manners=None):
         self.folder = tempfile.mkdtemp(prefix="mailstead-world-")
@@ -133,9 +137,11 @@ class World:
         self.base = mailstead.free_port_base()
         self.port = self.base + 25
         self.stack = contextlib.ExitStack()
-        self.dns = dnsserver.DnsServer(records, manners, signed)
+        self.dns = dnsserver.DnsServer(
+            {(n.format(port=self.port), t): rows for (n, t), rows in records.items()},
+            {n.format(port=self.port): m for n, m in (manners or {}).items()}, signed)
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.root = policyhost.certificate((), self.key)
+        self.root = policyhost.certificate((), self.key, authority="World authority")
         self.policies = policyhost.PolicyHost(self.folder, policies, policy_manners or {}) if policies else None
         self.ca, self.anchor = os.path.join(self.folder, "roots.pem"), os.path.join(self.folder, "anchor")
 
@@ -158,18 +164,23 @@ class World:
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def certificate(self, *names, trusted=True):
-        """The path of a file with a certificate for these names, and its key."""
+    def certificate(self, *names, trusted=True, chain=False):
+        """The path of a file with a certificate for these names and its key; chain: with who issued it."""
         path = os.path.join(self.folder, f"{names[0]}{'' if trusted else '-untrusted'}.pem")
         key = ec.generate_private_key(ec.SECP256R1())
         root, root_key = self.root, self.key
         if not trusted:
             root_key = ec.generate_private_key(ec.SECP256R1())
-            root = policyhost.certificate((), root_key)
+            root = policyhost.certificate((), root_key, authority="Unknown authority")
         with open(path, "wb") as f:
-            f.write(policyhost.pem(policyhost.certificate(names, key, root, root_key), key))
+            f.write(policyhost.pem(policyhost.certificate(names, key, root, root_key), *([root] if chain else []), key))
         os.chmod(path, 0o644)
         return path
+
+    def context(self):
+        made = ssl.create_default_context(cafile=self.ca)
+        made.check_hostname = False
+        return made
 
     def office(self, domain, address):
         """A site that runs as long as the world."""
@@ -191,7 +202,7 @@ class Peer:
     def __init__(self, address, port, talk):
         self.talk, self.open, self.changed = talk, set(), threading.Condition()
         self.reached = 0
-        self.socket = socket.create_server((address, port))
+        self.socket = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
 
     def serve(self):
         while True:
