@@ -308,6 +308,12 @@ trace_tells_the_protocol(void **state)
 	/* Several recipients are nobody's business. */
 	(void)house_talk(h, TEST_MX, TEXT(BEGIN TO("bob") "DATA\r\n" MESSAGE));
 	assert_false(trace_has(h, TEXT("for <")));
+	/* Nor does a header become an international one by it (RFC 6531 3.7.3). */
+	(void)house_talk(h, TEST_MX,
+	    TEXT(HELO
+		"MAIL FROM:<> SMTPUTF8\r\nRCPT TO:<j\303\274rgen@demo.test>\r\nDATA\r\n" MESSAGE));
+	assert_true(trace_has(h, TEXT(" with UTF8SMTP id ")));
+	assert_false(trace_has(h, TEXT("for <")));
 }
 
 /* RFC 3461 4, RFC 8689 2: what the sender wishes goes on with the message. */

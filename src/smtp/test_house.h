@@ -67,6 +67,7 @@ struct house_verdict {
 static const struct house_verdict house_directory[] = {
 	{ "alice@demo.test", RCPT_OK, STATUS_OK },
 	{ "bob@demo.test", RCPT_OK, STATUS_OK },
+	{ "j\303\274rgen@demo.test", RCPT_OK, STATUS_OK },
 	{ "postmaster@demo.test", RCPT_OK, STATUS_OK },
 	{ "forward@demo.test", RCPT_OK, STATUS_OK },
 	{ "late-gone@demo.test", RCPT_OK, STATUS_OK },

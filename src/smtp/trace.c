@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "codec/date.h"
 #include "codec/trace_id.h"
+#include "codec/utf8.h"
 #include "runtime/settings.h"
 #include "runtime/tls.h"
 #include "smtp/session.h"
@@ -77,7 +78,8 @@ smtp_trace(struct smtp_session *x, struct text id)
 	buffer_addf(&b, "by %.*s with %.*s id %.*s", TEXT_ARG(x->server->hostname),
 	    TEXT_ARG(protocol(x)), TEXT_ARG(id));
 	add_tls(&b, x);
-	if (x->tx.recipients.count == 1)
+	/* a header of ASCII stays one, for servers that take no other (RFC 6531 3.7.3) */
+	if (x->tx.recipients.count == 1 && utf8_is_ascii(x->tx.recipients.at[0]))
 		buffer_addf(&b, "\r\n\tfor <%.*s>", TEXT_ARG(x->tx.recipients.at[0]));
 	buffer_add_string(&b, ";\r\n\t");
 	date_print_mail(&b, (struct date){ clock_wall() / CLOCK_SECOND, 0 });
