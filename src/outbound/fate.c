@@ -77,7 +77,8 @@ fate_outcome(const struct smtp_fate *f)
 	switch (f->outcome) {
 	case SMTP_PASSED_ON:
 		return QUEUE_DELIVERED;
-	case SMTP_DELIVERED: /* by LMTP, which tells nobody (RFC 2033 4) */
+	case SMTP_DELIVERED:
+		return QUEUE_KEPT;
 	case SMTP_RELAYED:
 		return QUEUE_RELAYED;
 	case SMTP_PERMANENT:

@@ -319,6 +319,11 @@ of_success(void **state)
 	assert_text(d.recipients[0].status, "2.0.0");
 	assert_text(d.recipients[0].original, "");
 	assert_text(d.recipients[0].diagnostic, "250 queued as 17");
+	all_end(r, "bob@example.org", QUEUE_KEPT, "250 2.1.5 kept");
+	assert_ok(notify_one(notify));
+	d = read_back(&t);
+	assert_int_equal(d.recipients[0].action, DSN_DELIVERED);
+	assert_text(d.recipients[0].status, "2.1.5");
 }
 
 /* RFC 6533: the forms with UTF-8 for who sent so. */

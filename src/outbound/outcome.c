@@ -150,6 +150,7 @@ tell_one(const struct outcome *o, const struct queue_lease_reply *l, size_t i,
 	} rows[] = {
 		[QUEUE_DELIVERED] = { "outbound.delivered", METRIC_OUTBOUND_DELIVERED },
 		[QUEUE_RELAYED] = { "outbound.delivered", METRIC_OUTBOUND_DELIVERED },
+		[QUEUE_KEPT] = { "outbound.delivered", METRIC_OUTBOUND_DELIVERED },
 		[QUEUE_LATER] = { "outbound.later", METRIC_OUTBOUND_DEFERRED },
 		[QUEUE_FAILED] = { "outbound.failed", METRIC_OUTBOUND_FAILED },
 	};

@@ -97,7 +97,8 @@ of_a_failure(void **state)
 	    ASK(r->w, outbound, queue_piece, &piece, .message = message), STATUS_DENIED);
 }
 
-/* RFC 3461 5.2.2: relayed to a server that will not tell, and success is wanted. */
+/* RFC 3461 5.2.2: relayed to a server that will not tell, and success is wanted; or delivered, by
+ * LMTP, where nobody else will. */
 static void
 of_a_success_that_is_wanted(void **state)
 {
@@ -116,6 +117,11 @@ of_a_success_that_is_wanted(void **state)
 	assert_int_equal(owed(r, &o), 1);
 	assert_int_equal(o.kind, QUEUE_OWED_SUCCESS);
 	assert_int_equal(o.states.at[0], OUTGOING_RELAYED);
+	told(r, &o);
+	(void)one_with(r, "bob@example.org", QUEUE_KEPT);
+	assert_int_equal(owed(r, &o), 1);
+	assert_int_equal(o.kind, QUEUE_OWED_SUCCESS);
+	assert_int_equal(o.states.at[0], OUTGOING_DELIVERED);
 	told(r, &o);
 	assert_int_equal(rows(r), 0);
 }

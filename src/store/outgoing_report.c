@@ -60,6 +60,8 @@ learn(struct outgoing_recipient *r, const struct outgoing_message *m, enum queue
 	r->server = cut(server);
 	if (how == QUEUE_DELIVERED)
 		outgoing_end(r, OUTGOING_DELIVERED, QUEUE_NOTIFY_SUCCESS, 0);
+	else if (how == QUEUE_KEPT)
+		outgoing_end(r, OUTGOING_DELIVERED, QUEUE_NOTIFY_SUCCESS, OWED_SUCCESS);
 	else if (how == QUEUE_RELAYED)
 		outgoing_end(r, OUTGOING_RELAYED, QUEUE_NOTIFY_SUCCESS, OWED_SUCCESS);
 	else if (how == QUEUE_FAILED)

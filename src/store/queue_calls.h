@@ -95,6 +95,7 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 enum queue_outcome {
 	QUEUE_DELIVERED, /* to a server that tells of success itself, where that is wanted */
 	QUEUE_RELAYED,	 /* to one that does not (RFC 3461 5.2.2) */
+	QUEUE_KEPT,	 /* in the mailbox, by LMTP, where nobody else would tell (RFC 2033 4) */
 	QUEUE_LATER,	 /* is tried again */
 	QUEUE_FAILED,	 /* for good */
 	QUEUE_UNTRIED,	 /* nothing was learnt; no attempt */
