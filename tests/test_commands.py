@@ -369,6 +369,8 @@ def test_metrics_and_doctor(house):
     assert {s["role"] for s in json.loads(house.run("metrics", "--json"))} >= {"store", "auth", "lookup", "intake", "mx", "access", "outbound"}
     told = json.loads(call(house, "doctor", "--json").stdout)
     assert {r["role"] for r in told["roles"]} == {"store", "auth", "lookup", "intake", "mx", "access", "outbound"}
+    assert told["relayRefused"] is True
+    assert "strangers cannot relay" in call(house, "doctor").stdout
     if os.environ.get("MAILSTEAD_BUILD") == "release":
         assert all("seccomp" in r["sandbox"] for r in told["roles"])
 

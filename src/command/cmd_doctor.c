@@ -9,6 +9,7 @@
 #include "runtime/runtime_calls.h"
 #include "runtime/sandbox.h"
 #include "runtime/settings.h"
+#include "smtp/stranger.h"
 #include "store/calls.h"
 
 #define NOTES_MAX 100
@@ -18,6 +19,7 @@ struct checkup {
 	struct output *out;
 	struct text notes[NOTES_MAX];
 	unsigned note_count;
+	bool relay_refused; /* to strangers, as far as all who were asked found */
 };
 
 static void note(struct checkup *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -77,6 +79,24 @@ look_at_protections(struct checkup *c, enum role role, unsigned k, unsigned acti
 		    role_word(role), k);
 }
 
+/* What the self-tests of those who take mail found. */
+static void
+look_at_relaying(struct checkup *c, enum role role, unsigned k, uint64_t found)
+{
+	if (role != ROLE_MX && role != ROLE_ACCESS)
+		return;
+	if (found != STRANGER_REFUSED)
+		c->relay_refused = false;
+	if (found == STRANGER_RELAYS)
+		note(c,
+		    "%s %u is an OPEN RELAY: strangers can send mail to the world through it; the "
+		    "log tells how (smtp.open_relay)",
+		    role_word(role), k);
+	else if (found != STRANGER_REFUSED)
+		note(c, "%s %u could not test whether strangers can relay through it",
+		    role_word(role), k);
+}
+
 /* What the metrics of a role tell that a person should look at. */
 static void
 look_at_metrics(struct checkup *c, enum role role, unsigned k)
@@ -90,6 +110,7 @@ look_at_metrics(struct checkup *c, enum role role, unsigned k)
 		note(c, "%s %u does not tell its metrics: %s", role_word(role), k, status_word(s));
 	if (s != STATUS_OK || r.values.count < METRIC_COUNT)
 		return;
+	look_at_relaying(c, role, k, r.values.at[METRIC_SMTP_STRANGER]);
 	if (r.values.at[METRIC_LOOKUP_BLIND] > 0)
 		note(c,
 		    "the DNS server that is asked drops signatures (DNSSEC): no domain is secure, "
@@ -178,7 +199,7 @@ command_doctor(const struct command *c, const struct options *o)
 {
 	struct output out = output_of(o);
 	struct instance i;
-	struct checkup k = { .i = &i, .out = &out };
+	struct checkup k = { .i = &i, .out = &out, .relay_refused = true };
 	int code;
 
 	if (o->arg_count != 0)
@@ -197,8 +218,12 @@ command_doctor(const struct command *c, const struct options *o)
 	look_at_postmaster(&k);
 	if (out.as_json) {
 		json_array_end(&out.json);
+		json_key(&out.json, "relayRefused");
+		json_bool(&out.json, k.relay_refused);
 		json_key(&out.json, "notes");
 		json_array(&out.json);
+	} else if (k.relay_refused) {
+		buffer_add_string(&out.text, "strangers cannot relay: tested at the start\n");
 	}
 	print_notes(&k);
 	if (out.as_json) {

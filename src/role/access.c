@@ -13,6 +13,7 @@
 #include "role/roles.h"
 #include "runtime/settings.h"
 #include "smtp/server.h"
+#include "smtp/stranger.h"
 #include "store/calls.h"
 
 /* One a process, and never freed: the feed may bring its last word when the
@@ -126,6 +127,7 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 	x->pop3 = pop3_server_new(calls, x->start->hostname);
 	x->smtp = (struct smtp_server){ .calls = calls, .hostname = x->start->hostname };
 	auth_offer_init(&x->smtp.offer);
+	(void)smtp_stranger_try(&x->smtp, &smtp_submission_class);
 	config = service_defaults(x->imap, SET_IMAP_IDLE_TIMEOUT);
 	s = front_start(x->start, calls, imap_protocols, ARRAY_LEN(imap_protocols), &x->arena,
 	    &config, &x->imap_service, f);

@@ -8,6 +8,7 @@
 #include "role/roles.h"
 #include "runtime/settings.h"
 #include "smtp/server.h"
+#include "smtp/stranger.h"
 #include "store/calls.h"
 
 #define GREETERS 100000 /* addresses that are remembered to have waited */
@@ -106,6 +107,7 @@ mx_begin(void *context, struct calls *calls, struct failure *f)
 		.greeters = smtp_greeters_new(GREETERS),
 		.known = smtp_known_new(KNOWN),
 	};
+	(void)smtp_stranger_try(&m->server, &smtp_mx_class);
 	follow_directory(m);
 	return front_start(
 	    m->start, calls, protocols, ARRAY_LEN(protocols), &m->arena, &config, &m->service, f);

@@ -45,7 +45,9 @@ struct house {
 	struct calls *access, *desk_auth, *desk_store, *desk_intake;
 	struct smtp_server server, submission;
 	struct listener listener;
-	bool tls; /* of the sessions to come, as they say */
+	bool tls;	   /* of the sessions to come, as they say */
+	const char *opens; /* an address that the store takes mail for, wherever it is; or NULL */
+	bool silent;	   /* the store cannot answer */
 	struct desk desk;
 	struct buffer out, codes;
 	_Atomic unsigned delivered, asked;
@@ -104,6 +106,12 @@ house_rcpt(struct call_in *in, const void *request, void *context)
 		}
 		r.verdict = v->verdict;
 	}
+	if (h->silent) {
+		call_refuse(in, STATUS_UNAVAILABLE, "As the test wants it", "test");
+		return;
+	}
+	if (h->opens != NULL && text_equal(q->address, text_of(h->opens)))
+		r.verdict = RCPT_OK;
 	r.forwards = text_equal(q->address, TEXT("forward@demo.test"));
 	call_reply(in, &r);
 }
