@@ -236,14 +236,18 @@ deliver(struct house *h, const struct queue_lease_reply *lease, struct hold *hol
 	struct delivery d = { .house = h, .lease = lease, .hold = hold, .a = a, .via = via };
 	struct queue_report_request report = { .none_ = 0 };
 	const struct transport *t;
-	struct smtp_fate late;
+	struct smtp_fate why;
 
 	message_init(&d.message, &h->hand, hold, lease, a);
 	message_envelope(&d.message, clock_wall(), &d.envelope);
 	outcome_init(&d.outcome, message_recipients(lease, a), lease->recipients.count, a);
 	if (time_is_up(&d)) {
-		late = fate_ours(SMTP_AT_NONE, "5.4.7", "The time to deliver by has passed");
-		outcome_all(&d.outcome, &late, TEXT_EMPTY);
+		why = fate_ours(SMTP_AT_NONE, "5.4.7", "The time to deliver by has passed");
+		outcome_all(&d.outcome, &why, TEXT_EMPTY);
+	} else if (!d.message.readable) {
+		LOG_ALARM("outbound.unreadable", FIELD_U64("message", lease->message));
+		why = fate_ours(SMTP_AT_MESSAGE, "4.3.0", "The message cannot be read here now");
+		outcome_all(&d.outcome, &why, TEXT_EMPTY);
 	} else {
 		try_standing(&d);
 	}

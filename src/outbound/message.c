@@ -62,11 +62,11 @@ message_init(struct message *m, struct hand *hand, const struct hold *hold,
     const struct queue_lease_reply *lease, struct arena *a)
 {
 	*m = (struct message){ .hand = hand, .hold = hold, .lease = lease };
-	if (content_open(lease->piece0, &m->content) != STATUS_OK)
-		m->content.size = 0;
+	m->readable = content_open(lease->piece0, &m->content) == STATUS_OK;
 	m->content.fetch = fetch;
 	m->content.arg = m;
-	m->understood = mime_summary_unpack(lease->summary, a, &m->summary) == STATUS_OK &&
+	m->understood = m->readable &&
+			mime_summary_unpack(lease->summary, a, &m->summary) == STATUS_OK &&
 			m->summary.size == m->content.size;
 }
 

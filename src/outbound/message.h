@@ -20,6 +20,7 @@ struct message {
 	struct hand *hand;
 	const struct hold *hold;
 	const struct queue_lease_reply *lease;
+	bool readable; /* else there is no content, and it must not be sent */
 	struct content content;
 	struct buffer window; /* octets of the content from window_at on */
 	uint64_t window_at;
@@ -29,7 +30,8 @@ struct message {
 	struct buffer seven; /* the whole message in 7 bits, with its prefix */
 };
 
-/* The lease outlives it. What cannot be read fails when it is sent. */
+/* The lease outlives it. Of what is readable, pieces that are not fail when it is
+ * sent. */
 void message_init(struct message *m, struct hand *hand, const struct hold *hold,
     const struct queue_lease_reply *lease, struct arena *a);
 void message_done(struct message *m);

@@ -28,6 +28,26 @@ nobody_waits_for_who_hangs(void **state)
 	assert_starts(r.reply, "4.4.2 ");
 }
 
+/* What the store cannot tell of is not sent as an empty message. */
+static void
+what_cannot_be_read_waits(void **state)
+{
+	static const char container[] = "\1\1?"; /* one piece, and it is none */
+	struct scene *s = *state;
+	struct outgoing_recipient r;
+	uint64_t message;
+
+	begin(s);
+	s->rig->p.content = (struct text){ container, sizeof(container) - 1 };
+	message = rig_submit(s->rig, "bob@one.test");
+	rig_run(s->rig);
+	r = rig_recipient(s->rig, message, 0, 0);
+	assert_int_equal(r.state, OUTGOING_WAITING);
+	assert_starts(r.reply, "4.3.0 ");
+	assert_int_equal(s->one.messages, 0);
+	assert_int_equal(s->one.connections, 0);
+}
+
 static void
 nonsense_is_tried_later(void **state)
 {
@@ -112,6 +132,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(nobody_waits_for_who_hangs),
 		cmocka_unit_test(nonsense_is_tried_later),
+		CASE(what_cannot_be_read_waits),
 		CASE(what_is_in_hand_stays),
 		CASE(a_burst),
 	};
