@@ -135,10 +135,9 @@ notice_id(const struct queue_owed_reply *o, struct arena *a)
 }
 
 static enum status
-hand_in(struct notify *n, const struct queue_owed_reply *o, struct arena *a, struct failure *f)
+hand_in_with(struct notify *n, const struct queue_owed_reply *o, enum report_returned kind,
+    struct arena *a, struct failure *f)
 {
-	enum report_returned kind =
-	    notice_returns(o, UNSAID_MAX, (uint64_t)setting(SET_QUEUE_RETURN_MAX));
 	struct buffer returned = BUFFER_INIT, message = BUFFER_INIT;
 	struct intake_notice_request request = { .op = notice_op(o), .recipient = o->sender };
 	struct intake_notice_reply reply;
@@ -161,6 +160,19 @@ hand_in(struct notify *n, const struct queue_owed_reply *o, struct arena *a, str
 	}
 	buffer_done(&returned);
 	buffer_done(&message);
+	return how;
+}
+
+/* With what is around it, a message that was just small enough is too large. */
+static enum status
+hand_in(struct notify *n, const struct queue_owed_reply *o, struct arena *a, struct failure *f)
+{
+	enum report_returned kind =
+	    notice_returns(o, UNSAID_MAX, (uint64_t)setting(SET_QUEUE_RETURN_MAX));
+	enum status how = hand_in_with(n, o, kind, a, f);
+
+	if (how == STATUS_LIMIT && kind == REPORT_MESSAGE)
+		how = hand_in_with(n, o, REPORT_HEADER, a, f);
 	return how;
 }
 

@@ -25,6 +25,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	enum status answer;
+	size_t size_max;	    /* larger ones are refused; 0: none */
 	struct taken at[TAKEN_MAX]; /* each op once, as the store has it */
 	unsigned count, calls;
 } intake = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
@@ -49,6 +50,9 @@ take_notice(struct call_in *in, const void *request, void *context)
 	pthread_mutex_lock(&intake.lock);
 	intake.calls++;
 	how = intake.answer;
+	if (intake.size_max > 0 &&
+	    ((const struct intake_notice_request *)request)->message.bytes.len > intake.size_max)
+		how = STATUS_LIMIT;
 	if (how == STATUS_OK)
 		keep(request);
 	pthread_cond_broadcast(&intake.more);
@@ -67,6 +71,7 @@ forget_notices(void)
 		mem_free(intake.at[i].message);
 	}
 	intake.count = intake.calls = 0;
+	intake.size_max = 0;
 	intake.answer = STATUS_OK;
 }
 
@@ -268,6 +273,32 @@ large_messages_come_back_by_pieces(void **state)
 	assert_true(t.len < 10000);
 	assert_ok(setting_apply(SET_QUEUE_RETURN_MAX, TEXT_EMPTY));
 	buffer_done(&raw);
+}
+
+/* With the words around it, it is larger than any message may be. */
+static void
+too_large_to_come_back_whole(void **state)
+{
+	struct rig *r = *state;
+	struct text t;
+
+	r->ret = QUEUE_RET_FULL;
+	all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");
+	assert_ok(notify_one(notify));
+	(void)read_back(&t);
+	has(t, "Hello, this is a message.");
+	all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");
+	intake.size_max = t.len - 1;
+	assert_ok(notify_one(notify));
+	assert_int_equal(intake.count, 2);
+	(void)read_back(&t);
+	has(t, "Content-Type: text/rfc822-headers");
+	has_not(t, "Hello, this is a message.");
+	all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");
+	intake.size_max = 1; /* not even the header: given up */
+	assert_ok(notify_one(notify));
+	assert_int_equal(intake.count, 2);
+	assert_int_equal(rows(r), 0);
 }
 
 /* A warning says until when it is tried; who ran out of time has 5.4.7, with
@@ -484,6 +515,7 @@ main(void)
 		CASE(of_a_failure),
 		CASE(what_is_returned),
 		CASE(large_messages_come_back_by_pieces),
+		CASE(too_large_to_come_back_whole),
 		CASE(of_delay_and_the_end),
 		CASE(of_success),
 		CASE(in_utf8),
