@@ -12,6 +12,7 @@
 #include "codec/idna.h"
 #include "codec/trace_id.h"
 #include "command/queue.h"
+#include "command/terminal.h"
 #include "store/calls.h"
 
 #define START_TRIES 60
@@ -179,23 +180,10 @@ queue_print_octets(struct buffer *out, uint64_t octets)
 	buffer_addf(out, "%llu %s", (unsigned long long)octets, words[k]);
 }
 
-/* Control characters of ASCII and, in UTF-8, C1. */
 void
 queue_print_safe(struct buffer *out, struct text t)
 {
-	for (size_t i = 0; i < t.len; i++) {
-		unsigned char c = (unsigned char)t.ptr[i], next = 0;
-
-		if (i + 1 < t.len)
-			next = (unsigned char)t.ptr[i + 1];
-		if (c == '\r')
-			continue;
-		if (c == '\n')
-			c = ' ';
-		if (c < ' ' || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0))
-			c = '?';
-		buffer_add_byte(out, (char)c);
-	}
+	terminal_print(out, t, " ");
 }
 
 void

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "codec/date.h"
 #include "command/command.h"
+#include "command/terminal.h"
 #include "runtime/settings.h"
 #include "store/trace_calls.h"
 
@@ -80,18 +81,7 @@ question_of(const struct options *o, struct trace_find_request *q, uint64_t *lim
 static void
 print(struct buffer *out, struct text t)
 {
-	for (size_t i = 0; i < t.len; i++) {
-		unsigned char c = (unsigned char)t.ptr[i];
-
-		if (c == '\r')
-			continue;
-		if (c == '\n')
-			buffer_add_string(out, " / ");
-		else if (c < ' ' || c == 0x7f || (c >= 0x80 && c < 0xa0 && i == 0))
-			buffer_addf(out, "\\x%02x", c);
-		else
-			buffer_add_byte(out, (char)c);
-	}
+	terminal_print(out, t, " / ");
 }
 
 static void
