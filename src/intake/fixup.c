@@ -5,6 +5,7 @@
 
 #include "codec/date.h"
 #include "codec/idna.h"
+#include "intake/authors.h"
 #include "intake/octets.h"
 #include "mime/header.h"
 #include "mime/summary.h"
@@ -124,6 +125,10 @@ walk(struct work *w, struct text message)
 	if (!cursor_done(&c) && header_blank_line(c.at, c.end))
 		c.at = header_line_end(c.at, c.end);
 	w->out->body = cursor_rest(&c);
+	if (w->how->binary &&
+	    !octets_lines_good(text_part(message, 0, message.len - w->out->body.len)))
+		return fail(w->f, STATUS_INVALID,
+		    "The header has a CR or LF that is no end of a line", "binary header");
 	return STATUS_OK;
 }
 
@@ -148,7 +153,7 @@ read_authors(struct work *w, enum field id, uint32_t *count)
 
 	*count = 0;
 	mime_addresses_parse(w->arena, w->value[id], AUTHORS_MAX, &list);
-	good = !list.cut;
+	good = !list.cut && authors_are_clear(w->value[id]);
 	for (uint32_t i = 0; i < list.count; i++) {
 		const struct mime_address *at = &list.at[i];
 

@@ -226,6 +226,53 @@ authors_are_addresses(void **state)
 	arena_done(&m.a);
 }
 
+/* Another reader might take the second one for the author. */
+static void
+authors_can_be_read_in_one_way(void **state)
+{
+	static const char *const bad[] = { "ann@one.test boss@one.test",
+		"ann+x@one.test boss@one.test", "ann+ boss@one.test", "\"ann+x\" boss@one.test",
+		"<ann@one.test>boss@one.test", "<ann@one.test> boss@one.test", "<ann@one.test",
+		"Ann <ann@one.test> \"boss@one.test\"", "Ann<ann@one.test>boss@one.test",
+		"<@boss.test:ann@one.test>", "(Ann <boss@one.test> ann@one.test",
+		"\"Ann <ann@one.test>" };
+	static const char *const good[] = { "ann@one.test", "Ann <ann@One.test>",
+		"\"ann\"@one.test", "\"a b\"@one.test", "ann@one.test (Ann (the first) \\))",
+		"\"Ann, \\\"the\\\" first > second\"\r\n <ann@one.test> (office)",
+		"boss@one.test <ann@one.test>", "a@[192.0.2.1]", "g: ann@one.test, <b@two.test>;",
+		"Ann <ann@one.test>\r\n ,\r\n Bob <bob@two.test>, c@three.test" };
+	struct made m = { 0 };
+	char message[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		(void)snprintf(message, sizeof(message), "From: %s\r\n\r\n", bad[i]);
+		if (mend_as(&m, "ann@one.test", false, text_of(message)) != STATUS_INVALID)
+			fail_msg("taken: %s", bad[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		(void)snprintf(message, sizeof(message), "From: %s\r\n\r\n", good[i]);
+		if (mend_as(&m, "ann@one.test", false, text_of(message)) != STATUS_OK)
+			fail_msg("refused: %s", good[i]);
+	}
+	arena_done(&m.a);
+}
+
+/* RFC 3030 3: octets of any kind are for bodies. */
+static void
+binary_headers_have_lines(void **state)
+{
+	struct made m = { 0 };
+
+	assert_int_equal(
+	    mend_as(&m, "ann@one.test", true,
+		TEXT("Subject: x\rFrom: boss@one.test\r\nFrom: ann@one.test\r\n\r\na\nb")),
+	    STATUS_INVALID);
+	assert_int_equal(mend_as(&m, "ann@one.test", true, TEXT("From: ann@one.test\n\r\na\nb")),
+	    STATUS_INVALID);
+	assert_ok(mend_as(&m, "ann@one.test", true, TEXT("From: ann@one.test\r\n\r\na\nb")));
+	arena_done(&m.a);
+}
+
 int
 main(void)
 {
@@ -241,6 +288,8 @@ main(void)
 		cmocka_unit_test(line_ends_are_mended),
 		cmocka_unit_test(what_may_stand_once_is_refused_twice),
 		cmocka_unit_test(authors_are_addresses),
+		cmocka_unit_test(authors_can_be_read_in_one_way),
+		cmocka_unit_test(binary_headers_have_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
