@@ -85,12 +85,12 @@ parameters_go_on(void **state)
 	    .token = world_writer(s->rig->w, s->rig->sender), .op = random_u64(), .id = TEXT("ID1"),
 	    .sender = text_of(s->rig->sender), .received = clock_wall() / CLOCK_SECOND,
 	    .size = s->rig->p.raw.len, .summary = s->rig->p.summary, .ret = QUEUE_RET_HDRS,
-	    .envid = TEXT("QQ+2B1"), .priority = 3, .by = QUEUE_BY_NOTIFY | QUEUE_BY_TRACE,
+	    .envid = TEXT("Q =+1"), .priority = 3, .by = QUEUE_BY_NOTIFY | QUEUE_BY_TRACE,
 	    .by_time = clock_wall() / CLOCK_SECOND + 7000, .recipients = { &to, 1 },
 	    .orcpts = { &orcpt, 1 }, .notify = { &notify, 1 },
 	    .content = PAYLOAD_OF(s->rig->p.content)));
 	rig_run(s->rig);
-	assert_true(sink_heard(&s->one, " RET=HDRS ENVID=QQ+2B1 "));
+	assert_true(sink_heard(&s->one, " RET=HDRS ENVID=Q+20+3D+2B1 "));
 	assert_true(sink_heard(&s->one, " MT-PRIORITY=3 "));
 	assert_true(sink_heard(&s->one, ";NT\n"));
 	assert_true(sink_heard(

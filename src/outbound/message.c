@@ -57,11 +57,25 @@ read_message(void *arg, uint64_t at, struct text *piece)
 	return read_content(m, at - prefix.len, piece);
 }
 
+/* As it goes over the wire (RFC 3461 4.4). */
+static struct text
+envid_spell(struct text envid, struct arena *a)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text out;
+
+	xtext_encode(&b, envid);
+	out = arena_copy(a, buffer_text(&b));
+	buffer_done(&b);
+	return out;
+}
+
 void
 message_init(struct message *m, struct hand *hand, const struct hold *hold,
     const struct queue_lease_reply *lease, struct arena *a)
 {
 	*m = (struct message){ .hand = hand, .hold = hold, .lease = lease };
+	m->envid = envid_spell(lease->envid, a);
 	m->readable = content_open(lease->piece0, &m->content) == STATUS_OK;
 	m->content.fetch = fetch;
 	m->content.arg = m;
@@ -111,7 +125,7 @@ message_envelope(struct message *m, int64_t now, struct smtp_envelope *out)
 		.ret = l->ret == QUEUE_RET_FULL	  ? SMTP_RET_FULL
 		       : l->ret == QUEUE_RET_HDRS ? SMTP_RET_HDRS
 						  : SMTP_RET_NONE,
-		.envid = l->envid,
+		.envid = m->envid,
 		.has_priority = l->priority != 0,
 		.priority = (int)l->priority,
 		.by_mode = modes[l->by & 3],

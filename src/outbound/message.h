@@ -20,7 +20,8 @@ struct message {
 	struct hand *hand;
 	const struct hold *hold;
 	const struct queue_lease_reply *lease;
-	bool readable; /* else there is no content, and it must not be sent */
+	struct text envid; /* in xtext */
+	bool readable;	   /* else there is no content, and it must not be sent */
 	struct content content;
 	struct buffer window; /* octets of the content from window_at on */
 	uint64_t window_at;
