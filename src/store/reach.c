@@ -64,6 +64,7 @@ reach_all(struct reach *r)
 		uint32_t open;
 
 		r->verdict[i] = reach_verdict(directory_resolve(r->store, to->at[i], r->arena, t));
+		r->unsure |= r->verdict[i] == STATUS_UNAVAILABLE;
 		open = t->outside.count;
 		for (uint32_t k = 0; r->verdict[i] == STATUS_OK && k < t->count; k++)
 			open += !t->at[k].suspended;

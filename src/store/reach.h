@@ -24,6 +24,7 @@ struct reach {
 	struct reached *at; /* all accounts */
 	uint32_t count;
 	bool outside;	  /* some lead to addresses elsewhere */
+	bool unsure;	  /* of some the directory could not tell now */
 	struct map known; /* account -> its place in at, +1 */
 };
 

@@ -151,8 +151,8 @@ serve_submission_rcpt(struct call_in *in, const void *request, void *context)
 		}
 		how = reach_room(&to);
 	}
-	if (how == STATUS_OK && to.verdict[0] == STATUS_UNAVAILABLE && to.to[0].count == 0)
-		how = STATUS_UNAVAILABLE; /* the directory could not tell */
+	if (how == STATUS_OK && to.unsure)
+		how = STATUS_UNAVAILABLE;
 	reach_done(&to);
 	if (how != STATUS_OK) {
 		refuse(in, how, &f);

@@ -267,9 +267,11 @@ may_send(struct committing *c, bool again, struct submission_commit_reply *out)
 	reach_all(&c->to);
 	if (c->to.count > 0 && call_step_aside(c->op.in)) /* accounts may have to be loaded */
 		how = STATUS_AGAIN;
-	else if (!again)
+	else if (!again && !c->to.unsure)
 		how = reach_room(&c->to);
 	reach_done(&c->to);
+	if (how == STATUS_OK && c->to.unsure)
+		how = STATUS_UNAVAILABLE; /* nobody fails for good because of that */
 	if (how != STATUS_OK)
 		return how;
 	draft_message(c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What an account sends: under which names, to whom, and that all of it is there
  * once: mailboxes of this site, the copy, recipients elsewhere. */
+#include "store/engine/backend.h"
 #include "store/outgoing_test_helper.h"
 
 #define ALICE "alice@example.com"
@@ -434,6 +435,42 @@ who_cannot_be_served_has_failed(void **state)
 	assert_int_equal(in_mailbox(r, BOB, "INBOX"), 0);
 }
 
+static const struct engine_ops *whole_ops;
+static struct engine_ops broken_ops;
+
+static enum status
+addresses_unread(
+    struct engine *e, struct entity entity, struct text key, struct arena *a, struct text *value)
+{
+	if (key.ptr[0] == KEY_D_ADDRESS)
+		return STATUS_IO;
+	return whole_ops->get(e, entity, key, a, value);
+}
+
+/* Nobody fails for good of what cannot be read just now. */
+static void
+while_the_directory_cannot_tell_it_waits(void **state)
+{
+	struct rig *r = *state;
+	uint64_t message;
+	enum status how;
+
+	assert_ok(submit_op(r, ALICE, 1, &message)); /* a name that the cache has */
+	store_settle(r->w->store);
+	whole_ops = r->w->engine->ops;
+	broken_ops = *whole_ops;
+	broken_ops.get = addresses_unread;
+	r->w->engine->ops = &broken_ops;
+	how = submit_op(r, "alice@example.com bob@example.com x@example.org", 2, &message);
+	store_settle(r->w->store);
+	r->w->engine->ops = whole_ops;
+	assert_int_equal(how, STATUS_UNAVAILABLE);
+	assert_ok(submit_op(r, "alice@example.com bob@example.com x@example.org", 2, &message));
+	assert_int_equal(in_mailbox(r, BOB, "INBOX"), 1);
+	assert_int_equal(in_mailbox(r, ALICE, "INBOX"), 2);
+	assert_int_equal(take(r), 1);
+}
+
 static void
 success_here_is_told_if_wanted(void **state)
 {
@@ -688,6 +725,7 @@ main(void)
 		CASE(a_literal_is_a_place_to_go),
 		CASE(what_is_refused),
 		CASE(who_cannot_be_served_has_failed),
+		CASE(while_the_directory_cannot_tell_it_waits),
 		CASE(success_here_is_told_if_wanted),
 		CASE(nothing_is_owed_without_a_sender),
 		CASE(held_until_its_time),
