@@ -8,6 +8,7 @@ import smtplib
 import socketserver
 import threading
 
+import imapwire
 import pytest
 
 from dnsserver import DnsServer
@@ -75,10 +76,12 @@ def sink_fixture():
 def site_fixture(sink):
     records = {("far.test", "MX"): ["10 mx.far.test."], ("zed.test", "MX"): ["10 mx.far.test."],
                ("mx.far.test", "A"): ["127.0.0.1"]}
-    port = free_port_base() + 25
+    base = free_port_base()
+    port = base + 25
     with DnsServer(records) as dns, Site(
-            f'resolver = "127.0.0.1:{dns.port}"\nlisten smtp {{ address = 127.0.0.1, port = {port} }}\n') as site:
-        site.smtp_port = port
+            f'resolver = "127.0.0.1:{dns.port}"\nlisten smtp {{ address = 127.0.0.1, port = {port} }}\n'
+            f"listen imap {{ address = 127.0.0.1, port = {base + 143}, plain_auth = yes }}\n") as site:
+        site.base, site.smtp_port, site.password = base, port, "secret"
         site.run("set", "outbound.port", str(sink.port))
         site.run("set", "outbound.loopback", "on")
         site.run("domain", "add", "site.test")
@@ -114,3 +117,82 @@ def test_there_and_back(site, sink):
         deliver(site, "spam@spam.test", sender)
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         deliver(site, "", sender.replace("zed@", "zee@"))
+
+
+# ---- accounts that forward ----
+
+
+def account(site, name):
+    address = f"{name}@site.test"
+    site.run("account", "add", address, "--password-stdin", stdin=site.password + "\n")
+    return address
+
+
+def shown(site, address):
+    return json.loads(site.run("account", "show", address, "--json"))
+
+
+def arrives(site, owner, subject):
+    with imapwire.Wire(site).sign_in(owner) as wire:
+        wire.select()
+        wire.await_message(subject, 60)
+
+
+def letter(subject):
+    return f"From: zed@zed.test\r\nSubject: {subject}\r\n\r\nBody\r\n".encode()
+
+
+def test_an_account_forwards_elsewhere(site, sink):
+    mia = account(site, "mia")
+    site.run("account", "forward", mia, "Out@Far.test", "--no-keep")
+    assert (shown(site, mia)["forwards"], shown(site, mia)["keep"]) == (["Out@Far.test"], False)
+    assert "forwards   Out@Far.test\n           no copy is kept\n" in site.run("account", "show", mia)
+    deliver(site, "zed@zed.test", mia, letter("moved"))
+    sender, to, message = sink.taken.get(timeout=60)
+    assert sender.startswith("SRS0=") and sender.endswith("=zed.test=zed@site.test") and to == ["Out@far.test"]
+    assert dkim.arc_verify(message, dnsfunc=keys_of(site))[0] == dkim.CV_Pass
+    assert shown(site, mia)["messages"] == 0
+
+    site.run("account", "forward", mia, "out@far.test")
+    assert shown(site, mia)["keep"] is True
+    deliver(site, "zed@zed.test", mia, letter("both"))
+    assert sink.taken.get(timeout=60)[1] == ["out@far.test"]
+    arrives(site, mia, "both")
+
+    site.run("account", "forward", mia, "--off")
+    assert shown(site, mia)["forwards"] == []
+    assert "forwards" not in site.run("account", "show", mia)
+    deliver(site, "zed@zed.test", mia, letter("stays"))
+    arrives(site, mia, "stays")
+    assert sink.taken.empty()
+
+
+def test_accounts_forward_to_each_other(site):
+    ann, ben = account(site, "ann"), account(site, "ben")
+    site.run("account", "forward", ann, ben, "--no-keep")
+    deliver(site, "zed@zed.test", ann, letter("for ann"))
+    arrives(site, ben, "for ann")
+    site.run("account", "forward", ben, ann, "--no-keep")
+    deliver(site, "zed@zed.test", ann, letter("around"))
+    arrives(site, ann, "around")
+    assert (shown(site, ann)["messages"], shown(site, ben)["messages"]) == (1, 1)
+
+
+def test_a_target_that_is_suspended(site):
+    eve, sam = account(site, "eve"), account(site, "sam")
+    site.run("account", "forward", eve, sam, "--no-keep")
+    site.run("account", "suspend", sam)
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        deliver(site, "zed@zed.test", eve, letter("nowhere"))
+    site.run("account", "forward", eve, sam, "--keep")
+    deliver(site, "zed@zed.test", eve, letter("kept"))
+    arrives(site, eve, "kept")
+
+
+def test_what_account_forward_refuses(site):
+    kim = account(site, "kim")
+    for words in (["nobody@site.test"], ["nonsense"], ["out@far.test", "--keep", "--no-keep"],
+                  ["out@far.test", "--off"], []):
+        with pytest.raises(AssertionError, match=": [12]\n"):
+            site.run("account", "forward", kim, *words)
+    assert shown(site, kim)["forwards"] == []

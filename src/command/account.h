@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* What the two files of `mailstead account` share. */
+/* What the files of `mailstead account` share. */
 #ifndef COMMAND_ACCOUNT_H
 #define COMMAND_ACCOUNT_H
 
 #include "auth/calls.h"
 #include "command/command.h"
+#include "store/calls.h"
 
 /* Asks auth for the sealed verifier of a password, or of a ready hash. */
 enum status account_verifier(struct calls *calls, struct text password, struct text hash,
@@ -12,5 +13,11 @@ enum status account_verifier(struct calls *calls, struct text password, struct t
 
 /* add --batch FILE; also used by the demo's and the tests' set-up. */
 int account_add_batch(struct instance *i, const struct options *o);
+
+/* In cmd_account_forward.c: forward, forward --off, and what show says of it. */
+int account_forward(struct instance *i, const struct options *o);
+int account_forward_off(struct instance *i, const struct options *o);
+void account_forward_text(struct buffer *out, const struct store_account_reply *r);
+void account_forward_json(struct json *j, const struct store_account_reply *r);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* mailstead account: add, list, show, passwd, suspend, resume, quota, remove.
+/* mailstead account: add, list, show, passwd, suspend, resume, quota, forward, remove.
  * Adding from a file is in cmd_account_batch.c. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -170,7 +171,9 @@ show_text(struct output *out, const struct store_account_reply *r)
 	buffer_addf(b, "octets     %llu", (unsigned long long)r->octets);
 	if (r->quota > 0)
 		buffer_addf(b, " of %llu", (unsigned long long)r->quota);
-	buffer_addf(b, "\nSCRAM      %s\ncreated    ",
+	buffer_add_string(b, "\n");
+	account_forward_text(b, r);
+	buffer_addf(b, "SCRAM      %s\ncreated    ",
 	    r->has_scram ? "yes" : "no: the password was not seen yet");
 	date_print_rfc3339(b, r->created);
 	buffer_addf(b, "\nnumber     %llu\n", (unsigned long long)r->account);
@@ -198,6 +201,7 @@ show_json(struct output *out, const struct store_account_reply *r)
 	json_u64(j, r->octets);
 	json_key(j, "quota");
 	json_u64(j, r->quota);
+	account_forward_json(j, r);
 	json_key(j, "scram");
 	json_bool(j, r->has_scram);
 	json_key(j, "created");
@@ -274,6 +278,8 @@ static const struct verb verbs[] = {
 	{ "suspend", 1, 1, 0, suspend },
 	{ "resume", 1, 1, 0, resume },
 	{ "quota", 2, 2, 0, quota },
+	{ "forward", 2, INT_MAX, 0, account_forward },
+	{ "forward", 1, 1, OPT(OFF), account_forward_off },
 	{ "remove", 1, 1, 0, drop },
 };
 

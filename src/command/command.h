@@ -49,7 +49,10 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 	X(FROM, "--from", from, true, "sender of the envelope; \"<>\" for none")              \
 	X(TO, "--to", to, true, "recipient of the envelope")                                  \
 	X(SINCE, "--since", since, true, "not older: \"2 h\", or a time in UTC")              \
-	X(UNTIL, "--until", until, true, "older")
+	X(UNTIL, "--until", until, true, "older")                                             \
+	X(KEEP, "--keep", keep, false, "a copy of what is forwarded stays here (default)")    \
+	X(NO_KEEP, "--no-keep", no_keep, false, "no copy stays here")                         \
+	X(OFF, "--off", off, false, "mail is not forwarded any more")
 
 enum option {
 #define X(id, name, field, takes, help) OPTION_##id,

@@ -32,9 +32,12 @@ static const struct command commands[] = {
 	    "       mailstead account list [DOMAIN] | show ADDRESS | suspend ADDRESS | resume "
 	    "ADDRESS\n"
 	    "       mailstead account passwd ADDRESS --password-stdin | quota ADDRESS SIZE | "
-	    "remove ADDRESS",
+	    "remove ADDRESS\n"
+	    "       mailstead account forward ADDRESS TARGET... [--keep | --no-keep] | forward "
+	    "ADDRESS --off",
 	    "People's accounts.",
-	    OPT_INSTANCE | OPT(PASSWORD_STDIN) | OPT(BATCH) | OPT(HASH) | OPT(ADMIN) | OPT(QUOTA),
+	    OPT_INSTANCE | OPT(PASSWORD_STDIN) | OPT(BATCH) | OPT(HASH) | OPT(ADMIN) | OPT(QUOTA) |
+		OPT(KEEP) | OPT(NO_KEEP) | OPT(OFF),
 	    command_account },
 	{ "alias", "alias add ADDRESS TARGET... | remove ADDRESS | list [DOMAIN]",
 	    "Addresses that stand for others.", OPT_INSTANCE, command_alias },

@@ -383,6 +383,8 @@ serve_store_account(struct call_in *in, const void *request, void *context)
 	o->a.op.in = in;
 	o->a.op.request = request;
 	o->a.op.arena = call_arena(in);
+	o->reply.forwards = o->row.targets;
+	o->reply.keep = o->row.keep;
 	o->a.read = show_read;
 	o->a.answer = show_answer;
 	serve_read_trusted(context, o->row.account, &o->a);

@@ -440,6 +440,7 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 	F(S, TEXT, address)             \
 	F(S, TEXT, verifier) F(S, U64, has_scram) F(S, U64, admin) F(S, U64, quota)
 #define store_account_add_REPLY(F, S) F(S, U64, account)
+/* forwards: addresses that its mail goes on to; keep: it gets the mail, too. */
 #define store_account_REQUEST(F, S) F(S, TEXT, address)
 #define store_account_REPLY(F, S) \
 	F(S, U64, account)        \
@@ -448,7 +449,9 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 	F(S, U64, admin)          \
 	F(S, U64, quota)          \
 	F(S, U64, octets)         \
-	F(S, U64, messages) F(S, U64, mailboxes) F(S, I64, created) F(S, U64, has_scram)
+	F(S, U64, messages)       \
+	F(S, U64, mailboxes)      \
+	F(S, I64, created) F(S, U64, has_scram) F(S, TEXTS, forwards) F(S, U64, keep)
 /* In order of domain and address; domain empty: all. */
 #define store_accounts_REQUEST(F, S) F(S, TEXT, domain) F(S, TEXT, after)
 #define store_accounts_REPLY(F, S) \
@@ -459,6 +462,12 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 	F(S, TEXT, address)             \
 	F(S, U64, change) F(S, TEXT, verifier) F(S, U64, has_scram) F(S, U64, value)
 #define store_account_set_REPLY(F, S)
+/* Its mail goes on to these addresses, here or elsewhere, and with keep into its
+ * own mailboxes, too; without targets it stays here again. Mail that its targets
+ * lead back to it ends here. INVALID: a target leads nowhere, or more than
+ * ALIAS_TARGETS_MAX of them. */
+#define store_account_forward_REQUEST(F, S) F(S, TEXT, address) F(S, TEXTS, targets) F(S, U64, keep)
+#define store_account_forward_REPLY(F, S)
 /* Mail and all; the address is free again. */
 #define store_account_remove_REQUEST(F, S) F(S, TEXT, address)
 #define store_account_remove_REPLY(F, S)
@@ -535,6 +544,7 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 	X(store_accounts, BY_ADMIN, CALL_AGAIN)                   \
 	X(store_account_set, BY_ADMIN, CALL_AGAIN)                \
 	X(store_account_remove, BY_ADMIN, CALL_AGAIN)             \
+	X(store_account_forward, BY_ADMIN, CALL_AGAIN)            \
 	X(store_alias_add, BY_ADMIN, CALL_AGAIN)                  \
 	X(store_alias_remove, BY_ADMIN, CALL_AGAIN)               \
 	X(store_aliases, BY_ADMIN, CALL_AGAIN)                    \

@@ -29,38 +29,36 @@ add_apply(struct txn *txn, struct op *op)
 	return STATUS_OK;
 }
 
-/* Every target must be an address that leads somewhere, or one elsewhere. */
-static bool
-targets_good(struct store *s, struct call_in *in, const struct store_alias_add_request *r)
+bool
+directory_targets_good(struct store *s, struct call_in *in, struct texts targets)
 {
-	if (r->targets.count == 0 || r->targets.count > ALIAS_TARGETS_MAX) {
-		call_refuse(in, STATUS_INVALID, "An alias has 1 to 1000 targets.", "%u targets",
-		    r->targets.count);
+	if (targets.count == 0 || targets.count > ALIAS_TARGETS_MAX) {
+		call_refuse(in, STATUS_INVALID, "An address leads to 1 to 1000 targets.",
+		    "%u targets", targets.count);
 		return false;
 	}
-	for (uint32_t i = 0; i < r->targets.count; i++) {
+	for (uint32_t i = 0; i < targets.count; i++) {
 		struct targets to;
 		struct text elsewhere, domain;
-		enum status how = directory_resolve(s, r->targets.at[i], call_arena(in), &to);
+		enum status how = directory_resolve(s, targets.at[i], call_arena(in), &to);
 
 		if (how == STATUS_DENIED)
-			how = address_elsewhere(
-			    r->targets.at[i], call_arena(in), &elsewhere, &domain);
+			how = address_elsewhere(targets.at[i], call_arena(in), &elsewhere, &domain);
 		if (how == STATUS_OK)
 			continue;
 		if (how == STATUS_DENIED || how == STATUS_NOT_FOUND || how == STATUS_INVALID)
 			call_refuse(in, STATUS_INVALID,
 			    "A target leads nowhere: it is no address, or nobody's at this site.",
-			    "bad target %.*s", TEXT_ARG(r->targets.at[i]));
+			    "bad target %.*s", TEXT_ARG(targets.at[i]));
 		else
-			call_refuse(in, how, "The directory cannot be read now.", "alias");
+			call_refuse(in, how, "The directory cannot be read now.", "targets");
 		return false;
 	}
 	return true;
 }
 
-static bool
-alias_named(struct call_in *in, struct text address, struct directory_op *o)
+bool
+directory_named(struct call_in *in, struct text address, struct directory_op *o)
 {
 	if (address_key(address, call_arena(in), &o->key) == STATUS_OK)
 		return true;
@@ -75,7 +73,7 @@ serve_store_alias_add(struct call_in *in, const void *request, void *context)
 	struct store *s = context;
 	struct directory_op *o = directory_op_new(in, request);
 
-	if (!alias_named(in, r->address, o) || !targets_good(s, in, r))
+	if (!directory_named(in, r->address, o) || !directory_targets_good(s, in, r->targets))
 		return;
 	o->op.apply = add_apply;
 	owner_submit(&directory_shard(&s->directory, o->key.domain)->owner, &o->op);
@@ -109,7 +107,7 @@ serve_store_alias_remove(struct call_in *in, const void *request, void *context)
 	struct store *s = context;
 	struct directory_op *o = directory_op_new(in, request);
 
-	if (!alias_named(in, r->address, o))
+	if (!directory_named(in, r->address, o))
 		return;
 	o->op.apply = remove_apply;
 	owner_submit(&directory_shard(&s->directory, o->key.domain)->owner, &o->op);

@@ -56,25 +56,6 @@ teardown_site(void **state)
 	return teardown(state);
 }
 
-static struct text
-token_of(struct rig *r, const char *address)
-{
-	struct store_account_reply reply;
-
-	assert_ok(ASK(r->w, admin, store_account, &reply, .address = text_of(address)));
-	return world_token(r->w, reply.account);
-}
-
-static uint64_t
-in_mailbox(struct rig *r, const char *address, const char *name)
-{
-	struct store_open_reply open;
-
-	store_settle(r->w->store);
-	open = world_open_mailbox(r->w, token_of(r, address), name);
-	return runs_total(&open.uids);
-}
-
 /* ---- names ---- */
 
 static uint64_t
