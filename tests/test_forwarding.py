@@ -167,6 +167,18 @@ def test_an_account_forwards_elsewhere(site, sink):
     assert sink.taken.empty()
 
 
+def test_what_comes_back_ends(site, sink):
+    mail = account(site, "loop")
+    site.run("account", "forward", mail, "out@far.test", "--no-keep")
+    deliver(site, "zed@zed.test", mail, letter("round"))
+    sender, _, message = sink.taken.get(timeout=60)
+    assert message.startswith(f"Delivered-To: {mail}\r\nARC-Seal:".encode())
+    with pytest.raises(smtplib.SMTPDataError) as refusal:
+        deliver(site, sender, mail, message)
+    assert refusal.value.smtp_code == 554 and refusal.value.smtp_error.startswith(b"5.4.6 ")
+    assert sink.taken.empty()
+
+
 def test_accounts_forward_to_each_other(site):
     ann, ben = account(site, "ann"), account(site, "ben")
     site.run("account", "forward", ann, ben, "--no-keep")

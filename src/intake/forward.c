@@ -13,10 +13,12 @@
 #include "lookup/calls.h"
 #include "mailauth/arc.h"
 #include "mailauth/records.h"
+#include "mime/decode.h"
 #include "store/calls.h"
 #include "store/queue_calls.h"
 
 #define RECORDS_MAX 8 /* of one key's name */
+#define BEEN_MAX 16   /* of the newest Delivered-To fields */
 
 /* A message that came in, and what is known of its signatures. */
 struct judged {
@@ -212,6 +214,18 @@ seal(struct intake *in, struct text domain, struct text header, struct text body
 	return STATUS_OK;
 }
 
+/* Addresses that it went on from already (RFC 9228 2). */
+static struct texts
+been_at(struct text header, struct arena *a)
+{
+	struct texts been = { ARENA_ARRAY(a, struct text, BEEN_MAX), 0 };
+
+	while (been.count < BEEN_MAX &&
+	       mime_header_get(header, TEXT("Delivered-To"), been.count, a, &been.at[been.count]))
+		been.count++;
+	return been;
+}
+
 enum status
 forward_prepare(struct intake *in, const struct intake_deliver_request *q, struct piece_of_mail *m,
     struct arena *a, struct failure *f)
@@ -233,6 +247,7 @@ forward_prepare(struct intake *in, const struct intake_deliver_request *q, struc
 	body = text_part(m->message, header.len, m->message.len);
 	octets = octets_look(header) | octets_look(body);
 	m->forward.sender = sender.sender;
+	m->forward.been = been_at(header, a);
 	m->forward.body = octets_body(octets);
 	m->forward.needs = known.facts & MIME_HEADER_UTF8 ? QUEUE_HEADER_UTF8 : 0;
 	return seal(in, sender.domain, header, body, a, &m->forward.prefix, f);

@@ -98,6 +98,21 @@ the_sender_is_rewritten(void **state)
 	assert_int_equal(r->deliver.body, QUEUE_7BIT);
 }
 
+/* RFC 9228 2. */
+static void
+where_it_has_been_is_told(void **state)
+{
+	struct rig *r = *state;
+
+	(void)forwarded(r, TEXT(MESSAGE));
+	assert_int_equal(r->deliver.been.count, 0);
+	(void)forwarded(r, TEXT("Delivered-To: a@one.test\r\nFrom: z@far.test\r\n"
+				"delivered-to:\r\n b@two.test \r\n\r\nDelivered-To: c@x\r\n"));
+	assert_int_equal(r->deliver.been.count, 2);
+	assert_text(r->deliver.been.at[0], "a@one.test");
+	assert_text(r->deliver.been.at[1], "b@two.test");
+}
+
 /* RFC 8617 5.1: the first set, and one on top of it. */
 static void
 the_next_hop_can_check_the_chain(void **state)
@@ -206,6 +221,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_delivery_here_asks_nobody),
 		TEST(the_sender_is_rewritten),
+		TEST(where_it_has_been_is_told),
 		TEST(the_next_hop_can_check_the_chain),
 		TEST(a_chain_that_was_broken_ends),
 		TEST(signatures_are_judged),

@@ -47,6 +47,7 @@ struct piece_of_mail {
 	struct {
 		struct text sender, prefix;
 		uint64_t body, needs;
+		struct texts been;
 	} forward;
 };
 

@@ -142,6 +142,10 @@ double_deliver(struct call_in *in, const void *request, void *context)
 	q->forward_sender = arena_copy(&r->arena, q->forward_sender);
 	q->forward_prefix = arena_copy(&r->arena, q->forward_prefix);
 	q->content.bytes = arena_copy(&r->arena, q->content.bytes);
+	q->been.at = ARENA_ARRAY(&r->arena, struct text, q->been.count);
+	for (uint32_t i = 0; i < q->been.count; i++)
+		q->been.at[i] = arena_copy(
+		    &r->arena, ((const struct store_deliver_request *)request)->been.at[i]);
 	call_reply(in, &(struct store_deliver_reply){ .verdicts = { &verdict, 1 } });
 }
 

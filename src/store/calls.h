@@ -31,7 +31,7 @@ enum rcpt_verdict {
 	F(S, U64, verdict) F(S, TEXT, canonical) F(S, U64, account) F(S, U64, forwards)
 
 /* content: container of store/content.h; size, raw octets. verdicts: one enum
- * status a recipient (OK, NOT_FOUND, QUOTA, DENIED, FULL, AMBIGUOUS, UNAVAILABLE). With one
+ * status a recipient (OK, NOT_FOUND, EXISTS, QUOTA, DENIED, FULL, AMBIGUOUS, UNAVAILABLE). With one
  * recipient it is committed to the account; with several, a queue record is
  * committed and then applied recipient by recipient. Aliases and catch-alls
  * are followed; an account that is reached twice gets the message once.
@@ -42,7 +42,11 @@ enum rcpt_verdict {
  * the sender is "<>", such a recipient is UNAVAILABLE. The sender itself is told
  * of what becomes of it. body, needs, ret, envid: as in QUEUE_ENVELOPE; orcpts,
  * notify: parallel to recipients, or empty. A local recipient whose NOTIFY has
- * SUCCESS is told of by DSN. came: how the message came, for
+ * SUCCESS is told of by DSN. In front of forward_prefix stands "Delivered-To:"
+ * with the recipient, if it is the only one that leads elsewhere: the others'
+ * need not be known to who gets it. been: of such fields in the message; a
+ * recipient that leads elsewhere and stands there is EXISTS: it went on from
+ * here before, and came back (RFC 9228 1). came: how the message came, for
  * the trace, words like "ESMTPS from client.example [192.0.2.1] TLSv1.3
  * TLS_AES_256_GCM_SHA384". */
 #define store_deliver_REQUEST(F, S) \
@@ -60,7 +64,8 @@ enum rcpt_verdict {
 	F(S, U64, ret)              \
 	F(S, TEXT, envid)           \
 	F(S, TEXTS, orcpts)         \
-	F(S, NUMBERS, notify) F(S, TEXT, forward_sender) F(S, TEXT, forward_prefix)
+	F(S, NUMBERS, notify)       \
+	F(S, TEXT, forward_sender) F(S, TEXT, forward_prefix) F(S, TEXTS, been)
 #define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
 
 /* For what recipient leads on to an address elsewhere: forward_sender

@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/utf8.h"
 #include "runtime/metrics.h"
 #include "store/content.h"
 #include "store/core.h"
@@ -216,22 +217,47 @@ wish_of(const struct store_deliver_request *r, uint32_t i)
 		.notify = r->notify.count > 0 ? (uint32_t)r->notify.at[i] : 0 };
 }
 
+static bool
+goes_on(const struct delivering *d, uint32_t i)
+{
+	return d->to.verdict[i] == STATUS_OK && d->to.to[i].outside.count > 0;
+}
+
+/* RFC 9228 2; of one recipient alone, and in ASCII, which every server takes. */
+static struct text
+forward_prefix(const struct delivering *d)
+{
+	struct text from = TEXT_EMPTY;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->r->recipients.count; i++)
+		if (goes_on(d, i)) {
+			from = d->to.to[i].canonical;
+			n++;
+		}
+	if (n != 1 || !utf8_is_ascii(from))
+		return d->r->forward_prefix;
+	return arena_printf(d->op.arena, "Delivered-To: %.*s\r\n%.*s", TEXT_ARG(from),
+	    TEXT_ARG(d->r->forward_prefix));
+}
+
 static void
 draft_delivery(struct delivering *d)
 {
 	const struct store_deliver_request *r = d->r;
+	struct text prefix = forward_prefix(d);
 
 	d->draft = (struct draft){ .arena = d->op.arena,
 		.envelope = { .id = r->id,
 		    .sender = r->sender,
 		    .forward_sender = r->forward_sender,
 		    .envid = r->envid,
-		    .prefix = r->forward_prefix,
+		    .prefix = prefix,
 		    .summary = r->summary,
 		    .body = (uint32_t)r->body,
 		    .needs = (uint32_t)r->needs,
 		    .ret = (uint32_t)r->ret,
-		    .size = r->size + r->forward_prefix.len },
+		    .size = r->size + prefix.len },
 		.received = r->received };
 	for (uint32_t i = 0; i < r->recipients.count; i++) {
 		struct draft_wish w = wish_of(r, i);
@@ -297,15 +323,31 @@ check_request(struct delivering *d)
 	return message_pieces(&d->a.op, r->content.bytes, &d->piece, &d->pieces);
 }
 
-/* Nothing may go on elsewhere under a sender that is not there for it. */
+static bool
+came_back(const struct delivering *d, uint32_t i)
+{
+	for (uint32_t k = 0; k < d->r->been.count; k++) {
+		struct address_key from;
+
+		if (address_key(d->r->been.at[k], d->a.op.arena, &from) == STATUS_OK &&
+		    text_equal(from.whole, d->to.to[i].canonical))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing may go on elsewhere under a sender that is not there for it, nor what
+ * went on from there before. */
 static void
 refuse_forwards(struct delivering *d)
 {
-	if (d->r->sender.len == 0 || d->r->forward_sender.len > 0)
-		return;
+	bool nameless = d->r->sender.len > 0 && d->r->forward_sender.len == 0;
+
 	for (uint32_t i = 0; i < d->r->recipients.count; i++)
-		if (d->to.verdict[i] == STATUS_OK && d->to.to[i].outside.count > 0)
+		if (goes_on(d, i) && nameless)
 			d->to.verdict[i] = STATUS_UNAVAILABLE;
+		else if (goes_on(d, i) && came_back(d, i))
+			d->to.verdict[i] = STATUS_EXISTS;
 	reach_again(&d->to);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "codec/utf8.h"
 #include "store/core.h"
 
 #define DESTINATION_MAX 255u
@@ -71,15 +72,6 @@ draft_ends(
 
 /* ---- forwards ---- */
 
-static bool
-is_ascii(struct text t)
-{
-	for (size_t i = 0; i < t.len; i++)
-		if ((unsigned char)t.ptr[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* Of several, the last word about success is said here: what goes on asks for no
  * other (RFC 3461 5.2.7). */
 static uint32_t
@@ -100,8 +92,8 @@ forward(struct draft *d, const struct draft_wish *w, const struct targets *to)
 		.notify = one ? w->notify : without_success(w->notify) };
 
 	if (on.orcpt.len == 0)
-		on.orcpt = arena_join(
-		    d->arena, is_ascii(w->address) ? TEXT("rfc822;") : TEXT("utf-8;"), w->address);
+		on.orcpt = arena_join(d->arena,
+		    utf8_is_ascii(w->address) ? TEXT("rfc822;") : TEXT("utf-8;"), w->address);
 	for (uint32_t i = 0; i < to->outside.count; i++) {
 		struct text domain;
 

@@ -31,17 +31,25 @@ forward(struct rig *r, const char *address, const char *targets, bool keep)
 	    .targets = { to, n }, .keep = keep);
 }
 
+/* been: of a Delivered-To field in the message, or "". */
 static uint64_t
-deliver(struct rig *r, const char *address)
+deliver_been(struct rig *r, const char *address, const char *been)
 {
-	struct text to = text_of(address);
+	struct text to = text_of(address), at = text_of(been);
 	struct store_deliver_reply reply;
 
 	assert_ok(ASK(r->w, intake, store_deliver, &reply, .op = random_u64(), .id = TEXT("ID2"),
 	    .sender = TEXT("z@remote.example"), .recipients = { &to, 1 }, .summary = r->p.summary,
 	    .content = PAYLOAD_OF(r->p.content), .size = r->p.raw.len, .received = NOW,
-	    .forward_sender = TEXT("SRS0=z@example.com")));
+	    .forward_sender = TEXT("SRS0=z@example.com"), .forward_prefix = TEXT("X: 1\r\n"),
+	    .been = { &at, at.len > 0 }));
 	return reply.verdicts.at[0];
+}
+
+static uint64_t
+deliver(struct rig *r, const char *address)
+{
+	return deliver_been(r, address, "");
 }
 
 static uint64_t
@@ -96,10 +104,50 @@ to_addresses_elsewhere(void **state)
 	assert_text(r->lease.sender, "SRS0=z@example.com");
 	assert_text(r->lease.recipients.at[0], "out@example.org");
 	assert_text(r->lease.orcpts.at[0], "rfc822;alice@example.com");
+	assert_text(r->lease.prefix, "Delivered-To: alice@example.com\r\nX: 1\r\n");
 	assert_ok(forward(r, ALICE, "out@example.org", true));
 	assert_int_equal(deliver(r, ALICE), STATUS_OK);
 	inboxes(r, 1, 0, 0);
 	assert_int_equal(take(r), 1);
+}
+
+/* RFC 9228 2: what went on from here before. */
+static void
+what_comes_back_does_not_go_on(void **state)
+{
+	struct rig *r = *state;
+
+	assert_ok(forward(r, ALICE, "out@example.org", true));
+	assert_ok(forward(r, BOB, CAROL, false));
+	assert_int_equal(deliver_been(r, "Alice@example.com", "ALICE@example.com"), STATUS_EXISTS);
+	inboxes(r, 0, 0, 0);
+	assert_int_equal(take(r), 0);
+	assert_int_equal(deliver_been(r, ALICE, "alice@example.net"), STATUS_OK);
+	assert_int_equal(deliver_been(r, ALICE, "<no address>"), STATUS_OK);
+	assert_int_equal(deliver_been(r, BOB, BOB), STATUS_OK); /* as with what is resent */
+	inboxes(r, 2, 0, 1);
+}
+
+/* Who gets it need not know who else does. */
+static void
+of_several_none_is_told(void **state)
+{
+	struct text to[] = { TEXT(ALICE), TEXT(BOB), TEXT(CAROL) };
+	struct rig *r = *state;
+	struct store_deliver_reply reply;
+
+	assert_ok(forward(r, ALICE, "out@example.org", false));
+	for (int i = 0; i < 2; i++) {
+		assert_ok(ASK(r->w, intake, store_deliver, &reply, .op = random_u64(),
+		    .id = TEXT("ID2"), .sender = TEXT_EMPTY, .recipients = { to, 3 },
+		    .summary = r->p.summary, .content = PAYLOAD_OF(r->p.content),
+		    .size = r->p.raw.len, .received = NOW));
+		assert_int_equal(take(r), i + 1);
+		assert_int_equal(
+		    text_starts(r->lease.prefix, TEXT("Delivered-To: alice@")), i == 0);
+		assert_int_equal(r->lease.prefix.len > 0, i == 0);
+		assert_ok(forward(r, BOB, "else@example.org", false));
+	}
 }
 
 /* What accounts of the site send to it goes on as well, under their own name. */
@@ -232,6 +280,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(to_accounts_here),
 		CASE(to_addresses_elsewhere),
+		CASE(what_comes_back_does_not_go_on),
+		CASE(of_several_none_is_told),
 		CASE(what_is_sent_here_goes_on),
 		CASE(loops_end_where_they_began),
 		CASE(suspended_ones),

@@ -643,7 +643,7 @@ an_alias_leads_here_and_elsewhere(void **state)
 	assert_text(r->lease.recipients.at[0], "Out@example.org");
 	assert_text(r->lease.orcpts.at[0], "rfc822;list@example.com");
 	assert_int_equal(r->lease.notify.at[0], QUEUE_NOTIFY_NEVER); /* RFC 3461 5.2.7 */
-	assert_text(r->lease.prefix, "X: 1\r\n");
+	assert_text(r->lease.prefix, "Delivered-To: list@example.com\r\nX: 1\r\n");
 	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
 	at(NOW + 60);
 	assert_ok(ASK(r->w, outbound, queue_owed, &owed_reply));
