@@ -15,6 +15,7 @@
 #include "store/core.h"
 #include "store/leaving.h"
 #include "store/reference.h"
+#include "store/sent.h"
 #include "store/serve.h"
 #include "store/thread.h"
 
@@ -386,6 +387,14 @@ audit_staged(void *arg, struct text key, struct text value)
 	return STATUS_OK;
 }
 
+static enum status
+audit_sent(void *arg, struct text key, struct text value)
+{
+	struct sent_notes n;
+
+	return key.len == 1 ? sent_notes_unpack(value, &n) : STATUS_CORRUPT;
+}
+
 /* Blocks were looked at before. */
 static enum status
 audit_leaving(void *arg, struct text key, struct text value)
@@ -555,6 +564,7 @@ check_account(struct account *a, struct findings *f)
 	check_rows(s, e, KEY_CHANGE, audit_change, &x, f);
 	check_rows(s, e, KEY_GARBAGE, audit_garbage, &x, f);
 	check_rows(s, e, KEY_STAGED, audit_staged, &x, f);
+	check_rows(s, e, KEY_SENT, audit_sent, &x, f);
 	check_kinds(s, e, text_of(kinds), f);
 	audit_totals(&x);
 	while (map_each(&x.sums, &at, NULL, NULL, &p)) {

@@ -596,7 +596,8 @@ static void
 rows_that_do_not_decode(void **state)
 {
 	static const enum key_kind of_alice[] = { KEY_HOT, KEY_EMAIL, KEY_SUMMARY, KEY_THREAD,
-		KEY_MESSAGE_ID, KEY_CHANGE, KEY_INDEX, KEY_GARBAGE, KEY_STAGED, KEY_LEAVING };
+		KEY_MESSAGE_ID, KEY_CHANGE, KEY_INDEX, KEY_GARBAGE, KEY_STAGED, KEY_LEAVING,
+		KEY_SENT };
 	struct blob_id blob = blob_of(bench.bob, true);
 	char words[40];
 

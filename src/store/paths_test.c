@@ -9,7 +9,9 @@
 #include "runtime/settings.h"
 #include "store/core.h"
 #include "store/engine/engine_breaking.h"
+#include "store/queue.h"
 #include "store/store_test_helper.h"
+#include "store/submission_calls.h"
 
 #define STEPS_MOST 30u
 #define OP 99
@@ -84,13 +86,17 @@ fill_many(void)
 static void
 site_open(void)
 {
+	struct text far[] = { TEXT("alice@example.com"), TEXT("y@example.org") };
 	struct store_setting_set_reply none;
+	struct store_alias_add_reply made;
 
 	scene.under = world_memory();
 	scene.w = world_new(breaking_new(scene.under));
 	world_domain(scene.w, "example.com");
 	scene.alice = world_account(scene.w, "alice@example.com");
 	scene.bob = world_account(scene.w, "bob@example.com");
+	assert_ok(ASK(scene.w, admin, store_alias_add, &made, .address = TEXT("far@example.com"),
+	    .targets = { far, 2 }));
 	find_alice();
 	scene.small = world_message(scene.w, "1", "one", "");
 	scene.large = noise(scene.w);
@@ -170,6 +176,89 @@ deliver_shared(void)
 {
 	return world_deliver_op(scene.w, "alice@example.com bob@example.com", &scene.large, OP);
 }
+
+/* ---- what goes out ---- */
+
+static unsigned
+messages_out(void)
+{
+	unsigned n = 0;
+
+	for (uint64_t i = 0; i < QUEUE_SHARDS; i++) {
+		struct key from = key_of(KEY_Q_MESSAGE), until = key_behind(from);
+		struct engine_scan *scan;
+		struct text key, value;
+
+		assert_ok(engine_scan_open(scene.under, (struct entity){ ENTITY_QUEUE, i },
+		    key_text(&from), key_text(&until), &scan));
+		while (engine_scan_next(scan, &key, &value) == STATUS_OK)
+			n++;
+		engine_scan_close(scan);
+	}
+	return n;
+}
+
+static enum status
+submit(const struct parcel *p)
+{
+	struct text to[] = { TEXT("alice@example.com"), TEXT("x@example.org") };
+	struct text orcpts[] = { TEXT_EMPTY, TEXT_EMPTY };
+	uint64_t notify[] = { 0, 0 };
+	struct submission_commit_reply r;
+	enum status s = ASK(scene.w, intake, submission_commit, &r, .token = scene.token, .op = OP,
+	    .id = TEXT("ID"), .sender = TEXT("alice@example.com"), .copy = 1, .received = 1,
+	    .size = p->raw.len, .summary = p->summary, .recipients = { to, 2 },
+	    .orcpts = { orcpts, 2 }, .notify = { notify, 2 }, .content = PAYLOAD_OF(p->content));
+
+	if (s == STATUS_OK) {
+		assert_true(r.message != 0);
+		assert_int_equal(messages_out(), 1);
+	}
+	return s;
+}
+
+static enum status
+submit_small(void)
+{
+	return submit(&scene.small);
+}
+
+static enum status
+submit_shared(void)
+{
+	return submit(&scene.large);
+}
+
+/* To an alias of alice and somebody elsewhere. */
+static enum status
+deliver_on(const struct parcel *p)
+{
+	struct text to = TEXT("far@example.com");
+	struct store_deliver_reply r;
+	enum status s = ASK(scene.w, intake, store_deliver, &r, .op = OP, .id = TEXT("ID"),
+	    .recipients = { &to, 1 }, .summary = p->summary, .content = PAYLOAD_OF(p->content),
+	    .size = p->raw.len, .received = 1);
+
+	if (s != STATUS_OK)
+		return s;
+	assert_int_equal(r.verdicts.at[0], STATUS_OK);
+	assert_int_equal(messages_out(), 1);
+	return s;
+}
+
+static enum status
+deliver_on_small(void)
+{
+	return deliver_on(&scene.small);
+}
+
+static enum status
+deliver_on_shared(void)
+{
+	return deliver_on(&scene.large);
+}
+
+/* ---- what is filed and changed ---- */
 
 static enum status
 append(void)
@@ -416,6 +505,16 @@ make_alias(void)
 }
 
 static enum status
+forward(void)
+{
+	struct text to = TEXT("bob@example.com");
+	struct store_account_forward_reply r;
+
+	return ASK(scene.w, admin, store_account_forward, &r, .address = TEXT("alice@example.com"),
+	    .targets = { &to, 1 }, .keep = 1);
+}
+
+static enum status
 catch_all(void)
 {
 	struct store_catch_all_reply r;
@@ -469,6 +568,10 @@ broken_off(enum status (*way)(void), uint64_t messages)
 	X(deliver_one, 4)            \
 	X(deliver_copies, 4)         \
 	X(deliver_shared, 4)         \
+	X(submit_small, 4)           \
+	X(submit_shared, 4)          \
+	X(deliver_on_small, 4)       \
+	X(deliver_on_shared, 4)      \
 	X(append, 4)                 \
 	X(append_all, 5)             \
 	X(flags, 3)                  \
@@ -491,6 +594,7 @@ broken_off(enum status (*way)(void), uint64_t messages)
 	X(quota, 3)                  \
 	X(make_domain, 3)            \
 	X(make_alias, 3)             \
+	X(forward, 3)                \
 	X(catch_all, 3)              \
 	X(set_setting, 3)
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "store/engine/engine_breaking.h"
+#include "store/queue.h"
 #include "store/store_test_helper.h"
 
 #define PEOPLE 20
@@ -330,6 +331,45 @@ removals_in_doubt_give_content_back(void **state)
 	}
 }
 
+/* As it was written before mail went out. */
+static void
+records_of_the_first_version_are_read(void **state)
+{
+	struct record r = { .id = 0 };
+	struct buffer b = BUFFER_INIT;
+
+	pack_u8(&b, 1);
+	pack_u8(&b, 1); /* shared */
+	for (uint8_t i = 0; i < 16; i++)
+		pack_u8(&b, i);
+	pack_varint(&b, 3);   /* pieces */
+	pack_varint(&b, 300); /* octets */
+	pack_signed(&b, 1700000000);
+	pack_text(&b, TEXT("a@example.org"));
+	pack_text(&b, TEXT("summary"));
+	pack_varint(&b, 2);
+	pack_varint(&b, 17);
+	pack_varint(&b, 33);
+	assert_ok(record_unpack(buffer_text(&b), &r));
+	assert_true(r.shared);
+	assert_int_equal(r.blob.byte[15], 15);
+	assert_int_equal(r.pieces, 3);
+	assert_int_equal(r.size, 300);
+	assert_int_equal(r.received, 1700000000);
+	assert_text(r.sender, "a@example.org");
+	assert_text(r.summary, "summary");
+	assert_int_equal(r.prefix.len + r.sent.len + r.sent_summary.len, 0);
+	assert_int_equal(r.due, 0);
+	assert_int_equal(r.message, 0);
+	assert_int_equal(r.count, 2);
+	assert_int_equal(r.place[0].account, 17);
+	assert_int_equal(r.place[1].account, 33);
+	assert_int_equal(r.place[0].what, PLACE_INBOX);
+	assert_int_equal(r.place[1].what, PLACE_INBOX);
+	arena_done(&r.arena);
+	buffer_done(&b);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -342,6 +382,7 @@ main(void)
 		CASE(failures_are_tried_again),
 		CASE(the_full_are_refused_and_the_removed_left_out),
 		CASE(room_does_not_change_an_answer),
+		cmocka_unit_test(records_of_the_first_version_are_read),
 		cmocka_unit_test(what_may_be_there_is_found_out),
 		cmocka_unit_test(removals_in_doubt_give_content_back),
 	};
