@@ -393,6 +393,7 @@ resolve(struct delivering *d, struct call_in *in)
 	reach_all(&d->to);
 	known = d->to.known; /* who steps aside has d no longer */
 	d->queued = d->to.outside || wants_success(d->r);
+	known = d->to.known; /* d goes with in, if that steps aside */
 	if (!d->queued || !call_step_aside(in))
 		return true;
 	map_done(&known);
