@@ -10,6 +10,7 @@
 #define RECORD_VERSION 2
 #define RECORD_PLAIN 1 /* of earlier versions: INBOX alone */
 #define SHARED 1
+#define DROPPED 2
 
 struct queue_txn {
 	struct txn txn; /* first */
@@ -102,7 +103,7 @@ void
 record_pack(struct buffer *out, const struct record *r)
 {
 	pack_u8(out, RECORD_VERSION);
-	pack_u8(out, r->shared ? SHARED : 0);
+	pack_u8(out, (uint8_t)((r->shared ? SHARED : 0) | (r->dropped ? DROPPED : 0)));
 	blob_id_pack(out, r->blob);
 	pack_varint(out, r->pieces);
 	pack_varint(out, r->size);
@@ -129,6 +130,7 @@ record_unpack(struct text value, struct record *out)
 	uint8_t version = unpack_u8(&u), bits = unpack_u8(&u);
 
 	out->shared = (bits & SHARED) != 0;
+	out->dropped = (bits & DROPPED) != 0;
 	out->blob = blob_id_unpack(&u);
 	out->pieces = (uint32_t)unpack_varint_max(&u, UINT16_MAX);
 	out->size = unpack_varint(&u);

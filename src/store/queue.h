@@ -20,6 +20,9 @@
  * the same content, which goes with the last of the two; shared content is held
  * by each.
  *
+ * What the operator drops before it is due says so in its row, gives the holders of
+ * its accounts back, and goes as if it were applied.
+ *
  * So the first piece says for content of any size whether its record was ever
  * there: without it, the walk drops the holders, and the last takes the pieces.
  */
@@ -65,7 +68,8 @@ struct record {
 	uint32_t next, at_work, undone;
 	_Atomic bool committed;
 	_Atomic bool doubtful; /* nobody knows whether it was committed */
-	bool active;	       /* being applied */
+	bool active;	       /* being applied, or claimed */
+	bool dropped;	       /* by the operator: nobody gets it any more */
 	bool queued;	       /* the task is queued or running */
 	struct task task;
 	struct store *store;
@@ -109,6 +113,15 @@ void record_start(struct record *r);
 /* Gives the holders of shared content back, waiting for it: the record's own and
  * those of accounts that are not there, or of all; then forgets the record. */
 void record_give_back(struct record *r, bool all);
+
+/* Dropped before its time (RFC 4865): a record that is not due yet is claimed, so
+ * that it is not applied meanwhile (NULL: it is due, in other hands or gone); in
+ * apply() on its shard its row says that nobody gets it; and it is let go, to be
+ * removed if that was committed. */
+struct record *record_claim(struct store *s, uint64_t record);
+void record_drop(struct txn *t, struct record *r);
+void record_let(struct record *r, bool dropped);
+
 /* It is done and removed. */
 void queue_forget(struct record *r);
 

@@ -19,6 +19,13 @@ struct place {
 	struct text destination;
 };
 
+/* What accounts of this site were to get of a message, when its time comes. */
+struct local {
+	uint64_t message;
+	struct record *record;
+	bool dropped;
+};
+
 struct changing {
 	struct op op; /* first */
 	struct store *s;
@@ -26,6 +33,8 @@ struct changing {
 	struct queue_selection q;
 	struct place at[STEP_RUNS]; /* leased */
 	uint32_t count;
+	struct local local[STEP_RUNS]; /* claimed */
+	uint32_t locals;
 	uint64_t changed, busy;
 	struct text resume;
 };
@@ -98,6 +107,47 @@ change_one(const struct changing *k, struct outgoing_run *run, uint32_t i, int64
 	}
 }
 
+/* ---- what it has here ---- */
+
+/* Who takes a message away before its time takes all of it, unless he named some
+ * of its recipients. */
+static void
+claim_local(struct changing *k, uint64_t message)
+{
+	struct outgoing_message m;
+	struct record *r;
+
+	if (k->r->change != QUEUE_ADMIN_DROP || k->q.recipient.len > 0 ||
+	    k->q.destination.len > 0 ||
+	    (k->locals > 0 && k->local[k->locals - 1].message == message) ||
+	    queue_read_message(k->s, message, k->op.arena, &m) != STATUS_OK || m.record == 0 ||
+	    m.released <= k->q.now)
+		return;
+	r = record_claim(k->s, m.record);
+	if (r != NULL)
+		k->local[k->locals++] = (struct local){ .message = message, .record = r };
+}
+
+/* Nobody of the message is left. */
+static void
+drop_local(struct txn *t, struct changing *k, uint64_t message)
+{
+	for (uint32_t i = 0; i < k->locals; i++)
+		if (k->local[i].message == message) {
+			record_drop(t, k->local[i].record);
+			k->local[i].dropped = true;
+		}
+}
+
+/* What may be dropped or not stays as it is until the next start, which sees it. */
+static void
+let_locals(struct changing *k, enum status how)
+{
+	for (uint32_t i = 0; i < k->locals; i++)
+		if (!k->local[i].dropped || how != STATUS_AMBIGUOUS)
+			record_let(k->local[i].record, k->local[i].dropped && how == STATUS_OK);
+}
+
 /* ---- the batch ---- */
 
 static enum trace_what
@@ -151,6 +201,8 @@ change_run(struct txn *t, struct changing *k, const struct place *p)
 		return STATUS_OK;
 	trace_plan(t, p->message, &e, 1);
 	prolong(k, &m, now);
+	if (m.open == 0)
+		drop_local(t, k, p->message);
 	return outgoing_put(t, p->message, p->first, &m, &run);
 }
 
@@ -161,6 +213,8 @@ change_apply(struct txn *t, struct op *op)
 	enum status how = STATUS_OK;
 
 	k->changed = 0;
+	for (uint32_t i = 0; i < k->locals; i++)
+		k->local[i].dropped = false;
 	for (uint32_t i = 0; i < k->count && how == STATUS_OK; i++)
 		how = change_run(t, k, &k->at[i]);
 	return how;
@@ -194,6 +248,7 @@ change_finish(struct op *op, enum status how)
 	struct changing *k = changing_of(op);
 
 	give_back(k);
+	let_locals(k, how);
 	if (how == STATUS_OK)
 		answer(k);
 	else
@@ -217,6 +272,7 @@ lease_run(void *arg, const struct queue_found *f)
 		return STATUS_OK;
 	}
 	k->at[k->count++] = (struct place){ f->message, f->first, f->run.destination };
+	claim_local(k, f->message);
 	return STATUS_OK;
 }
 
@@ -251,6 +307,7 @@ serve_queue_admin_change(struct call_in *in, const void *request, void *context)
 		how = queue_walk(context, k->op.arena, &k->q, true, lease_run, k, &k->resume);
 	if (how != STATUS_OK) {
 		give_back(k);
+		let_locals(k, how);
 		call_fail(in, how, &k->op.failure);
 	} else if (k->count == 0) {
 		answer(k);

@@ -337,17 +337,33 @@ find_out(struct task *task)
 	}
 }
 
+/* Holders go before the record, so that a crash leaves none behind. */
+static void
+give_up(struct task *task)
+{
+	struct record *r = LIST_OWNER(task, struct record, task);
+	enum status how = STATUS_OK;
+
+	for (uint32_t i = 0; i < r->count && r->shared && how == STATUS_OK; i++)
+		how = give_back_place(r, &r->place[i]);
+	if (how == STATUS_OK)
+		record_remove(r);
+	else
+		stand_still(r);
+}
+
 void
 record_start(struct record *r)
 {
 	bool start;
 
 	pthread_mutex_lock(&r->lock);
-	start = !r->active && (atomic_load(&r->doubtful) || r->due * CLOCK_SECOND <= clock_wall());
+	start = !r->active &&
+		(atomic_load(&r->doubtful) || r->dropped || r->due * CLOCK_SECOND <= clock_wall());
 	if (start) {
 		r->active = r->queued = true;
 		r->next = 0;
-		r->task.run = atomic_load(&r->doubtful) ? find_out : advance;
+		r->task.run = atomic_load(&r->doubtful) ? find_out : r->dropped ? give_up : advance;
 	}
 	pthread_mutex_unlock(&r->lock);
 	if (start) {
@@ -367,5 +383,54 @@ queue_retry(struct store *s)
 	while (map_each(&s->queue.records, &at, NULL, NULL, &p))
 		if (((struct record *)p)->committed || ((struct record *)p)->doubtful)
 			record_start(p);
+	pthread_mutex_unlock(&s->queue.lock);
+}
+
+/* ---- dropped before its time ---- */
+
+struct record *
+record_claim(struct store *s, uint64_t record)
+{
+	bool claimed = false;
+	struct record *r;
+
+	pthread_mutex_lock(&s->queue.lock);
+	r = map_get_u64(&s->queue.records, record);
+	if (r != NULL) {
+		pthread_mutex_lock(&r->lock);
+		claimed = !r->active && atomic_load(&r->committed) && !r->dropped &&
+			  r->due * CLOCK_SECOND > clock_wall();
+		r->active |= claimed;
+		pthread_mutex_unlock(&r->lock);
+	}
+	pthread_mutex_unlock(&s->queue.lock);
+	return claimed ? r : NULL;
+}
+
+void
+record_drop(struct txn *t, struct record *r)
+{
+	struct key key = key_u64(KEY_Q_RECORD, r->id);
+	struct buffer value = BUFFER_INIT;
+
+	r->dropped = true;
+	record_pack(&value, r);
+	txn_put(t, key_text(&key), buffer_text(&value));
+	buffer_done(&value);
+}
+
+/* Under the lock of the list nobody else can start it, and it end. */
+void
+record_let(struct record *r, bool dropped)
+{
+	struct store *s = r->store;
+
+	pthread_mutex_lock(&s->queue.lock);
+	pthread_mutex_lock(&r->lock);
+	r->active = false;
+	r->dropped = dropped;
+	pthread_mutex_unlock(&r->lock);
+	if (dropped)
+		record_start(r);
 	pthread_mutex_unlock(&s->queue.lock);
 }

@@ -3,6 +3,7 @@
  * once: mailboxes of this site, the copy, recipients elsewhere. */
 #include "store/engine/backend.h"
 #include "store/outgoing_test_helper.h"
+#include "store/queue_admin_calls.h"
 
 #define ALICE "alice@example.com"
 #define BOB "bob@example.com"
@@ -498,6 +499,75 @@ held_until_its_time(void **state)
 	assert_int_equal(take(r), 1);
 }
 
+static void
+drop(struct rig *r, uint64_t message, const char *recipient)
+{
+	struct queue_admin_change_reply reply;
+
+	assert_ok(ASK(r->w, admin, queue_admin_change, &reply, .change = QUEUE_ADMIN_DROP,
+	    .messages = { &message, 1 }, .recipient = text_of(recipient), .silent = 1));
+	assert_int_equal(reply.changed, 1);
+}
+
+static void
+when_its_time_has_come(struct rig *r)
+{
+	store_settle(r->w->store);
+	at(NOW + 3601);
+	store_tend(r->w->store);
+	assert_int_equal(take(r), 0);
+	r->token = world_token(r->w, r->alice);
+}
+
+/* All of it: mailboxes of this site and the copy, too. */
+static void
+dropped_before_its_time(struct rig *r, size_t octets, bool crashes)
+{
+	large(r, octets);
+	r->copy = 1;
+	r->not_before = NOW + 3600;
+	drop(r, submit(r, "x@example.org bob@example.com alice@example.com"), "");
+	if (crashes)
+		crash(r);
+	when_its_time_has_come(r);
+	assert_int_equal(in_mailbox(r, BOB, "INBOX"), 0);
+	assert_int_equal(in_mailbox(r, ALICE, "INBOX"), 0);
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 0);
+	all_is_well(r);
+	assert_int_equal(rows(r), 0);
+}
+
+static void
+what_is_dropped_before_its_time_is_for_nobody(void **state)
+{
+	dropped_before_its_time(*state, 1000, false);
+}
+
+static void
+large_content_that_is_dropped_before_its_time(void **state)
+{
+	dropped_before_its_time(*state, 200000, false);
+}
+
+static void
+what_is_dropped_stays_so_after_a_crash(void **state)
+{
+	dropped_before_its_time(*state, 200000, true);
+}
+
+static void
+only_who_is_named_is_dropped(void **state)
+{
+	struct rig *r = *state;
+
+	r->copy = 1;
+	r->not_before = NOW + 3600;
+	drop(r, submit(r, "x@example.org bob@example.com"), "x@example.org");
+	when_its_time_has_come(r);
+	assert_int_equal(in_mailbox(r, BOB, "INBOX"), 1);
+	assert_int_equal(in_mailbox(r, ALICE, "Sent"), 1);
+}
+
 /* ---- one copy ---- */
 
 static void
@@ -710,6 +780,10 @@ main(void)
 		CASE(success_here_is_told_if_wanted),
 		CASE(nothing_is_owed_without_a_sender),
 		CASE(held_until_its_time),
+		CASE(what_is_dropped_before_its_time_is_for_nobody),
+		CASE(large_content_that_is_dropped_before_its_time),
+		CASE(what_is_dropped_stays_so_after_a_crash),
+		CASE(only_who_is_named_is_dropped),
 		CASE(the_clients_copy_stays),
 		CASE(the_clients_copy_stays_of_several),
 		CASE(a_copy_that_the_client_filed_before),
