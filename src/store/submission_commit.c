@@ -259,15 +259,19 @@ static enum status
 may_send(struct committing *c, bool again, struct submission_commit_reply *out)
 {
 	enum status how = again ? STATUS_OK : check_authors(c, out);
+	struct map known;
 
 	if (how == STATUS_OK && !again)
 		check_count(c, out);
 	if (how != STATUS_OK || out->verdict != SUBMISSION_OK)
 		return how;
 	reach_all(&c->to);
-	if (c->to.count > 0 && call_step_aside(c->op.in)) /* accounts may have to be loaded */
-		how = STATUS_AGAIN;
-	else if (!again && !c->to.unsure)
+	known = c->to.known; /* c goes with the call, if that steps aside */
+	if (c->to.count > 0 && call_step_aside(c->op.in)) { /* accounts may have to be loaded */
+		map_done(&known);
+		return STATUS_AGAIN;
+	}
+	if (!again && !c->to.unsure)
 		how = reach_room(&c->to);
 	reach_done(&c->to);
 	if (how == STATUS_OK && c->to.unsure)
