@@ -4,6 +4,7 @@ clients that nobody here wrote, what must not pass without an account, and what
 arrives. test_scram.py has SCRAM over submission."""
 
 import base64
+import json
 import re
 import smtplib
 import ssl
@@ -242,3 +243,19 @@ def test_a_message_for_elsewhere_waits_in_the_queue(house):
     number = lines[-1].split()[-1]
     assert FAR in house.run("queue", "show", number)
     house.run("queue", "drop", number)
+
+
+def test_who_is_suppressed_is_refused_with_words(house):
+    address = f"gone@{FAR.split('@')[1]}"
+    assert "added" in house.run("suppression", "add", address)
+    with Desk(house) as wire:
+        wire.say(f"MAIL FROM:<{house.alice}>\r\nRCPT TO:<{address}>\r\nRCPT TO:<{FAR}>\r\n".encode())
+        assert wire.reply()[0] == 250
+        code, lines = wire.reply()
+        assert code == 550 and "5.1.1" in lines[0] and f"{address} was blocked here on 20" in " ".join(lines)
+        assert wire.reply()[0] == 250
+    listed = json.loads(house.run("suppression", "list", "--json"))
+    assert [(entry["address"], entry["by"]) for entry in listed] == [(address, "operator")]
+    assert address in house.run("suppression", "list")
+    house.run("suppression", "remove", address)
+    assert json.loads(house.run("suppression", "list", "--json")) == []

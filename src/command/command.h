@@ -133,6 +133,7 @@ int command_get(const struct command *c, const struct options *o);
 int command_set(const struct command *c, const struct options *o);
 int command_metrics(const struct command *c, const struct options *o);
 int command_doctor(const struct command *c, const struct options *o);
+int command_suppression(const struct command *c, const struct options *o);
 int command_trace(const struct command *c, const struct options *o);
 int command_lookup(const struct command *c, const struct options *o);
 int command_queue(const struct command *c, const struct options *o);

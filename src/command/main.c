@@ -69,6 +69,9 @@ static const struct command commands[] = {
 		OPT(YOUNGER) | OPT(STATE) | OPT(ALL) | OPT(SILENT) | OPT(COUNT_ONLY) | OPT(LIMIT) |
 		OPT(DESTINATIONS),
 	    command_queue },
+	{ "suppression", "suppression list | add ADDRESS | remove ADDRESS",
+	    "Addresses elsewhere that refused mail for good, and are not sent to.", OPT_INSTANCE,
+	    command_suppression },
 	{ "check-store", "check-store [ADDRESS]",
 	    "Verifies the store against itself: rows, counters, change log, content.", OPT_INSTANCE,
 	    command_check_store },

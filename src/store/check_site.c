@@ -10,6 +10,7 @@
 #include "store/directory_dkim.h"
 #include "store/reference.h"
 #include "store/serve.h"
+#include "store/suppression.h"
 #include "store/tls_report.h"
 
 #define LOOKS 3
@@ -340,6 +341,25 @@ look_at_tls(void *arg, struct text key, struct text value)
 }
 
 static enum status
+look_at_suppressed(void *arg, struct text key, struct text value)
+{
+	struct survey *v = arg;
+	struct arena a = ARENA_INIT;
+	struct text address = text_part(key, 1, key.len);
+	struct suppressed x;
+	struct key k;
+	uint32_t shard;
+	enum status s = suppressed_unpack(value, &x);
+
+	if (s == STATUS_OK && (suppression_key(address, &a, &k, &shard) != STATUS_OK ||
+				  !text_equal(key_text(&k), key) || shard != v->entity))
+		problem(
+		    v->f, "suppressed address %.*s: not where it is looked for", TEXT_ARG(address));
+	arena_done(&a);
+	return s;
+}
+
+static enum status
 look_at_part(void *arg, struct text key, struct text value)
 {
 	struct survey *v = arg;
@@ -428,6 +448,7 @@ look_queue(struct survey *v, struct entity e)
 	check_rows_together(v->store, e, content, ARRAY_LEN(content), v, v->f);
 	check_rows(v->store, e, KEY_Q_ENVELOPE, look_at_part, v, v->f);
 	check_rows(v->store, e, KEY_Q_RUN, look_at_part, v, v->f);
+	check_rows(v->store, e, KEY_Q_SUPPRESSED, look_at_suppressed, v, v->f);
 	check_rows(v->store, e, KEY_Q_TLS, look_at_tls, v, v->f);
 	check_kinds(v->store, e, text_of(kinds), v->f);
 }

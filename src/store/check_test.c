@@ -559,6 +559,9 @@ broken_shard(void)
 	X(uids_in_memory, ALICE, "the UIDs in memory are others",                             \
 	    take(entity_of(bench.alice), key_hot(bench.inbox, 0)))                            \
 	X(a_record_is_left, SITE, "record 99 is left over", spare_record(bench.alice))        \
+	X(a_suppression_elsewhere, SITE, "suppressed address Bob@x.test: not where it is",    \
+	    put((struct entity){ ENTITY_QUEUE, 3 },                                           \
+		key_named(KEY_Q_SUPPRESSED, TEXT("Bob@x.test")), TEXT("\1\0\0\0")))           \
 	X(counts_of_tls_in_another_shard, SITE, "counts of TLS sessions in shard 3",          \
 	    spare_counts())                                                                   \
 	X(a_shard_that_cannot_load, SITE, "does not load", broken_shard())                    \

@@ -11,11 +11,15 @@
 #include "runtime/settings.h"
 #include "store/core.h"
 #include "store/outgoing.h"
+#include "store/suppression.h"
 
 struct reporting {
 	struct op op; /* first */
 	const struct queue_report_request *r;
 	uint64_t link;
+	/* For store/suppression.h: who got it, who never will, and the words. */
+	uint32_t news;
+	struct text address[SCHEDULE_RUN_MAX], words[SCHEDULE_RUN_MAX];
 };
 
 static struct reporting *
@@ -70,6 +74,18 @@ learn(struct outgoing_recipient *r, const struct outgoing_message *m, enum queue
 		outgoing_is_late(r, m, now);
 }
 
+/* The texts live as long as the operation. */
+static void
+note(struct reporting *k, struct text address, enum queue_outcome how, struct text reply)
+{
+	bool hard = how == QUEUE_FAILED && suppression_is_hard(reply);
+
+	if (!hard && how != QUEUE_DELIVERED && how != QUEUE_RELAYED)
+		return;
+	k->address[k->news] = address;
+	k->words[k->news++] = hard ? reply : TEXT_EMPTY;
+}
+
 /* ---- the report ---- */
 
 /* When those who still wait are due. */
@@ -109,12 +125,16 @@ report_apply(struct txn *t, struct op *op)
 	if (how != STATUS_OK)
 		return how;
 	outgoing_count(&run, &m, -1);
+	k->news = 0;
 	for (uint32_t i = 0; i < r->numbers.count; i++) {
 		uint64_t at = r->numbers.at[i] - r->first;
 
-		if (at < run.count && outgoing_is_open(&run.at[at]))
-			learn(&run.at[at], &m, (enum queue_outcome)r->outcomes.at[i],
-			    r->replies.at[i], r->server, now);
+		if (at >= run.count || !outgoing_is_open(&run.at[at]))
+			continue;
+		learn(&run.at[at], &m, (enum queue_outcome)r->outcomes.at[i], r->replies.at[i],
+		    r->server, now);
+		note(
+		    k, run.at[at].address, (enum queue_outcome)r->outcomes.at[i], r->replies.at[i]);
 	}
 	outgoing_count(&run, &m, 1);
 	run.due = next_due(&run, now);
@@ -135,6 +155,8 @@ report_finish(struct op *op, enum status how)
 	if (!op->repeated)
 		lease_end(
 		    k->op.arg, k->r->message, (uint32_t)k->r->first, (enum schedule_end)k->r->how);
+	for (uint32_t i = 0; i < k->news && !op->repeated; i++)
+		suppression_learn(k->op.arg, k->address[i], k->words[i]);
 	call_reply(op->in, &reply);
 }
 

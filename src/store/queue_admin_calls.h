@@ -120,11 +120,26 @@ enum queue_admin_change {
 	F(S, NUMBERS, rests)                 \
 	F(S, U64, total) F(S, U64, total_waiting) F(S, U64, total_leased)
 
-#define QUEUE_ADMIN_CALLS(X)                        \
-	X(queue_admin_list, BY_ADMIN, CALL_AGAIN)   \
-	X(queue_admin_show, BY_ADMIN, CALL_AGAIN)   \
-	X(queue_admin_change, BY_ADMIN, CALL_AGAIN) \
-	X(queue_admin_destinations, BY_ADMIN, CALL_AGAIN)
+/* Addresses elsewhere that are not sent to (store/suppression.h), parallel lists:
+ * when (seconds) and with which words they refused; operators: 1 where the
+ * operator put it on the list. after: resume of the step before, empty at first. */
+#define queue_admin_suppressed_REQUEST(F, S) F(S, TEXT, after)
+#define queue_admin_suppressed_REPLY(F, S) \
+	F(S, TEXTS, addresses)             \
+	F(S, TEXTS, words) F(S, NUMBERS, times) F(S, NUMBERS, operators) F(S, TEXT, resume)
+
+/* Puts one on the list, until it is taken off, or takes it off. words: why.
+ * changed: 0 where it was not on it. INVALID: no address. LIMIT: full. */
+#define queue_admin_suppress_REQUEST(F, S) F(S, TEXT, address) F(S, U64, remove) F(S, TEXT, words)
+#define queue_admin_suppress_REPLY(F, S) F(S, U64, changed)
+
+#define QUEUE_ADMIN_CALLS(X)                              \
+	X(queue_admin_list, BY_ADMIN, CALL_AGAIN)         \
+	X(queue_admin_show, BY_ADMIN, CALL_AGAIN)         \
+	X(queue_admin_change, BY_ADMIN, CALL_AGAIN)       \
+	X(queue_admin_destinations, BY_ADMIN, CALL_AGAIN) \
+	X(queue_admin_suppressed, BY_ADMIN, CALL_AGAIN)   \
+	X(queue_admin_suppress, BY_ADMIN, CALL_AGAIN)
 
 CALLS_DECLARE(queue_admin, QUEUE_ADMIN_CALLS)
 

@@ -6,8 +6,10 @@
  */
 #include "store/submission.h"
 
+#include "codec/date.h"
 #include "store/reach.h"
 #include "store/serve.h"
+#include "store/suppression.h"
 
 enum status
 submitter_of(struct store *s, struct call_in *in, struct text token, struct submitter *out,
@@ -90,15 +92,44 @@ serve_submission_sender(struct call_in *in, const void *request, void *context)
 
 /* ---- RCPT ---- */
 
+/* With the date, and what the server said, on one line. */
+static struct text
+why_suppressed(const struct suppressed *x, struct text address, struct arena *a)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text out;
+	size_t words;
+
+	buffer_addf(&b, "%.*s ", TEXT_ARG(address));
+	buffer_add_string(
+	    &b, x->by_operator ? "was blocked here on " : "refused mail for good on ");
+	date_print_rfc3339(&b, x->at);
+	buffer_cut(&b, b.len - strlen("T00:00:00Z"));
+	words = b.len;
+	if (x->words.len > 0)
+		buffer_addf(&b, ": %.*s", TEXT_ARG(x->words));
+	for (size_t i = words; i < b.len; i++)
+		if ((unsigned char)b.ptr[i] < ' ' || b.ptr[i] == 0x7f)
+			b.ptr[i] = ' ';
+	out = arena_copy(a, buffer_text(&b));
+	buffer_done(&b);
+	return out;
+}
+
 static void
-is_elsewhere(struct call_in *in, struct text address, struct submission_rcpt_reply *reply)
+is_elsewhere(
+    struct store *s, struct call_in *in, struct text address, struct submission_rcpt_reply *reply)
 {
 	struct text domain;
+	struct suppressed x;
 
-	if (address_elsewhere(address, call_arena(in), &reply->canonical, &domain) == STATUS_OK)
-		return;
-	reply->verdict = SUBMISSION_BAD_ADDRESS;
-	reply->words = TEXT("This is not a mail address.");
+	if (address_elsewhere(address, call_arena(in), &reply->canonical, &domain) != STATUS_OK) {
+		reply->verdict = SUBMISSION_BAD_ADDRESS;
+		reply->words = TEXT("This is not a mail address.");
+	} else if (suppression_find(s, address, call_arena(in), &x) == STATUS_OK) {
+		reply->verdict = SUBMISSION_SUPPRESSED;
+		reply->words = why_suppressed(&x, reply->canonical, call_arena(in));
+	}
 }
 
 /* What reach_room() found. */
@@ -159,7 +190,7 @@ serve_submission_rcpt(struct call_in *in, const void *request, void *context)
 		return;
 	}
 	if (to.verdict[0] == STATUS_DENIED || !is_address(r->address, call_arena(in)))
-		is_elsewhere(in, r->address, &reply);
+		is_elsewhere(context, in, r->address, &reply);
 	else
 		is_ours(&to, &reply);
 	call_reply(in, &reply);
