@@ -160,13 +160,13 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 	F(S, U64, kind) F(S, NUMBERS, numbers) F(S, NUMBERS, firsts) F(S, TEXT, notice)
 #define queue_told_REPLY(F, S)
 
-#define QUEUE_CALLS(X)                                        \
-	X(queue_feed, BY_OUTBOUND, CALL_STREAM)               \
-	X(queue_resume, BY_OUTBOUND, CALL_AGAIN)              \
-	X(queue_lease, BY_OUTBOUND, CALL_SHORT)               \
-	X(queue_piece, BY_OUTBOUND, CALL_AGAIN)               \
-	X(queue_report, BY_OUTBOUND, CALL_AGAIN | CALL_QUICK) \
-	X(queue_owed, BY_OUTBOUND, 0)                         \
+#define QUEUE_CALLS(X)                           \
+	X(queue_feed, BY_OUTBOUND, CALL_STREAM)  \
+	X(queue_resume, BY_OUTBOUND, CALL_AGAIN) \
+	X(queue_lease, BY_OUTBOUND, CALL_SHORT)  \
+	X(queue_piece, BY_OUTBOUND, CALL_AGAIN)  \
+	X(queue_report, BY_OUTBOUND, CALL_AGAIN) \
+	X(queue_owed, BY_OUTBOUND, 0)            \
 	X(queue_told, BY_OUTBOUND, CALL_AGAIN)
 
 CALLS_DECLARE(queue, QUEUE_CALLS)
