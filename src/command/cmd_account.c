@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* mailstead account: add, list, show, passwd, suspend, resume, quota, forward, remove.
- * Adding from a file is in cmd_account_batch.c. */
+ * Adding from a file is in cmd_account_batch.c, forwards are in
+ * cmd_account_forward.c, sending is in cmd_account_sending.c. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,7 +134,20 @@ static int
 resume(struct instance *i, const struct options *o)
 {
 	struct store_account_set_request q = { .change = ACCOUNT_SUSPENDED, .value = 0 };
+	struct store_account_request who = { .address = text_of(o->args[1]) };
+	struct store_account_reply r;
+	bool stopped;
+	int code = account_unfreeze(i, o, &stopped);
+	enum status s;
 
+	if (code != EXIT_DONE)
+		return code;
+	s = store_account(i->calls, &who, &i->arena, &r, &i->failure);
+	if (s != STATUS_OK)
+		return refused_by(s, &i->failure);
+	/* To lift a suspension ends sessions, which need not be for sending alone. */
+	if (stopped && !r.suspended)
+		return output_done(o, "resumed", o->args[1]);
 	return change(i, o, &q, "resumed");
 }
 
@@ -208,7 +222,6 @@ show_json(struct output *out, const struct store_account_reply *r)
 	json_text(j, buffer_text(&created));
 	json_key(j, "number");
 	json_u64(j, r->account);
-	json_object_end(j);
 	buffer_done(&created);
 }
 
@@ -227,6 +240,12 @@ show(struct instance *i, const struct options *o)
 		show_json(&out, &r);
 	else
 		show_text(&out, &r);
+	if (account_show_sending(i, r.address, &out) != EXIT_DONE) {
+		buffer_done(&out.text);
+		return EXIT_REFUSED;
+	}
+	if (out.as_json)
+		json_object_end(&out.json);
 	return output_write(&out);
 }
 
@@ -277,6 +296,8 @@ static const struct verb verbs[] = {
 	{ "passwd", 1, 1, SECRET, passwd },
 	{ "suspend", 1, 1, 0, suspend },
 	{ "resume", 1, 1, 0, resume },
+	{ "freeze", 1, 1, 0, account_freeze },
+	{ "limit", 3, 3, 0, account_limit },
 	{ "quota", 2, 2, 0, quota },
 	{ "forward", 2, INT_MAX, 0, account_forward },
 	{ "forward", 1, 1, OPT(OFF), account_forward_off },

@@ -52,7 +52,8 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 	X(UNTIL, "--until", until, true, "older")                                             \
 	X(KEEP, "--keep", keep, false, "a copy of what is forwarded stays here (default)")    \
 	X(NO_KEEP, "--no-keep", no_keep, false, "no copy stays here")                         \
-	X(OFF, "--off", off, false, "mail is not forwarded any more")
+	X(OFF, "--off", off, false, "mail is not forwarded any more")                 \
+	X(REASON, "--reason", reason, true, "why, as the account is told")
 
 enum option {
 #define X(id, name, field, takes, help) OPTION_##id,

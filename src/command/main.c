@@ -31,13 +31,15 @@ static const struct command commands[] = {
 	    "       mailstead account add --batch FILE\n"
 	    "       mailstead account list [DOMAIN] | show ADDRESS | suspend ADDRESS | resume "
 	    "ADDRESS\n"
+	    "       mailstead account freeze ADDRESS [--reason WHY]\n"
+	    "       mailstead account limit ADDRESS LIMIT NUMBER | default\n"
 	    "       mailstead account passwd ADDRESS --password-stdin | quota ADDRESS SIZE | "
 	    "remove ADDRESS\n"
 	    "       mailstead account forward ADDRESS TARGET... [--keep | --no-keep] | forward "
 	    "ADDRESS --off",
-	    "People's accounts.",
+	    "People's accounts; freeze stops their sending alone; resume ends that and suspension.",
 	    OPT_INSTANCE | OPT(PASSWORD_STDIN) | OPT(BATCH) | OPT(HASH) | OPT(ADMIN) | OPT(QUOTA) |
-		OPT(KEEP) | OPT(NO_KEEP) | OPT(OFF),
+		OPT(KEEP) | OPT(NO_KEEP) | OPT(OFF) | OPT(REASON),
 	    command_account },
 	{ "alias", "alias add ADDRESS TARGET... | remove ADDRESS | list [DOMAIN]",
 	    "Addresses that stand for others.", OPT_INSTANCE, command_alias },

@@ -11,6 +11,7 @@
 #include "runtime/call_permission_test_helper.h"
 #include "runtime/runtime_calls.h"
 #include "store/calls.h"
+#include "store/limits_calls.h"
 #include "store/queue_admin_calls.h"
 #include "store/queue_calls.h"
 #include "store/submission_calls.h"

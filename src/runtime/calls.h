@@ -109,6 +109,7 @@ struct call {
 	X(SUBMISSION, 8, submission)    \
 	X(TRACE, 9, trace)              \
 	X(QUEUE_ADMIN, 10, queue_admin) \
+	X(LIMITS, 11, limits)           \
 	X(TLS_REPORT, 12, tls_report)
 
 enum call_table {

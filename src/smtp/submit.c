@@ -69,7 +69,10 @@ enum smtp_reply
 smtp_submit_recipient(struct smtp_session *x, struct text address, struct text *words)
 {
 	const struct submission_rcpt_request request = {
-		.token = x->token, .address = address, .size = x->tx.size
+		.token = x->token,
+		.address = address,
+		.size = x->tx.size,
+		.before = x->tx.recipients.count,
 	};
 	struct submission_rcpt_reply reply;
 	struct failure f;

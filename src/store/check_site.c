@@ -436,6 +436,31 @@ look_account(struct survey *v, struct entity e)
 	check_rows_together(v->store, e, kinds, ARRAY_LEN(kinds), v, v->f);
 }
 
+static enum status
+look_at_sender(void *arg, struct text key, struct text value)
+{
+	(void)arg;
+	return sending_row_check(key, value);
+}
+
+static enum status
+look_at_rule(void *arg, struct text key, struct text value)
+{
+	struct sending_rule r;
+
+	(void)arg;
+	return key.len == 9 ? sending_rule_unpack(value, &r) : STATUS_CORRUPT;
+}
+
+static void
+look_site(struct survey *v, struct entity e)
+{
+	static const char kinds[] = { SITE_KEYS(KEY_FIRST) 0 };
+
+	check_rows(v->store, e, KEY_S_RULE, look_at_rule, v, v->f);
+	check_kinds(v->store, e, text_of(kinds), v->f);
+}
+
 static void
 look_queue(struct survey *v, struct entity e)
 {
@@ -450,6 +475,8 @@ look_queue(struct survey *v, struct entity e)
 	check_rows(v->store, e, KEY_Q_RUN, look_at_part, v, v->f);
 	check_rows(v->store, e, KEY_Q_SUPPRESSED, look_at_suppressed, v, v->f);
 	check_rows(v->store, e, KEY_Q_TLS, look_at_tls, v, v->f);
+	check_rows(v->store, e, KEY_Q_SENT, look_at_sender, v, v->f);
+	check_rows(v->store, e, KEY_Q_KNOWN, look_at_sender, v, v->f);
 	check_kinds(v->store, e, text_of(kinds), v->f);
 }
 
@@ -483,6 +510,7 @@ blobs_agree(struct survey *v)
 	each_entity(v, ENTITY_ACCOUNT, look_account);
 	each_entity(v, ENTITY_QUEUE, look_queue);
 	each_entity(v, ENTITY_REFERENCE, look_reference);
+	each_entity(v, ENTITY_SITE, look_site);
 	count_blobs(v);
 	return v->blobs == v->named && v->blobs_xor == v->named_xor &&
 	       (queue_count(v->store) > 0 || v->holders == v->held);

@@ -10,6 +10,7 @@
 #include "store/directory.h"
 #include "store/feed.h"
 #include "store/queue.h"
+#include "store/sending.h"
 #include "store/site.h"
 #include "store/stage.h"
 #include "store/store.h"
@@ -39,6 +40,7 @@ struct store {
 
 	struct directory directory;
 	struct queue queue;
+	struct sending sending;
 	struct site site;
 	struct feed feed;
 	struct bell directory_bell;

@@ -28,7 +28,7 @@ enum entity_kind {
 	ENTITY_DIRECTORY = 'D', /* id: shard 0..255 */
 	ENTITY_QUEUE = 'Q',	/* id: shard 0..63 */
 	ENTITY_REFERENCE = 'R', /* id: hash of a shared blob's id */
-	ENTITY_SITE = 'S',	/* id 0: settings, counters of the site */
+	ENTITY_SITE = 'S',	/* id 0: settings; 1: rules of sending */
 	ENTITY_TRACE = 'T',	/* id: shard 0..15 */
 };
 

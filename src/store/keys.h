@@ -49,7 +49,9 @@
 	X(Q_ENVELOPE, 'e', "be64 message", "its envelope and summary")                            \
 	X(Q_RUN, 'r', "be64 message, be32 first recipient", "recipients that are tried together") \
 	X(Q_SUPPRESSED, 's', "address", "that refused mail for good, and its words")              \
-	X(Q_TLS, 't', "be32 day, domain", "TLS sessions with the servers of a domain")
+	X(Q_TLS, 't', "be32 day, domain", "TLS sessions with the servers of a domain")            \
+	X(Q_SENT, 'w', "u8 kind, be64 sender", "how much was sent in the last day")               \
+	X(Q_KNOWN, 'k', "u8 kind, be64 sender", "recipients that were written to")
 
 #define REFERENCE_KEYS(X)                                              \
 	X(R_HEAD, 'h', "16 octets of blob", "pieces of a shared blob") \
@@ -63,10 +65,11 @@
 	X(T_RECIPIENT, 't', "be64 hash, be64 -time, be32 number", "id of a message to that one")  \
 	X(T_BATCH, 'd', "be64 -time, be32 number", "rows that were written together")
 
-#define SITE_KEYS(X)                                   \
-	X(S_FORMAT, 'v', "", "version of this layout") \
-	X(S_HEAD, 'h', "", "id of the last batch")     \
-	X(S_SETTING, 's', "name", "a setting that is not at its default")
+#define SITE_KEYS(X)                                                      \
+	X(S_FORMAT, 'v', "", "version of this layout")                    \
+	X(S_HEAD, 'h', "", "id of the last batch")                        \
+	X(S_SETTING, 's', "name", "a setting that is not at its default") \
+	X(S_RULE, 'r', "be64 account", "limits of its own for sending, and whether that is stopped")
 
 enum key_kind {
 #define X(name, first, rest, holds) KEY_##name = first,

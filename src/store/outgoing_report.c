@@ -16,7 +16,7 @@
 struct reporting {
 	struct op op; /* first */
 	const struct queue_report_request *r;
-	uint64_t link;
+	uint64_t link, account;
 	/* For store/suppression.h: who got it, who never will, and the words. */
 	uint32_t news;
 	struct text address[SCHEDULE_RUN_MAX], words[SCHEDULE_RUN_MAX];
@@ -124,6 +124,7 @@ report_apply(struct txn *t, struct op *op)
 		return STATUS_OK; /* the operator took it away meanwhile */
 	if (how != STATUS_OK)
 		return how;
+	k->account = m.account;
 	outgoing_count(&run, &m, -1);
 	k->news = 0;
 	for (uint32_t i = 0; i < r->numbers.count; i++) {
@@ -142,6 +143,21 @@ report_apply(struct txn *t, struct op *op)
 	return outgoing_put(t, r->message, (uint32_t)r->first, &m, &run);
 }
 
+/* Who writes to many that do not exist has their addresses from nowhere. */
+static void
+look_at_bounces(const struct reporting *k)
+{
+	for (uint32_t i = 0; i < k->r->outcomes.count; i++) {
+		uint64_t how = k->r->outcomes.at[i];
+		struct text reply = text_part(k->r->replies.at[i], 0, 9);
+
+		if (how == QUEUE_DELIVERED || how == QUEUE_RELAYED)
+			sending_bounced(k->op.arg, k->account, false);
+		else if (how == QUEUE_FAILED && text_ends_ci(reply, TEXT(" 5.1.1")))
+			sending_bounced(k->op.arg, k->account, true);
+	}
+}
+
 static void
 report_finish(struct op *op, enum status how)
 {
@@ -157,6 +173,8 @@ report_finish(struct op *op, enum status how)
 		    k->op.arg, k->r->message, (uint32_t)k->r->first, (enum schedule_end)k->r->how);
 	for (uint32_t i = 0; i < k->news && !op->repeated; i++)
 		suppression_learn(k->op.arg, k->address[i], k->words[i]);
+	if (!op->repeated)
+		look_at_bounces(k);
 	call_reply(op->in, &reply);
 }
 

@@ -6,7 +6,7 @@
 
 #define VERSION 1
 #define SHARED 1
-#define OWED_ALL 31
+#define OWED_ALL 63
 #define NEEDS_ALL (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8)
 
 void

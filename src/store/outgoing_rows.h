@@ -18,7 +18,7 @@
  * A recipient:
  *
  *	WAITING -> DELIVERED, RELAYED | FAILED (for good, or expired)
- *	WAITING <-> HELD (by the operator)
+ *	WAITING <-> HELD (by the operator, or while the account's sending is stopped)
  *	WAITING, HELD -> DROPPED (by the operator)
  *
  * The other four are ends. A message goes when all recipients are at their end
@@ -42,8 +42,9 @@ enum outgoing_owed {
 	OWED_SUCCESS = 1,
 	OWED_DELAY = 2,
 	OWED_FAILURE = 4,
-	WARNED = 8,	/* that it is late: owed, told, or not wanted */
-	WARNED_BY = 16, /* the same of the time that the sender set (RFC 2852 4) */
+	WARNED = 8,	   /* that it is late: owed, told, or not wanted */
+	WARNED_BY = 16,	   /* the same of the time that the sender set (RFC 2852 4) */
+	HELD_STOPPED = 32, /* held since the account's sending is stopped */
 };
 
 struct outgoing_recipient {

@@ -25,6 +25,8 @@ post_apply(struct txn *t, struct op *op)
 	if (r->message != 0)
 		how = draft_put(t, op, p->draft, r->message, r->blob, r->pieces, r->shared,
 		    r->count > 0 ? r->id : 0);
+	if (how == STATUS_OK && p->share != NULL)
+		how = sending_put(t, p->share);
 	if (how != STATUS_OK)
 		return how;
 	for (uint32_t i = 0; i < p->pieces; i++)
@@ -52,6 +54,8 @@ post_finish(struct op *op, enum status how)
 	bool ours = how == STATUS_OK && !op->repeated;
 	bool back = !ours && r->shared && how != STATUS_AMBIGUOUS;
 
+	if (p->share != NULL)
+		sending_counted(r->store, p->share, ours || how == STATUS_AMBIGUOUS);
 	if (back)
 		core_busy(r->store, 1); /* before the answer: who has it may settle */
 	if (how == STATUS_OK)

@@ -10,12 +10,14 @@
 
 #include "store/draft.h"
 #include "store/queue.h"
+#include "store/sending.h"
 
 struct post {
 	const struct record *record; /* blob, pieces and count are set; count 0: none */
 	const struct draft *draft;   /* ready; count 0: nothing goes out */
 	const struct text *piece;
-	struct text result; /* is remembered with the op */
+	const struct sending_share *share; /* of the sender's counts; or NULL */
+	struct text result;		   /* is remembered with the op */
 	/* Answers the call from op->result. */
 	void (*answer)(struct op *op);
 	uint64_t number; /* of the message; names the shard */

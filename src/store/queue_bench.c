@@ -22,6 +22,7 @@
 #include "codec/trace_id.h"
 #include "mime/summary.h"
 #include "runtime/role.h"
+#include "runtime/settings.h"
 #include "store/calls.h"
 #include "store/content.h"
 #include "store/engine.h"
@@ -342,6 +343,14 @@ look(struct bench *b)
 	tell(b, "count", waiting, begun);
 }
 
+/* As many as there are, of few senders. */
+static void
+lift_limits(void)
+{
+	for (unsigned i = SET_SENDING_MESSAGES_HOUR; i <= SET_SENDING_FIRST_DAY; i++)
+		CHECK(setting_apply((enum setting)i, TEXT("0")) == STATUS_OK);
+}
+
 /* What is done with a queue that is full. */
 static void
 give(struct bench *b, uint64_t all, uint64_t given)
@@ -383,6 +392,7 @@ main(int argc, char **argv)
 	make_message(&b);
 	b.not_before = given == 0 ? clock_wall() / CLOCK_SECOND + 3600 : 0;
 	start(&b);
+	lift_limits();
 	make_senders(&b);
 	work(&b, "enqueue", submitter, 0, all);
 	if (given > 0)

@@ -35,8 +35,8 @@ struct changing {
 	uint32_t count;
 	struct local local[STEP_RUNS]; /* claimed */
 	uint32_t locals;
-	uint64_t changed, busy;
-	struct text resume;
+	struct queue_change_done done;
+	bool stopped; /* for an account whose sending is stopped or goes on */
 };
 
 static struct changing *
@@ -68,7 +68,10 @@ is_open_to(enum queue_admin_change change, enum outgoing_state state)
 static bool
 is_meant(const struct changing *k, const struct outgoing_run *run, uint32_t i)
 {
-	return is_open_to((enum queue_admin_change)k->r->change, run->at[i].state) &&
+	bool ours = !k->stopped || k->r->change != QUEUE_ADMIN_RELEASE ||
+		    (run->at[i].owed & HELD_STOPPED) != 0;
+
+	return ours && is_open_to((enum queue_admin_change)k->r->change, run->at[i].state) &&
 	       queue_selects(&k->q, run, i);
 }
 
@@ -90,13 +93,16 @@ change_one(const struct changing *k, struct outgoing_run *run, uint32_t i, int64
 	switch ((enum queue_admin_change)k->r->change) {
 	case QUEUE_ADMIN_RELEASE:
 		r->state = OUTGOING_WAITING;
-		run->due = now;
+		r->owed &= ~(uint32_t)HELD_STOPPED;
+		/* what was to wait (RFC 4865) waits on */
+		run->due = k->stopped && run->due > now ? run->due : now;
 		break;
 	case QUEUE_ADMIN_RETRY:
 		run->due = run->due < now ? run->due : now;
 		break;
 	case QUEUE_ADMIN_HOLD:
 		r->state = OUTGOING_HELD;
+		r->owed |= k->stopped ? HELD_STOPPED : 0;
 		break;
 	case QUEUE_ADMIN_DROP:
 		outgoing_end(
@@ -187,7 +193,7 @@ change_run(struct txn *t, struct changing *k, const struct place *p)
 	if (how != STATUS_OK)
 		return how == STATUS_NOT_FOUND ? STATUS_OK : how; /* it came to its end meanwhile */
 	n = meant(k, &run);
-	k->changed += n;
+	k->done.changed += n;
 	due = run.due;
 	outgoing_count(&run, &m, -1);
 	e.recipients.at = ARENA_ARRAY(k->op.arena, struct text, n);
@@ -212,7 +218,7 @@ change_apply(struct txn *t, struct op *op)
 	struct changing *k = changing_of(op);
 	enum status how = STATUS_OK;
 
-	k->changed = 0;
+	k->done.changed = 0;
 	for (uint32_t i = 0; i < k->locals; i++)
 		k->local[i].dropped = false;
 	for (uint32_t i = 0; i < k->count && how == STATUS_OK; i++)
@@ -224,7 +230,7 @@ static void
 answer(struct changing *k)
 {
 	struct queue_admin_change_reply reply = {
-		.changed = k->changed, .busy = k->busy, .resume = k->resume
+		.changed = k->done.changed, .busy = k->done.busy, .resume = k->done.resume
 	};
 
 	call_reply(k->op.in, &reply);
@@ -268,7 +274,7 @@ lease_run(void *arg, const struct queue_found *f)
 	if (k->count == STEP_RUNS)
 		return STATUS_NOT_FOUND;
 	if (!lease_take(k->s, f->message, f->first, &f->run)) {
-		k->busy += n;
+		k->done.busy += n;
 		return STATUS_OK;
 	}
 	k->at[k->count++] = (struct place){ f->message, f->first, f->run.destination };
@@ -289,22 +295,62 @@ change_check(struct changing *k)
 	return queue_selection_check(&k->q);
 }
 
+static struct changing *
+changing_new(struct store *s, struct arena *a, const struct queue_admin_change_request *r)
+{
+	struct changing *k = ARENA_NEW(a, struct changing);
+
+	k->s = s;
+	k->r = r;
+	k->q = (struct queue_selection)QUEUE_SELECTION_OF(k->r, clock_wall() / CLOCK_SECOND);
+	k->op.arena = a;
+	k->op.apply = change_apply;
+	return k;
+}
+
+static enum status
+find_runs(struct changing *k)
+{
+	enum status how = change_check(k);
+
+	if (how == STATUS_OK)
+		how = queue_walk(k->s, k->op.arena, &k->q, true, lease_run, k, &k->done.resume);
+	return how;
+}
+
+static struct owner *
+shard_owner(const struct changing *k)
+{
+	return &k->s->queue.shard[k->at[0].message % QUEUE_SHARDS].owner;
+}
+
+enum status
+queue_change_step(struct store *s, struct arena *a, const struct queue_admin_change_request *r,
+    struct queue_change_done *out)
+{
+	struct changing *k = changing_new(s, a, r);
+	enum status how;
+
+	k->stopped = true;
+	how = find_runs(k);
+	if (how == STATUS_OK && k->count > 0)
+		how = owner_wait(shard_owner(k), &k->op);
+	give_back(k);
+	let_locals(k, how);
+	if (how == STATUS_OK)
+		*out = k->done;
+	return how;
+}
+
 void
 serve_queue_admin_change(struct call_in *in, const void *request, void *context)
 {
-	struct changing *k = ARENA_NEW(call_arena(in), struct changing);
+	struct changing *k = changing_new(context, call_arena(in), request);
 	enum status how;
 
-	k->s = context;
-	k->r = request;
-	k->q = (struct queue_selection)QUEUE_SELECTION_OF(k->r, clock_wall() / CLOCK_SECOND);
 	k->op.in = in;
-	k->op.arena = call_arena(in);
-	k->op.apply = change_apply;
 	k->op.finish = change_finish;
-	how = change_check(k);
-	if (how == STATUS_OK)
-		how = queue_walk(context, k->op.arena, &k->q, true, lease_run, k, &k->resume);
+	how = find_runs(k);
 	if (how != STATUS_OK) {
 		give_back(k);
 		let_locals(k, how);
@@ -312,6 +358,6 @@ serve_queue_admin_change(struct call_in *in, const void *request, void *context)
 	} else if (k->count == 0) {
 		answer(k);
 	} else {
-		owner_submit(&k->s->queue.shard[k->at[0].message % QUEUE_SHARDS].owner, &k->op);
+		owner_submit(shard_owner(k), &k->op);
 	}
 }

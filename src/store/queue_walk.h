@@ -85,6 +85,15 @@ enum status queue_read_message(
 enum status queue_read_envelope(
     struct store *s, uint64_t message, struct arena *a, struct outgoing_envelope *out) MUST_CHECK;
 
+struct queue_change_done {
+	uint64_t changed, busy; /* recipients */
+	struct text resume;
+};
+/* One step of HOLD for an account whose sending is stopped, or of RELEASE of what
+ * was held so; waits. For the background thread. AGAIN: too early. */
+enum status queue_change_step(struct store *s, struct arena *a,
+    const struct queue_admin_change_request *r, struct queue_change_done *out) MUST_CHECK;
+
 /* Every call has a handler of this name. */
 QUEUE_ADMIN_CALLS(OUTGOING_SERVE)
 

@@ -91,6 +91,7 @@ core_new(struct engine *e, const struct store_config *config)
 	tender_init(s);
 	staging_init(&s->staging);
 	trace_init(s);
+	sending_init(s);
 	return s;
 }
 
@@ -105,6 +106,10 @@ store_new(
 	if (how == STATUS_OK && next != STATUS_OK)
 		how = fail(
 		    f, next, "The directory cannot be read.", "directory: %s", status_word(next));
+	next = sending_load(s);
+	if (how == STATUS_OK && next != STATUS_OK)
+		how = fail(f, next, "The rules of sending cannot be read.", "sending: %s",
+		    status_word(next));
 	next = queue_init(s);
 	if (how == STATUS_OK && next != STATUS_OK)
 		how = fail(f, next, "The queue cannot be read.", "queue: %s", status_word(next));
@@ -137,6 +142,7 @@ store_free(struct store *s)
 	bell_done(&s->directory_bell);
 	account_cache_free(s);
 	queue_done(s);
+	sending_done(s);
 	directory_done(&s->directory);
 	site_done(s);
 	tender_done(s);
@@ -173,7 +179,7 @@ lost(uint64_t link, enum role peer, void *context)
 #define SERVE_ROW(name, roles, flags) { &name##_call, serve_##name },
 static const struct call_row rows[] = { STORE_CALLS(SERVE_ROW) QUEUE_CALLS(SERVE_ROW)
 	    QUEUE_ADMIN_CALLS(SERVE_ROW) SUBMISSION_CALLS(SERVE_ROW) TRACE_CALLS(SERVE_ROW)
-		TLS_REPORT_CALLS(SERVE_ROW) };
+		TLS_REPORT_CALLS(SERVE_ROW) LIMITS_CALLS(SERVE_ROW) };
 
 void
 store_serve(struct store *s, struct call_server_config *out)

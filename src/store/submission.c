@@ -68,6 +68,21 @@ refuse(struct call_in *in, enum status how, const struct failure *f)
 		    "submission: %s", status_word(how));
 }
 
+static enum status
+may_begin(struct store *s, const struct submitter *who, struct arena *a,
+    struct submission_sender_reply *reply)
+{
+	struct sending_who sends = submitter_sends(who);
+	struct sending_answer answer;
+	enum status how = sending_may_begin(s, &sends, a, &answer);
+
+	if (how == STATUS_OK) {
+		reply->verdict = answer.verdict;
+		reply->words = answer.words;
+	}
+	return how;
+}
+
 void
 serve_submission_sender(struct call_in *in, const void *request, void *context)
 {
@@ -84,6 +99,8 @@ serve_submission_sender(struct call_in *in, const void *request, void *context)
 		how = submitter_may_write(
 		    context, &who, r->address, call_arena(in), &verdict, &reply.words);
 	reply.verdict = verdict;
+	if (how == STATUS_OK && verdict == SUBMISSION_OK)
+		how = may_begin(context, &who, call_arena(in), &reply);
 	if (how == STATUS_OK)
 		call_reply(in, &reply);
 	else
@@ -159,6 +176,21 @@ is_address(struct text address, struct arena *a)
 	       address_key(address, a, &k) == STATUS_OK;
 }
 
+static enum status
+may_address(struct store *s, const struct submitter *who, const struct submission_rcpt_request *r,
+    struct arena *a, struct submission_rcpt_reply *reply)
+{
+	struct sending_who sends = submitter_sends(who);
+	struct sending_answer answer;
+	enum status how = sending_may_address(s, &sends, reply->canonical, r->before, a, &answer);
+
+	if (how == STATUS_OK) {
+		reply->verdict = answer.verdict;
+		reply->words = answer.words;
+	}
+	return how;
+}
+
 void
 serve_submission_rcpt(struct call_in *in, const void *request, void *context)
 {
@@ -193,5 +225,10 @@ serve_submission_rcpt(struct call_in *in, const void *request, void *context)
 		is_elsewhere(context, in, r->address, &reply);
 	else
 		is_ours(&to, &reply);
-	call_reply(in, &reply);
+	if (reply.verdict == SUBMISSION_OK)
+		how = may_address(context, &who, r, call_arena(in), &reply);
+	if (how == STATUS_OK)
+		call_reply(in, &reply);
+	else
+		refuse(in, how, &f);
 }

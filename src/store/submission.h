@@ -16,6 +16,12 @@ struct submitter {
  * (call_step_aside); in is not the handler's any more. */
 enum status submitter_of(struct store *s, struct call_in *in, struct text token,
     struct submitter *out, struct failure *f) MUST_CHECK;
+/* The same, as the limits know it. */
+static inline struct sending_who
+submitter_sends(const struct submitter *who)
+{
+	return (struct sending_who){ { SENDING_ACCOUNT, who->account }, who->address };
+}
 /* NOT_YOURS with words; "" is everybody's. */
 enum status submitter_may_write(struct store *s, const struct submitter *who, struct text address,
     struct arena *a, enum submission_verdict *verdict, struct text *words) MUST_CHECK;

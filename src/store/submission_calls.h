@@ -36,10 +36,12 @@ enum submission_verdict {
 #define submission_sender_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, address)
 #define submission_sender_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words)
 
-/* RCPT TO. size: of the message if the client told it, else 0. local: it is an
+/* RCPT TO. size: of the message if the client told it, else 0. before: recipients
+ * of this message that were accepted already. local: it is an
  * address of this site. canonical: in the directory's spelling, or with the
  * domain in ASCII and lower case. */
-#define submission_rcpt_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, address) F(S, U64, size)
+#define submission_rcpt_REQUEST(F, S) \
+	F(S, TEXT, token) F(S, TEXT, address) F(S, U64, size) F(S, U64, before)
 #define submission_rcpt_REPLY(F, S) \
 	F(S, U64, verdict) F(S, TEXT, words) F(S, TEXT, canonical) F(S, U64, local)
 

@@ -23,6 +23,7 @@ struct committing {
 	struct draft draft;
 	struct record record;
 	struct post post;
+	struct sending_share share;
 	const struct text *piece;
 	uint32_t pieces;
 };
@@ -198,6 +199,7 @@ commit(struct committing *c, void (*answer_with)(struct op *op))
 	c->post = (struct post){ .record = &c->record,
 		.draft = &c->draft,
 		.piece = c->piece,
+		.share = &c->share,
 		.result = arena_copy(c->op.arena, buffer_text(&result)),
 		.answer = answer_with,
 		.number = number };
@@ -253,6 +255,22 @@ check_count(struct committing *c, struct submission_commit_reply *out)
 	    (long long)most, c->r->recipients.count);
 }
 
+/* The last to be asked: from here on it is counted. */
+static enum status
+check_limits(struct committing *c, struct submission_commit_reply *out)
+{
+	struct sending_who sends = submitter_sends(&c->who);
+	struct sending_answer answer;
+	enum status how =
+	    sending_count(c->store, &sends, &c->r->recipients, c->op.arena, &c->share, &answer);
+
+	if (how == STATUS_OK) {
+		out->verdict = answer.verdict;
+		out->words = answer.words;
+	}
+	return how;
+}
+
 /* Whether it may be sent; what was taken in by an earlier try of the call was
  * asked then. */
 static enum status
@@ -279,7 +297,9 @@ may_send(struct committing *c, bool again, struct submission_commit_reply *out)
 	if (how != STATUS_OK)
 		return how;
 	draft_message(c);
-	return draft_is_good(&c->draft) ? STATUS_OK : STATUS_INVALID;
+	if (!draft_is_good(&c->draft))
+		return STATUS_INVALID;
+	return again ? STATUS_OK : check_limits(c, out);
 }
 
 static struct committing *

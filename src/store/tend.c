@@ -214,6 +214,7 @@ store_tend(struct store *s)
 	walk(s);
 	queue_retry(s);
 	outgoing_tend(s);
+	sending_tend(s);
 	tend_removals(s);
 	tend_accounts(s);
 	trace_tend(s);

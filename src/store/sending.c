@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: ISC */
+/* Who sent how much, and to whom; see store/sending.h. */
+#include "store/sending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/date.h"
+#include "runtime/metrics.h"
+#include "runtime/settings.h"
+#include "store/core.h"
+
+#define KNOWN_VERSION 1
+#define IDLE_SECONDS 3600 /* after that it is read again */
+#define SWEEP_SECONDS 60
+
+struct sender {
+	struct sending_counts counts;
+	uint32_t *known; /* hashes of recipients, in order */
+	uint32_t known_count, known_cap;
+	uint32_t under_way; /* messages */
+	int64_t used;	    /* seconds */
+};
+
+static const enum setting settings[SENDING_LIMITS] = {
+	SET_SENDING_MESSAGES_HOUR,
+	SET_SENDING_MESSAGES_DAY,
+	SET_SENDING_RECIPIENTS_HOUR,
+	SET_SENDING_RECIPIENTS_DAY,
+	SET_SENDING_FIRST_HOUR,
+	SET_SENDING_FIRST_DAY,
+};
+
+/* ---- rows ---- */
+
+static struct key
+row_key(enum key_kind kind, struct sending_key who)
+{
+	struct key k = key_of(kind);
+
+	key_add(&k, who.kind, 1);
+	key_add(&k, who.id, 8);
+	return k;
+}
+
+static enum status
+known_unpack(struct text value, struct text *hashes)
+{
+	struct unpack u = unpack_of(value);
+
+	if (unpack_u8(&u) != KNOWN_VERSION || cursor_left(&u.in) % 4 != 0 ||
+	    cursor_left(&u.in) > 4 * SENDING_KNOWN_MAX)
+		return STATUS_CORRUPT;
+	*hashes = text_part(value, 1, value.len);
+	return STATUS_OK;
+}
+
+enum status
+sending_row_check(struct text key, struct text value)
+{
+	struct sending_counts c;
+	struct text hashes;
+
+	if (key.len != 10)
+		return STATUS_CORRUPT;
+	return key.ptr[0] == KEY_Q_SENT ? sending_counts_unpack(value, &c)
+					: known_unpack(value, &hashes);
+}
+
+static uint32_t
+hash_of(struct text address, struct arena *a)
+{
+	char *low = arena_alloc(a, address.len + 1);
+
+	for (size_t i = 0; i < address.len; i++)
+		low[i] = (char)(address.ptr[i] >= 'A' && address.ptr[i] <= 'Z'
+				    ? address.ptr[i] + ('a' - 'A')
+				    : address.ptr[i]);
+	return (uint32_t)text_hash_stable((struct text){ low, address.len });
+}
+
+static enum status
+put_counts(struct txn *t, const struct sending_share *share)
+{
+	struct key key = row_key(KEY_Q_SENT, share->key);
+	struct sending_counts c = { .at = { { { 0 } } } };
+	struct buffer b = BUFFER_INIT;
+	struct text value;
+	enum status how = txn_get(t, key_text(&key), txn_arena(t), &value);
+
+	if (how == STATUS_OK)
+		how = sending_counts_unpack(value, &c);
+	if (how != STATUS_OK && how != STATUS_NOT_FOUND)
+		return how;
+	sending_counts_add(&c, share->at, share->n);
+	sending_counts_pack(&b, &c, share->at);
+	txn_put(t, key_text(&key), buffer_text(&b));
+	buffer_done(&b);
+	return STATUS_OK;
+}
+
+/* The oldest go when there are too many. */
+static enum status
+put_known(struct txn *t, const struct sending_share *share)
+{
+	struct key key = row_key(KEY_Q_KNOWN, share->key);
+	uint32_t fresh = share->n[SENDING_FIRST], skipped = 0;
+	struct text value, old = TEXT_EMPTY;
+	struct buffer b = BUFFER_INIT;
+	enum status how = txn_get(t, key_text(&key), txn_arena(t), &value);
+
+	if (how == STATUS_OK)
+		how = known_unpack(value, &old);
+	if (how != STATUS_OK && how != STATUS_NOT_FOUND)
+		return how;
+	if (fresh > SENDING_KNOWN_MAX)
+		skipped = fresh - SENDING_KNOWN_MAX;
+	if (old.len / 4 + fresh - skipped > SENDING_KNOWN_MAX)
+		old = text_part(
+		    old, old.len - 4 * (size_t)(SENDING_KNOWN_MAX - fresh + skipped), old.len);
+	pack_u8(&b, KNOWN_VERSION);
+	buffer_add_text(&b, old);
+	for (uint32_t i = skipped; i < fresh; i++)
+		pack_be32(&b, share->first[i]);
+	txn_put(t, key_text(&key), buffer_text(&b));
+	buffer_done(&b);
+	return STATUS_OK;
+}
+
+enum status
+sending_put(struct txn *t, const struct sending_share *share)
+{
+	enum status how = share->at == 0 ? STATUS_OK : put_counts(t, share);
+
+	if (how == STATUS_OK && share->at != 0 && share->n[SENDING_FIRST] > 0)
+		how = put_known(t, share);
+	return how;
+}
+
+/* ---- in memory ---- */
+
+static int
+by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool
+is_known(const struct sender *p, uint32_t hash)
+{
+	return p->known_count > 0 &&
+	       bsearch(&hash, p->known, p->known_count, sizeof(hash), by_number) != NULL;
+}
+
+static void
+know(struct sender *p, uint32_t hash)
+{
+	if (p->known_count == p->known_cap) {
+		p->known_cap = p->known_cap == 0 ? 16 : 2 * p->known_cap;
+		p->known = mem_resize(p->known, p->known_cap, sizeof(uint32_t));
+	}
+	p->known[p->known_count++] = hash;
+}
+
+static void
+known_sort(struct sender *p)
+{
+	if (p->known_count > 1)
+		qsort(p->known, p->known_count, sizeof(uint32_t), by_number);
+}
+
+static void
+sender_free(struct sender *p)
+{
+	mem_free(p->known);
+	mem_free(p);
+}
+
+static enum status
+read_shard(struct store *s, struct sending_key who, uint32_t shard, struct sender *p)
+{
+	struct entity e = { ENTITY_QUEUE, shard };
+	struct key sent = row_key(KEY_Q_SENT, who), known = row_key(KEY_Q_KNOWN, who);
+	struct sending_counts c;
+	struct arena a = ARENA_INIT;
+	struct text value, hashes;
+	enum status how = engine_get(s->engine, e, key_text(&sent), &a, &value);
+
+	if (how == STATUS_OK)
+		how = sending_counts_unpack(value, &c);
+	if (how == STATUS_OK) {
+		sending_counts_merge(&p->counts, &c);
+		how = engine_get(s->engine, e, key_text(&known), &a, &value);
+	}
+	if (how == STATUS_OK)
+		how = known_unpack(value, &hashes);
+	for (size_t i = 0; how == STATUS_OK && i + 4 <= hashes.len; i += 4)
+		know(p, (uint32_t)key_number(hashes, i, 4));
+	arena_done(&a);
+	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+}
+
+static enum status
+read_sender(struct store *s, struct sending_key who, struct sender **out)
+{
+	struct sender *p = MEM_NEW(struct sender);
+	enum status how = STATUS_OK;
+
+	for (uint32_t i = 0; how == STATUS_OK && i < QUEUE_SHARDS; i++)
+		how = read_shard(s, who, i, p);
+	known_sort(p);
+	if (how == STATUS_OK)
+		*out = p;
+	else
+		sender_free(p);
+	return how;
+}
+
+/* The sender, with the lock held if it is OK. */
+static enum status
+sender_lock(struct store *s, struct sending_key who, int64_t now, struct sender **out)
+{
+	struct sending *k = &s->sending;
+	struct map *all = &k->senders[who.kind];
+	struct sender *p, *made = NULL;
+	enum status how;
+
+	pthread_mutex_lock(&k->lock);
+	p = map_get_u64(all, who.id);
+	if (p == NULL) {
+		pthread_mutex_unlock(&k->lock);
+		how = read_sender(s, who, &made);
+		if (how != STATUS_OK)
+			return how;
+		pthread_mutex_lock(&k->lock);
+		p = map_get_u64(all, who.id);
+		if (p == NULL)
+			(void)map_put_u64(all, who.id, p = made);
+		else
+			sender_free(made);
+	}
+	p->used = now;
+	*out = p;
+	return STATUS_OK;
+}
+
+/* ---- what is allowed ---- */
+
+uint64_t
+sending_limit(const struct sending_rule *r, unsigned limit)
+{
+	return r->limit[limit] != 0 ? r->limit[limit] - 1 : (uint64_t)setting(settings[limit]);
+}
+
+static struct text
+moment(int64_t at, struct arena *a)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text t;
+
+	date_print_rfc3339(&b, at);
+	t = arena_printf(a, "%.*s %.*s UTC", TEXT_ARG(text_part(buffer_text(&b), 0, 10)),
+	    TEXT_ARG(text_part(buffer_text(&b), 11, 16)));
+	buffer_done(&b);
+	return t;
+}
+
+static struct text
+site_of(struct text address)
+{
+	return text_part(address, text_find_last(address, '@'), address.len);
+}
+
+static void
+frozen(const struct sending_who *who, const struct sending_rule *r, struct arena *a,
+    struct sending_answer *out)
+{
+	out->verdict = SUBMISSION_FROZEN;
+	out->words = arena_printf(a,
+	    "Sending is stopped for %.*s since %.*s: %.*s. Change your password and ask "
+	    "postmaster%.*s to let it go on.",
+	    TEXT_ARG(who->address), TEXT_ARG(moment(r->since, a)), TEXT_ARG(r->why),
+	    TEXT_ARG(site_of(who->address)));
+}
+
+/* Which limit it is over with so many more; SENDING_LIMITS: none. */
+static unsigned
+limit_reached(const struct sender *p, const struct sending_rule *r,
+    const uint32_t more[SENDING_WHATS], int64_t now)
+{
+	for (unsigned i = 0; i < SENDING_LIMITS; i++) {
+		uint64_t limit = sending_limit(r, i);
+		unsigned what = i / SENDING_SPANS;
+
+		if (limit != 0 && more[what] > 0 &&
+		    sending_counts_sum(&p->counts, i % SENDING_SPANS, what, now) + more[what] >
+			limit)
+			return i;
+	}
+	return SENDING_LIMITS;
+}
+
+static void
+limited(const struct sending_who *who, const struct sender *p, const struct sending_rule *r,
+    unsigned limit, uint32_t more, int64_t now, struct arena *a, struct sending_answer *out)
+{
+	static const char *const units[SENDING_WHATS] = { "messages", "recipients",
+		"recipients you never wrote to before" };
+	unsigned what = limit / SENDING_SPANS, span = limit % SENDING_SPANS;
+	uint64_t most = sending_limit(r, limit);
+	int64_t opens = sending_counts_opens(&p->counts, span, what, most, more, now);
+	const char *in = span == SENDING_HOUR ? "hour" : "day";
+
+	out->verdict = SUBMISSION_LIMITED;
+	if (opens == 0)
+		out->words = arena_printf(a,
+		    "At most %llu %s are allowed in one %s, and this would be %u; "
+		    "ask postmaster%.*s.",
+		    (unsigned long long)most, units[what], in, more,
+		    TEXT_ARG(site_of(who->address)));
+	else
+		out->words = arena_printf(a,
+		    "You have sent %s%llu %s in the last %s, and %llu are allowed; "
+		    "try again after %.*s or ask postmaster%.*s.",
+		    what == SENDING_MESSAGES ? "" : "to ",
+		    (unsigned long long)sending_counts_sum(&p->counts, span, what, now),
+		    units[what], in, (unsigned long long)most, TEXT_ARG(moment(opens, a)),
+		    TEXT_ARG(site_of(who->address)));
+	metric_add(METRIC_SENDING_LIMITED, 1);
+}
+
+/* Whether the account is too often over the line by now. */
+static uint64_t
+refused_too_often(struct sender *p, const struct sending_who *who, int64_t now)
+{
+	static const uint32_t one[SENDING_WHATS + 1] = { [SENDING_REFUSED] = 1 };
+	int64_t most = setting(SET_SENDING_FREEZE_REFUSED);
+	uint64_t n;
+
+	sending_counts_add(&p->counts, now, one);
+	n = sending_counts_sum(&p->counts, SENDING_HOUR, SENDING_REFUSED, now);
+	return who->key.kind == SENDING_ACCOUNT && most != 0 && n >= (uint64_t)most ? n : 0;
+}
+
+/* Whether it may send so many more. */
+static void
+judge(struct sender *p, const struct sending_who *who, const struct sending_rule *r,
+    const uint32_t more[SENDING_WHATS], int64_t now, struct arena *a, struct sending_answer *out)
+{
+	unsigned limit = limit_reached(p, r, more, now);
+
+	if (limit < SENDING_LIMITS)
+		limited(who, p, r, limit, more[limit / SENDING_SPANS], now, a, out);
+}
+
+static bool
+is_frozen(struct store *s, const struct sending_who *who, struct arena *a, struct sending_rule *r,
+    struct sending_answer *out)
+{
+	*r = (struct sending_rule){ .since = 0 };
+	*out = (struct sending_answer){ .verdict = SUBMISSION_OK };
+	if (who->key.kind == SENDING_ACCOUNT)
+		sending_rule(s, who->key.id, a, r);
+	if (r->since != 0)
+		frozen(who, r, a, out);
+	return r->since != 0;
+}
+
+static void
+freeze_if(struct store *s, const struct sending_who *who, uint64_t refused)
+{
+	if (refused != 0)
+		sending_freeze(s, who->key.id,
+		    "%llu messages in the last hour were refused because they were too many, or "
+		    "had too many recipients",
+		    (unsigned long long)refused);
+}
+
+enum status
+sending_may_begin(
+    struct store *s, const struct sending_who *who, struct arena *a, struct sending_answer *out)
+{
+	/* At the line of any limit nothing of a message would pass. */
+	static const uint32_t more[SENDING_WHATS] = {
+		[SENDING_MESSAGES] = 1, [SENDING_RECIPIENTS] = 1
+	};
+	int64_t now = clock_wall() / CLOCK_SECOND;
+	struct sending_rule r;
+	struct sender *p;
+	uint64_t refused = 0;
+	enum status how;
+
+	if (is_frozen(s, who, a, &r, out))
+		return STATUS_OK;
+	how = sender_lock(s, who->key, now, &p);
+	if (how != STATUS_OK)
+		return how;
+	judge(p, who, &r, more, now, a, out);
+	if (out->verdict != SUBMISSION_OK)
+		refused = refused_too_often(p, who, now);
+	pthread_mutex_unlock(&s->sending.lock);
+	freeze_if(s, who, refused);
+	return STATUS_OK;
+}
+
+enum status
+sending_may_address(struct store *s, const struct sending_who *who, struct text recipient,
+    uint64_t before, struct arena *a, struct sending_answer *out)
+{
+	uint32_t more[SENDING_WHATS] = {
+		[SENDING_RECIPIENTS] = before < UINT32_MAX ? (uint32_t)before + 1 : UINT32_MAX
+	};
+	int64_t now = clock_wall() / CLOCK_SECOND;
+	struct sending_rule r;
+	struct sender *p;
+	enum status how;
+
+	if (is_frozen(s, who, a, &r, out))
+		return STATUS_OK;
+	how = sender_lock(s, who->key, now, &p);
+	if (how != STATUS_OK)
+		return how;
+	more[SENDING_FIRST] = !is_known(p, hash_of(recipient, a));
+	judge(p, who, &r, more, now, a, out);
+	pthread_mutex_unlock(&s->sending.lock);
+	return STATUS_OK;
+}
+
+/* ---- a message ---- */
+
+/* Each once, of those that are not known. */
+static void
+find_first(const struct sender *p, const struct texts *recipients, struct arena *a,
+    struct sending_share *share)
+{
+	struct map seen = MAP_INIT;
+
+	share->first = ARENA_ARRAY(a, uint32_t, recipients->count);
+	for (uint32_t i = 0; i < recipients->count; i++) {
+		uint32_t hash = hash_of(recipients->at[i], a);
+
+		if (is_known(p, hash) || map_put_u64(&seen, (uint64_t)hash + 1, share) != NULL)
+			continue;
+		share->first[share->n[SENDING_FIRST]++] = hash;
+	}
+	map_done(&seen);
+}
+
+static void
+count_in_memory(struct sender *p, struct sending_share *share, int64_t now)
+{
+	share->at = now;
+	sending_counts_add(&p->counts, now, share->n);
+	for (uint32_t i = 0; i < share->n[SENDING_FIRST]; i++)
+		know(p, share->first[i]);
+	if (share->n[SENDING_FIRST] > 0)
+		known_sort(p);
+	p->under_way++;
+}
+
+enum status
+sending_count(struct store *s, const struct sending_who *who, const struct texts *recipients,
+    struct arena *a, struct sending_share *share, struct sending_answer *out)
+{
+	int64_t now = clock_wall() / CLOCK_SECOND;
+	struct sending_rule r;
+	struct sender *p;
+	uint64_t refused = 0;
+	enum status how;
+
+	*share = (struct sending_share){ .key = who->key,
+		.n = { [SENDING_MESSAGES] = 1, [SENDING_RECIPIENTS] = recipients->count } };
+	if (is_frozen(s, who, a, &r, out))
+		return STATUS_OK;
+	how = sender_lock(s, who->key, now, &p);
+	if (how != STATUS_OK)
+		return how;
+	find_first(p, recipients, a, share);
+	judge(p, who, &r, share->n, now, a, out);
+	if (out->verdict == SUBMISSION_OK)
+		count_in_memory(p, share, now);
+	else
+		refused = refused_too_often(p, who, now);
+	pthread_mutex_unlock(&s->sending.lock);
+	freeze_if(s, who, refused);
+	return STATUS_OK;
+}
+
+void
+sending_counted(struct store *s, const struct sending_share *share, bool written)
+{
+	struct sending *k = &s->sending;
+	struct sender *p;
+
+	if (share->at == 0)
+		return;
+	pthread_mutex_lock(&k->lock);
+	p = map_get_u64(&k->senders[share->key.kind], share->key.id);
+	CHECK(p != NULL && p->under_way > 0);
+	p->under_way--;
+	if (!written)
+		sending_counts_take(&p->counts, share->at, share->n);
+	pthread_mutex_unlock(&k->lock);
+}
+
+void
+sending_bounced(struct store *s, uint64_t account, bool nobody)
+{
+	struct sending *k = &s->sending;
+	uint64_t most = (uint64_t)setting(SET_SENDING_FREEZE_BOUNCES);
+	uintptr_t n = 0;
+
+	if (account == 0)
+		return;
+	pthread_mutex_lock(&k->lock);
+	if (nobody && most != 0) {
+		n = (uintptr_t)map_get_u64(&k->bounces, account) + 1;
+		(void)map_put_u64(&k->bounces, account, (void *)n);
+	}
+	if (!nobody || n >= most)
+		(void)map_remove_u64(&k->bounces, account);
+	pthread_mutex_unlock(&k->lock);
+	if (n != 0 && n >= most)
+		sending_freeze(s, account,
+		    "the last %llu recipients do not exist, as their servers say",
+		    (unsigned long long)n);
+}
+
+enum status
+sending_used(struct store *s, struct sending_key key, uint64_t used[SENDING_LIMITS])
+{
+	int64_t now = clock_wall() / CLOCK_SECOND;
+	struct sender *p;
+	enum status how = sender_lock(s, key, now, &p);
+
+	if (how != STATUS_OK)
+		return how;
+	for (unsigned i = 0; i < SENDING_LIMITS; i++)
+		used[i] = sending_counts_sum(&p->counts, i % SENDING_SPANS, i / SENDING_SPANS, now);
+	pthread_mutex_unlock(&s->sending.lock);
+	return STATUS_OK;
+}
+
+/* ---- start and end ---- */
+
+/* Those who send nothing are forgotten; so are those who know too many, which
+ * are read again with what the rows still have. */
+static void
+sweep(struct map *senders, int64_t now, bool all)
+{
+	struct sender *p;
+	uint64_t id;
+	size_t at = 0;
+	void *v;
+
+	while (map_each(senders, &at, NULL, &id, &v)) {
+		p = v;
+		if (!all && (p->under_way > 0 ||
+				(p->used > now - IDLE_SECONDS && p->used <= now &&
+				    p->known_count <= 2 * QUEUE_SHARDS * SENDING_KNOWN_MAX)))
+			continue;
+		(void)map_remove_u64(senders, id);
+		sender_free(p);
+	}
+}
+
+void
+sending_tend(struct store *s)
+{
+	struct sending *k = &s->sending;
+	int64_t now = clock_wall() / CLOCK_SECOND;
+
+	pthread_mutex_lock(&k->lock);
+	if (now >= k->swept + SWEEP_SECONDS || now < k->swept) {
+		for (unsigned i = 0; i < ARRAY_LEN(k->senders); i++)
+			sweep(&k->senders[i], now, false);
+		k->swept = now;
+	}
+	pthread_mutex_unlock(&k->lock);
+	sending_follow(s);
+}
+
+void
+sending_init(struct store *s)
+{
+	CHECK(pthread_mutex_init(&s->sending.lock, NULL) == 0);
+	sending_rules_init(s);
+}
+
+enum status
+sending_load(struct store *s)
+{
+	return owner_wait_loaded(&s->sending.owner);
+}
+
+void
+sending_done(struct store *s)
+{
+	struct sending *k = &s->sending;
+
+	for (unsigned i = 0; i < ARRAY_LEN(k->senders); i++) {
+		sweep(&k->senders[i], 0, true);
+		map_done(&k->senders[i]);
+	}
+	map_done(&k->bounces);
+	owner_done(&k->owner);
+	(void)pthread_mutex_destroy(&k->lock);
+}

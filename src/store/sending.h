@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Limits against abuse of sending. Whoever sends (an account, or a network that
+ * may relay by its address) has windows of what it sent (store/sending_counts.h)
+ * and a memory of whom it wrote to. They live in memory while it sends; on the
+ * disk they are rows in the shards of the queue, a part of the whole in each,
+ * put in the batch that brings a message: one row, and one more if there are
+ * recipients it never wrote to.
+ *
+ *	counted in memory -> message and rows in one batch
+ *	                  -> or taken back, if it came to nothing
+ *
+ * Since a message is counted before its batch is written, sessions side by side
+ * do not come over a limit together. What an account may do besides, and
+ * whether its sending is stopped, are rules: rows of the site's second entity.
+ *
+ *	FREE -> frozen: HOLD and TELL to be done -> frozen
+ *	     -> resumed: RELEASE to be done -> FREE
+ *
+ * What is to be done stands in the row, is done in the background in bounded
+ * steps, and goes on after a restart.
+ */
+#ifndef STORE_SENDING_H
+#define STORE_SENDING_H
+
+#include <stdatomic.h>
+
+#include "store/limits_calls.h"
+#include "store/owner.h"
+#include "store/sending_counts.h"
+#include "store/submission_calls.h"
+
+#define SENDING_KNOWN_MAX 512u /* recipients that a shard remembers of one sender */
+#define SENDING_WHY_MAX 500u   /* octets */
+
+enum sending_kind { SENDING_ACCOUNT = 1, SENDING_NETWORK = 2 };
+
+struct sending_key {
+	enum sending_kind kind;
+	uint64_t id; /* account, or hash of the network's name */
+};
+
+enum sending_todo { SENDING_HOLD = 1, SENDING_TELL = 2, SENDING_RELEASE = 4 };
+#define SENDING_TODO_ALL 7u
+
+/* A limit of its own: the number and 1; 0: the setting's. Limit 0 is none. */
+struct sending_rule {
+	int64_t since; /* it is stopped since then, seconds; 0: it is not */
+	uint32_t todo; /* enum sending_todo, or-ed */
+	bool by_operator;
+	struct text why; /* a sentence without its end */
+	uint64_t limit[SENDING_LIMITS];
+};
+
+struct sending {
+	pthread_mutex_t lock;
+	struct map senders[SENDING_NETWORK + 1]; /* id -> struct sender */
+	struct map bounces;			 /* account -> bounces in a row, +1 */
+	int64_t swept;				 /* seconds */
+	int64_t next;	    /* when what is to be done is tried again, seconds */
+	_Atomic bool hurry; /* a rule was changed: now */
+	struct owner owner; /* of the rules */
+	struct map rules;   /* account -> struct sending_rule, under the owner's lock */
+};
+
+void sending_init(struct store *s);
+enum status sending_load(struct store *s) MUST_CHECK;
+void sending_done(struct store *s);
+/* What is to be done, and what need not be in memory any more; each second. */
+void sending_tend(struct store *s);
+
+/* ---- asking (sending.c) ---- */
+
+/* Who asks. address: of the account, in the directory's spelling. */
+struct sending_who {
+	struct sending_key key;
+	struct text address;
+};
+
+/* An answer: OK, LIMITED or FROZEN with words in the arena. */
+struct sending_answer {
+	enum submission_verdict verdict;
+	struct text words;
+};
+
+/* Whether one more message may be begun. What is refused for a limit too often
+ * in an hour stops the account. May read rows. */
+enum status sending_may_begin(struct store *s, const struct sending_who *who, struct arena *a,
+    struct sending_answer *out) MUST_CHECK;
+/* Whether it may go to one more recipient, beside so many of the message. */
+enum status sending_may_address(struct store *s, const struct sending_who *who,
+    struct text recipient, uint64_t before, struct arena *a, struct sending_answer *out) MUST_CHECK;
+
+/* A message's share of the counts. */
+struct sending_share {
+	struct sending_key key;
+	int64_t at; /* seconds; 0: nothing is counted */
+	uint32_t n[SENDING_WHATS + 1];
+	uint32_t *first; /* hashes of recipients that were never written to before */
+};
+/* Counts the message, unless that would be too much. */
+enum status sending_count(struct store *s, const struct sending_who *who,
+    const struct texts *recipients, struct arena *a, struct sending_share *share,
+    struct sending_answer *out) MUST_CHECK;
+/* For apply() on a shard of the queue: its rows. */
+enum status sending_put(struct txn *t, const struct sending_share *share) MUST_CHECK;
+/* The batch was written, or else nothing came of it. */
+void sending_counted(struct store *s, const struct sending_share *share, bool written);
+/* What became of a recipient elsewhere: there is nobody of that name, or not. */
+void sending_bounced(struct store *s, uint64_t account, bool nobody);
+
+/* In force for an account. */
+uint64_t sending_limit(const struct sending_rule *r, unsigned limit);
+/* So much of each limit is used now. */
+enum status sending_used(
+    struct store *s, struct sending_key key, uint64_t used[SENDING_LIMITS]) MUST_CHECK;
+
+/* Rows: CORRUPT. */
+enum status sending_row_check(struct text key, struct text value) MUST_CHECK;
+
+/* ---- rules (sending_rules.c) ---- */
+
+enum sending_change {
+	SENDING_FREEZE,
+	SENDING_RESUME,
+	SENDING_SET_LIMIT,
+	SENDING_FINISHED, /* todo: what was done of a rule that began `since` */
+	SENDING_CHANGES
+};
+
+struct sending_order {
+	struct op op; /* first */
+	uint64_t account;
+	enum sending_change change;
+	struct text why; /* freeze */
+	bool by_operator;
+	unsigned limit;
+	uint64_t value;
+	uint32_t todo;
+	int64_t since;
+	bool changed; /* filled in: it was not so before */
+	struct store *store;
+	struct arena own; /* if there is no call */
+};
+
+void sending_rules_init(struct store *s);
+/* The rule as it is, texts in the arena; one of zeros if there is none. */
+void sending_rule(struct store *s, uint64_t account, struct arena *a, struct sending_rule *out);
+/* op.in, op.arena and op.finish are the caller's. */
+void sending_order(struct store *s, struct sending_order *o);
+/* The same, waiting for its end; op.arena is set. */
+enum status sending_order_wait(struct store *s, struct sending_order *o) MUST_CHECK;
+/* Stops it in the background, for a reason that this sentence gives. */
+void sending_freeze(struct store *s, uint64_t account, const char *why, ...) PRINTF_LIKE(3, 4);
+/* Accounts with something to be done, in the arena. */
+struct numbers sending_unfinished(struct store *s, struct arena *a);
+enum status sending_rule_unpack(struct text value, struct sending_rule *out) MUST_CHECK;
+
+/* Every call has a handler of this name. */
+#define LIMITS_SERVE(name, roles, flags) \
+	void serve_##name(struct call_in *in, const void *request, void *context);
+LIMITS_CALLS(LIMITS_SERVE)
+
+/* ---- what follows (sending_follow.c) ---- */
+
+void sending_follow(struct store *s);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What follows when an account's sending is stopped or goes on, in the
+ * background: its mail that waits is held, or released again, in bounded steps;
+ * its owner and the postmaster are told by a message. A step that was done
+ * before a crash finds nothing to do afterwards; a message may come again.
+ */
+#include "base/log.h"
+#include "codec/date.h"
+#include "mime/parse.h"
+#include "runtime/metrics.h"
+#include "store/content.h"
+#include "store/core.h"
+#include "store/queue_walk.h"
+#include "store/sending.h"
+#include "store/serve.h"
+
+#define AGAIN_SECONDS 5
+/* What was counted when the account was stopped is in the queue by then. */
+#define SETTLED_SECONDS 30
+
+/* ---- mail that waits ---- */
+
+/* Once through the queue; left: recipients that were changed, or are busy. */
+static enum status
+change_all(struct store *s, uint64_t account, enum queue_admin_change change, uint64_t *left)
+{
+	struct arena a = ARENA_INIT;
+	char after[64];
+	struct queue_admin_change_request q = { .account = account, .change = change };
+	struct queue_change_done done = { .changed = 0 };
+	enum status how;
+
+	*left = 0;
+	do {
+		how = queue_change_step(s, &a, &q, &done);
+		if (how != STATUS_OK)
+			break;
+		*left += done.changed + done.busy;
+		CHECK(done.resume.len <= sizeof(after));
+		memcpy(after, done.resume.ptr, done.resume.len);
+		q.after = (struct text){ after, done.resume.len };
+		arena_reset(&a);
+	} while (q.after.len > 0 && !atomic_load(&s->closing));
+	if (how == STATUS_OK && q.after.len > 0)
+		how = STATUS_CLOSED;
+	arena_done(&a);
+	return how;
+}
+
+/* ---- telling ---- */
+
+struct tell {
+	struct account_op a; /* first */
+	struct delivery what;
+	struct text address; /* filled in, if there is nothing to deliver */
+};
+
+static enum status
+tell_run(struct account_txn *t, struct op *op)
+{
+	struct tell *k = (struct tell *)(void *)op;
+
+	if (t->a->missing || t->gone)
+		return STATUS_NOT_FOUND;
+	k->address = arena_copy(op->arena, t->facts.address);
+	return k->what.pieces == 0 ? STATUS_OK : deliver_into(t, op, &k->what);
+}
+
+static struct text
+compose(struct text address, const struct sending_rule *r, struct arena *a)
+{
+	struct text site = text_part(address, text_find_last(address, '@'), address.len);
+	struct buffer b = BUFFER_INIT;
+	struct text out;
+
+	buffer_addf(&b, "From: Mail service <postmaster%.*s>\r\nTo: %.*s\r\nDate: ", TEXT_ARG(site),
+	    TEXT_ARG(address));
+	date_print_mail(&b, (struct date){ .at = r->since });
+	buffer_addf(&b,
+	    "\r\nSubject: Sending is stopped for %.*s\r\n"
+	    "Message-ID: <stopped.%lld.%llx%.*s>\r\n"
+	    "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
+	    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+	    TEXT_ARG(address), (long long)r->since, (unsigned long long)text_hash_stable(address),
+	    TEXT_ARG(site));
+	buffer_addf(&b,
+	    "No more mail is taken from %.*s, and what waited to be sent is held:\r\n"
+	    "%.*s.\r\n\r\n"
+	    "Perhaps somebody else knows the password. Mail can be read as before.\r\n\r\n"
+	    "What to do: change the password, see that no device sends on its own,\r\n"
+	    "and ask the people who run this mail service to let sending go on.\r\n\r\n"
+	    "For them: mailstead account show %.*s\r\n"
+	    "          mailstead queue list --account %.*s\r\n"
+	    "          mailstead account resume %.*s\r\n",
+	    TEXT_ARG(address), TEXT_ARG(r->why), TEXT_ARG(address), TEXT_ARG(address),
+	    TEXT_ARG(address));
+	out = arena_copy(a, buffer_text(&b));
+	buffer_done(&b);
+	return out;
+}
+
+static struct delivery
+deliverable(struct text raw, struct arena *a)
+{
+	struct delivery d = {
+		.received = clock_wall() / CLOCK_SECOND, .size = raw.len, .over_quota = true
+	};
+	struct text *piece = ARENA_ARRAY(a, struct text, 2);
+	struct buffer b = BUFFER_INIT;
+	struct mime_summary m;
+	struct text container;
+
+	mime_parse(raw, NULL, a, &m);
+	mime_summary_pack(&m, &b);
+	d.summary = arena_copy(a, buffer_text(&b));
+	buffer_clear(&b);
+	content_pack(TEXT_EMPTY, raw, m.header_len, &b);
+	container = arena_copy(a, buffer_text(&b));
+	buffer_done(&b);
+	CHECK(content_pieces(container, 2, piece, &d.pieces) == STATUS_OK);
+	d.piece = piece;
+	return d;
+}
+
+static enum status
+tell_one(struct store *s, uint64_t account, const struct delivery *what, struct arena *a,
+    struct text *address)
+{
+	struct tell k = { .a = { .op = { .arena = a }, .run = tell_run }, .what = *what };
+	enum status how = serve_wait(s, account, &k.a);
+
+	*address = k.address;
+	return how;
+}
+
+static enum status
+tell_postmaster(struct store *s, uint64_t owner, struct text address, const struct delivery *what,
+    struct arena *a)
+{
+	struct targets to = { .count = 0 };
+	struct text postmaster = arena_printf(a, "postmaster%.*s",
+	    TEXT_ARG(text_part(address, text_find_last(address, '@'), address.len)));
+	enum status how = directory_resolve(s, postmaster, a, &to);
+	struct text ignored;
+
+	for (uint32_t i = 0; how == STATUS_OK && i < to.count; i++)
+		if (to.at[i].account != owner)
+			how = tell_one(s, to.at[i].account, what, a, &ignored);
+	if (how == STATUS_NOT_FOUND || how == STATUS_DENIED || how == STATUS_INVALID)
+		how = STATUS_OK; /* there is none here */
+	return how;
+}
+
+static enum status
+tell(struct store *s, uint64_t account, const struct sending_rule *r)
+{
+	struct delivery nothing = { .pieces = 0 }, what;
+	struct arena a = ARENA_INIT;
+	struct text address;
+	enum status how = tell_one(s, account, &nothing, &a, &address);
+
+	if (how == STATUS_OK) {
+		LOG_ALARM(
+		    "sending.frozen", FIELD_TEXT("account", address), FIELD_TEXT("why", r->why));
+		metric_add(METRIC_ALARMS, 1);
+		metric_add(METRIC_SENDING_FROZEN, 1);
+		what = deliverable(compose(address, r, &a), &a);
+		how = tell_one(s, account, &what, &a, &address);
+	}
+	if (how == STATUS_OK)
+		how = tell_postmaster(s, account, address, &what, &a);
+	arena_done(&a);
+	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+}
+
+/* ---- one account ---- */
+
+static enum status
+finish(struct store *s, uint64_t account, const struct sending_rule *r, enum sending_todo what)
+{
+	struct arena a = ARENA_INIT;
+	struct sending_order o = {
+		.account = account, .change = SENDING_FINISHED, .todo = what, .since = r->since
+	};
+	enum status how;
+
+	o.op.arena = &a;
+	how = sending_order_wait(s, &o);
+	arena_done(&a);
+	return how;
+}
+
+static enum status
+follow_one(struct store *s, uint64_t account, const struct sending_rule *r, int64_t now)
+{
+	bool hold = (r->todo & SENDING_HOLD) != 0;
+	enum status how = STATUS_OK;
+	uint64_t left;
+
+	if (r->todo & SENDING_TELL) {
+		how = tell(s, account, r);
+		if (how == STATUS_OK)
+			how = finish(s, account, r, SENDING_TELL);
+	}
+	if (how != STATUS_OK || (r->todo & (SENDING_HOLD | SENDING_RELEASE)) == 0)
+		return how;
+	how = change_all(s, account, hold ? QUEUE_ADMIN_HOLD : QUEUE_ADMIN_RELEASE, &left);
+	if (left > 0)
+		LOG_INFO(hold ? "sending.held" : "sending.released", FIELD_U64("account", account),
+		    FIELD_U64("recipients", left));
+	if (how != STATUS_OK || left > 0 || (hold && now < r->since + SETTLED_SECONDS))
+		return how;
+	return finish(s, account, r, hold ? SENDING_HOLD : SENDING_RELEASE);
+}
+
+void
+sending_follow(struct store *s)
+{
+	struct sending *k = &s->sending;
+	int64_t now = clock_wall() / CLOCK_SECOND;
+	struct arena a = ARENA_INIT;
+	struct numbers accounts;
+
+	if (!atomic_exchange(&k->hurry, false) && now < k->next && k->next <= now + AGAIN_SECONDS)
+		return;
+	k->next = now + AGAIN_SECONDS;
+	accounts = sending_unfinished(s, &a);
+	for (uint32_t i = 0; i < accounts.count && !atomic_load(&s->closing); i++) {
+		struct sending_rule r;
+		enum status how;
+
+		sending_rule(s, accounts.at[i], &a, &r);
+		how = follow_one(s, accounts.at[i], &r, now);
+		if (how != STATUS_OK && how != STATUS_AGAIN && how != STATUS_CLOSED)
+			LOG_WARN("sending.not_followed", FIELD_U64("account", accounts.at[i]),
+			    FIELD_STATUS(how));
+	}
+	arena_done(&a);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What holds for an account that sends: limits of its own, and whether sending
+ * is stopped, why, and what is still to be done about that. All of them are held
+ * in memory: few accounts have any. See store/sending.h.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "store/core.h"
+#include "store/scan.h"
+#include "store/sending.h"
+
+#define RULE_VERSION 1
+
+struct rules_txn {
+	struct txn txn;	    /* first */
+	struct map changed; /* account -> struct sending_rule in the arena */
+};
+
+static struct rules_txn *
+rules_txn_of(struct txn *t)
+{
+	return (struct rules_txn *)(void *)t;
+}
+
+static struct sending *
+sending_of(struct owner *o)
+{
+	return LIST_OWNER(o, struct sending, owner);
+}
+
+/* ---- rows ---- */
+
+static bool
+says_nothing(const struct sending_rule *r)
+{
+	bool nothing = r->since == 0 && r->todo == 0;
+
+	for (unsigned i = 0; i < SENDING_LIMITS; i++)
+		nothing = nothing && r->limit[i] == 0;
+	return nothing;
+}
+
+static void
+rule_pack(struct buffer *out, const struct sending_rule *r)
+{
+	pack_u8(out, RULE_VERSION);
+	pack_varint(out, r->todo);
+	pack_signed(out, r->since);
+	pack_u8(out, r->by_operator);
+	pack_text(out, r->why);
+	for (unsigned i = 0; i < SENDING_LIMITS; i++)
+		pack_varint(out, r->limit[i]);
+}
+
+enum status
+sending_rule_unpack(struct text value, struct sending_rule *out)
+{
+	struct unpack u = unpack_of(value);
+	struct sending_rule r = { .since = 0 };
+
+	if (unpack_u8(&u) != RULE_VERSION)
+		return STATUS_CORRUPT;
+	r.todo = (uint32_t)unpack_varint_max(&u, SENDING_TODO_ALL);
+	r.since = unpack_signed(&u);
+	r.by_operator = unpack_u8(&u) != 0;
+	r.why = unpack_text(&u);
+	for (unsigned i = 0; i < SENDING_LIMITS; i++)
+		r.limit[i] = unpack_varint(&u);
+	if (!unpack_end(&u) || r.why.len > SENDING_WHY_MAX)
+		return STATUS_CORRUPT;
+	*out = r;
+	return STATUS_OK;
+}
+
+/* ---- in memory ---- */
+
+static void
+rule_free(struct sending_rule *r)
+{
+	if (r == NULL)
+		return;
+	text_disown(r->why);
+	mem_free(r);
+}
+
+static void
+rule_keep(struct sending *k, uint64_t account, const struct sending_rule *r)
+{
+	struct sending_rule *kept;
+
+	rule_free(map_remove_u64(&k->rules, account));
+	if (says_nothing(r))
+		return;
+	kept = MEM_NEW(struct sending_rule);
+	*kept = *r;
+	kept->why = text_own(r->why);
+	(void)map_put_u64(&k->rules, account, kept);
+}
+
+void
+sending_rule(struct store *s, uint64_t account, struct arena *a, struct sending_rule *out)
+{
+	struct sending *k = &s->sending;
+	const struct sending_rule *r;
+
+	pthread_mutex_lock(&k->owner.lock);
+	r = map_get_u64(&k->rules, account);
+	*out = r == NULL ? (struct sending_rule){ .since = 0 } : *r;
+	out->why = arena_copy(a, out->why);
+	pthread_mutex_unlock(&k->owner.lock);
+}
+
+struct numbers
+sending_unfinished(struct store *s, struct arena *a)
+{
+	struct sending *k = &s->sending;
+	struct numbers out = { NULL, 0 };
+	uint64_t account;
+	size_t at = 0;
+	void *p;
+
+	pthread_mutex_lock(&k->owner.lock);
+	out.at = ARENA_ARRAY(a, uint64_t, k->rules.count);
+	while (map_each(&k->rules, &at, NULL, &account, &p))
+		if (((struct sending_rule *)p)->todo != 0)
+			out.at[out.count++] = account;
+	pthread_mutex_unlock(&k->owner.lock);
+	return out;
+}
+
+/* ---- the owner's class ---- */
+
+static void
+rules_unload(struct owner *o)
+{
+	struct sending *k = sending_of(o);
+	size_t at = 0;
+	void *p;
+
+	while (map_each(&k->rules, &at, NULL, NULL, &p))
+		rule_free(p);
+	map_done(&k->rules);
+}
+
+static enum status
+load_rule(void *arg, struct text key, struct text value)
+{
+	struct sending_rule r;
+
+	if (key.len != 9 || sending_rule_unpack(value, &r) != STATUS_OK)
+		return STATUS_CORRUPT;
+	rule_keep(arg, key_number(key, 1, 8), &r);
+	return STATUS_OK;
+}
+
+static enum status
+rules_load(struct owner *o)
+{
+	enum status how = engine_version(o->store->engine, o->entity, &o->version);
+
+	if (how == STATUS_OK)
+		how = scan_kind(o->store, o->entity, KEY_S_RULE, load_rule, sending_of(o));
+	if (how != STATUS_OK)
+		rules_unload(o);
+	return how;
+}
+
+static void
+rules_begin(struct txn *t)
+{
+}
+
+static enum status
+rules_op_begin(struct txn *t, struct op *op)
+{
+	return STATUS_OK;
+}
+
+static void
+rules_op_end(struct txn *t, struct op *op)
+{
+}
+
+static void
+rules_seal(struct txn *t)
+{
+	struct key head = key_of(KEY_S_HEAD);
+	struct buffer value = BUFFER_INIT;
+
+	pack_be64(&value, t->id);
+	txn_put(t, key_text(&head), buffer_text(&value));
+	buffer_done(&value);
+}
+
+static void
+rules_publish(struct txn *t)
+{
+	uint64_t account;
+	size_t at = 0;
+	void *p;
+
+	while (map_each(&rules_txn_of(t)->changed, &at, NULL, &account, &p))
+		rule_keep(sending_of(t->owner), account, p);
+}
+
+static void
+rules_told(struct txn *t)
+{
+	sending_of(t->owner)->hurry = true;
+}
+
+static void
+rules_discard(struct txn *t)
+{
+	map_done(&rules_txn_of(t)->changed);
+}
+
+static const struct owner_class rules_class = {
+	.name = "sending",
+	.txn_size = sizeof(struct rules_txn),
+	.load = rules_load,
+	.unload = rules_unload,
+	.begin = rules_begin,
+	.op_begin = rules_op_begin,
+	.op_end = rules_op_end,
+	.seal = rules_seal,
+	.publish = rules_publish,
+	.told = rules_told,
+	.discard = rules_discard,
+	.head = KEY_S_HEAD,
+};
+
+void
+sending_rules_init(struct store *s)
+{
+	owner_init(&s->sending.owner, &rules_class, s, (struct entity){ ENTITY_SITE, 1 });
+}
+
+/* ---- orders ---- */
+
+static struct sending_rule *
+edit(struct txn *t, uint64_t account)
+{
+	struct rules_txn *x = rules_txn_of(t);
+	struct sending_rule *r = map_get_u64(&x->changed, account);
+	const struct sending_rule *now;
+
+	if (r != NULL)
+		return r;
+	r = ARENA_NEW(txn_arena(t), struct sending_rule);
+	now = map_get_u64(&sending_of(t->owner)->rules, account);
+	if (now != NULL) {
+		*r = *now;
+		r->why = arena_copy(txn_arena(t), now->why);
+	}
+	(void)map_put_u64(&x->changed, account, r);
+	return r;
+}
+
+static void
+put(struct txn *t, uint64_t account, const struct sending_rule *r)
+{
+	struct key key = key_u64(KEY_S_RULE, account);
+	struct buffer value = BUFFER_INIT;
+
+	if (says_nothing(r)) {
+		txn_delete(t, key_text(&key));
+		return;
+	}
+	rule_pack(&value, r);
+	txn_put(t, key_text(&key), buffer_text(&value));
+	buffer_done(&value);
+}
+
+static bool
+change(struct txn *t, const struct sending_order *o, struct sending_rule *r)
+{
+	switch (o->change) {
+	case SENDING_FREEZE:
+		if (r->since != 0)
+			return false;
+		r->since = t->now / CLOCK_SECOND;
+		r->todo = SENDING_HOLD | (o->by_operator ? 0 : SENDING_TELL);
+		r->by_operator = o->by_operator;
+		r->why = arena_copy(txn_arena(t), o->why);
+		return true;
+	case SENDING_RESUME:
+		if (r->since == 0)
+			return false;
+		r->since = 0;
+		r->todo = SENDING_RELEASE;
+		r->by_operator = false;
+		r->why = TEXT_EMPTY;
+		return true;
+	case SENDING_SET_LIMIT:
+		r->limit[o->limit] = o->value;
+		return true;
+	case SENDING_FINISHED:
+		if (r->since == o->since)
+			r->todo &= ~o->todo;
+		return r->since == o->since;
+	case SENDING_CHANGES:
+		break;
+	}
+	return false;
+}
+
+static enum status
+order_apply(struct txn *t, struct op *op)
+{
+	struct sending_order *o = (struct sending_order *)(void *)op;
+	struct sending_rule *r = edit(t, o->account);
+	bool changed = change(t, o, r);
+
+	o->changed = changed || (op->maybe && o->changed);
+	if (changed)
+		put(t, o->account, r);
+	return STATUS_OK;
+}
+
+void
+sending_order(struct store *s, struct sending_order *o)
+{
+	o->store = s;
+	o->op.apply = order_apply;
+	owner_submit(&s->sending.owner, &o->op);
+}
+
+enum status
+sending_order_wait(struct store *s, struct sending_order *o)
+{
+	o->store = s;
+	o->op.apply = order_apply;
+	return owner_wait(&s->sending.owner, &o->op);
+}
+
+static void
+frozen(struct op *op, enum status how)
+{
+	struct sending_order *o = (struct sending_order *)(void *)op;
+
+	if (how != STATUS_OK)
+		LOG_WARN("sending.not_frozen", FIELD_U64("account", o->account), FIELD_STATUS(how));
+	arena_done(&o->own);
+	mem_free(o);
+}
+
+void
+sending_freeze(struct store *s, uint64_t account, const char *why, ...)
+{
+	struct sending_order *o = MEM_NEW(struct sending_order);
+	char words[SENDING_WHY_MAX];
+	va_list ap;
+
+	va_start(ap, why);
+	(void)vsnprintf(words, sizeof(words), why, ap);
+	va_end(ap);
+	o->account = account;
+	o->change = SENDING_FREEZE;
+	o->why = arena_copy(&o->own, text_of(words));
+	o->store = s;
+	o->op.arena = &o->own;
+	o->op.apply = order_apply;
+	o->op.finish = frozen;
+	owner_submit_later(&s->sending.owner, &o->op);
+}

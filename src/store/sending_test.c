@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: ISC */
+/* Limits against abuse of sending: up to where mail is taken, what is said at
+ * the line, and when an account is stopped and goes on. */
+#include "store/sending.h"
+
+#include <string.h>
+
+#include "store/limits_calls.h"
+#include "store/outgoing_test_helper.h"
+#include "store/queue_admin_calls.h"
+
+#define ALICE "alice@example.com"
+#define POSTMASTER "postmaster@example.com"
+
+static void
+set(struct rig *r, const char *name, const char *value)
+{
+	struct store_setting_set_reply none;
+
+	assert_ok(ASK(
+	    r->w, admin, store_setting_set, &none, .name = text_of(name), .value = text_of(value)));
+}
+
+static const char *const names[] = { "sending.messages_hour", "sending.messages_day",
+	"sending.recipients_hour", "sending.recipients_day", "sending.first_hour",
+	"sending.first_day", "sending.freeze_refused", "sending.freeze_bounces" };
+
+static int
+setup_sending(void **state)
+{
+	(void)setup(state);
+	(void)world_account(((struct rig *)*state)->w, POSTMASTER);
+	return 0;
+}
+
+static int
+teardown_sending(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		set(*state, names[i], "");
+	return teardown(state);
+}
+
+/* So many seconds after NOW, signed in anew. */
+static void
+later(struct rig *r, int64_t seconds)
+{
+	at(NOW + seconds);
+	r->token = world_token(r->w, r->alice);
+}
+
+static uint64_t
+begin(struct rig *r, struct text *words)
+{
+	struct submission_sender_reply reply;
+
+	assert_ok(ASK(
+	    r->w, access, submission_sender, &reply, .token = r->token, .address = TEXT(ALICE)));
+	*words = reply.words;
+	return reply.verdict;
+}
+
+static uint64_t
+rcpt(struct rig *r, const char *address, uint64_t before)
+{
+	struct submission_rcpt_reply reply;
+
+	assert_ok(ASK(r->w, access, submission_rcpt, &reply, .token = r->token,
+	    .address = text_of(address), .before = before));
+	return reply.verdict;
+}
+
+/* What a submission to these, apart by spaces, is answered. */
+static uint64_t
+verdict_op(struct rig *r, const char *to, uint64_t op)
+{
+	struct submission_commit_reply reply;
+	struct text rest = text_of(to), one, address[64], none[64];
+	uint64_t notify[64] = { 0 };
+	uint32_t n = 0;
+
+	while (text_split(&rest, ' ', &one)) {
+		address[n] = one;
+		none[n++] = TEXT_EMPTY;
+	}
+	assert_ok(ASK(r->w, intake, submission_commit, &reply, .token = r->token, .op = op,
+	    .id = TEXT("ID1"), .sender = TEXT(ALICE), .received = clock_wall() / CLOCK_SECOND,
+	    .size = r->p.raw.len, .summary = r->p.summary, .recipients = { address, n },
+	    .orcpts = { none, n }, .notify = { notify, n }, .content = PAYLOAD_OF(r->p.content)));
+	return reply.verdict;
+}
+
+static uint64_t
+verdict(struct rig *r, const char *to)
+{
+	return verdict_op(r, to, random_u64());
+}
+
+static struct limits_show_reply
+shown(struct rig *r)
+{
+	struct limits_show_reply reply;
+
+	assert_ok(ASK(r->w, admin, limits_show, &reply, .address = TEXT(ALICE)));
+	assert_int_equal(reply.used.count, SENDING_LIMITS);
+	return reply;
+}
+
+static uint64_t
+used(struct rig *r, enum sending_what what, enum sending_span span)
+{
+	return shown(r).used.at[what * SENDING_SPANS + span];
+}
+
+static void
+tend(struct rig *r)
+{
+	store_tend(r->w->store);
+	store_settle(r->w->store);
+	store_tend(r->w->store);
+	store_settle(r->w->store);
+}
+
+static uint64_t
+in_inbox(struct rig *r, const char *address)
+{
+	struct store_account_reply reply;
+
+	assert_ok(ASK(r->w, admin, store_account, &reply, .address = text_of(address)));
+	return reply.messages;
+}
+
+static uint64_t
+change(struct rig *r, enum limits_change what, const char *why)
+{
+	struct limits_change_reply reply;
+
+	assert_ok(ASK(r->w, admin, limits_change, &reply, .address = TEXT(ALICE), .change = what,
+	    .why = text_of(why)));
+	return reply.changed;
+}
+
+static void
+limit(struct rig *r, unsigned which, bool own, uint64_t value)
+{
+	struct limits_change_reply reply;
+
+	assert_ok(ASK(r->w, admin, limits_change, &reply, .address = TEXT(ALICE),
+	    .change = LIMITS_SET, .which = which, .own = own, .value = value));
+}
+
+static bool
+has(struct text words, const char *part)
+{
+	return memmem(words.ptr, words.len, part, strlen(part)) != NULL;
+}
+
+/* ---- limits ---- */
+
+static void
+messages_in_an_hour(void **state)
+{
+	struct rig *r = *state;
+	struct text words;
+
+	set(r, "sending.messages_hour", "2");
+	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_OK);
+	assert_int_equal(begin(r, &words), SUBMISSION_OK);
+	later(r, 600);
+	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_OK);
+	assert_int_equal(begin(r, &words), SUBMISSION_LIMITED);
+	assert_true(has(words, "You have sent 2 messages in the last hour, and 2 are allowed"));
+	assert_true(has(words, "try again after 2023-11-14 23:15 UTC"));
+	assert_true(has(words, "postmaster@example.com"));
+	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_LIMITED);
+	assert_int_equal(used(r, SENDING_MESSAGES, SENDING_HOUR), 2);
+	later(r, 3600);
+	assert_int_equal(begin(r, &words), SUBMISSION_LIMITED);
+	later(r, 3700); /* 23:15 */
+	assert_int_equal(begin(r, &words), SUBMISSION_OK);
+	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_OK);
+	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_LIMITED);
+}
+
+static void
+recipients_in_a_day(void **state)
+{
+	struct rig *r = *state;
+
+	set(r, "sending.recipients_day", "3");
+	assert_int_equal(rcpt(r, "a@example.org", 2), SUBMISSION_OK);
+	assert_int_equal(rcpt(r, "a@example.org", 3), SUBMISSION_LIMITED);
+	assert_int_equal(verdict(r, "a@example.org b@example.org c@example.org d@example.org"),
+	    SUBMISSION_LIMITED);
+	assert_int_equal(used(r, SENDING_RECIPIENTS, SENDING_DAY), 0);
+	assert_int_equal(verdict(r, "a@example.org b@example.org"), SUBMISSION_OK);
+	assert_int_equal(rcpt(r, "a@example.org", 0), SUBMISSION_OK);
+	assert_int_equal(rcpt(r, "a@example.org", 1), SUBMISSION_LIMITED);
+	/* It survives the end of the process, and a call made again counts once. */
+	assert_int_equal(verdict_op(r, ALICE, 77), SUBMISSION_OK);
+	assert_int_equal(verdict_op(r, ALICE, 77), SUBMISSION_OK);
+	assert_int_equal(used(r, SENDING_RECIPIENTS, SENDING_DAY), 3);
+	crash(r);
+	assert_int_equal(verdict_op(r, ALICE, 77), SUBMISSION_OK);
+	assert_int_equal(used(r, SENDING_RECIPIENTS, SENDING_DAY), 3);
+	assert_int_equal(used(r, SENDING_MESSAGES, SENDING_HOUR), 2);
+	later(r, 7200);
+	assert_int_equal(used(r, SENDING_MESSAGES, SENDING_HOUR), 0);
+	assert_int_equal(verdict(r, "a@example.org"), SUBMISSION_LIMITED);
+	later(r, 86400 + 3600);
+	assert_int_equal(verdict(r, "a@example.org"), SUBMISSION_OK);
+}
+
+static void
+recipients_for_the_first_time(void **state)
+{
+	struct rig *r = *state;
+
+	set(r, "sending.first_hour", "2");
+	assert_int_equal(verdict(r, "a@example.org A@Example.org b@example.org"), SUBMISSION_OK);
+	assert_int_equal(used(r, SENDING_FIRST, SENDING_HOUR), 2);
+	assert_int_equal(rcpt(r, "c@example.org", 0), SUBMISSION_LIMITED);
+	assert_int_equal(rcpt(r, "B@EXAMPLE.ORG", 0), SUBMISSION_OK);
+	assert_int_equal(verdict(r, "a@example.org b@example.org"), SUBMISSION_OK);
+	assert_int_equal(verdict(r, "a@example.org c@example.org"), SUBMISSION_LIMITED);
+	crash(r);
+	assert_int_equal(used(r, SENDING_FIRST, SENDING_HOUR), 2);
+	assert_int_equal(verdict(r, "b@example.org a@example.org"), SUBMISSION_OK);
+	assert_int_equal(rcpt(r, "c@example.org", 0), SUBMISSION_LIMITED);
+	later(r, 7200);
+	assert_int_equal(verdict(r, "a@example.org c@example.org"), SUBMISSION_OK);
+	assert_int_equal(used(r, SENDING_FIRST, SENDING_HOUR), 1);
+}
+
+static void
+an_account_has_limits_of_its_own(void **state)
+{
+	struct rig *r = *state;
+	struct text words;
+
+	set(r, "sending.messages_hour", "1");
+	assert_int_equal(verdict(r, "a@example.org"), SUBMISSION_OK);
+	assert_int_equal(begin(r, &words), SUBMISSION_LIMITED);
+	limit(r, 0, true, 2);
+	assert_int_equal(shown(r).limits.at[0], 2);
+	assert_int_equal(shown(r).own.at[0], 1);
+	assert_int_equal(begin(r, &words), SUBMISSION_OK);
+	assert_int_equal(verdict(r, "a@example.org"), SUBMISSION_OK);
+	assert_int_equal(begin(r, &words), SUBMISSION_LIMITED);
+	limit(r, 0, true, 0);
+	crash(r);
+	assert_int_equal(begin(r, &words), SUBMISSION_OK);
+	limit(r, 0, false, 0);
+	assert_int_equal(shown(r).limits.at[0], 1);
+	assert_int_equal(begin(r, &words), SUBMISSION_LIMITED);
+}
+
+/* What a shard remembers is bounded: the oldest are forgotten. */
+static void
+the_memory_is_bounded(void **state)
+{
+	struct rig *r = *state;
+	struct key key = key_of(KEY_Q_KNOWN);
+	struct text value;
+
+	key_add(&key, SENDING_ACCOUNT, 1);
+	key_add(&key, r->alice, 8);
+	for (unsigned i = 0; i < 12; i++) {
+		struct buffer to = BUFFER_INIT;
+
+		for (unsigned k = 0; k < 60; k++)
+			buffer_addf(&to, "%su%u.%u@example.org", k > 0 ? " " : "", i, k);
+		assert_int_equal(
+		    verdict_op(r, buffer_string(&to), 16 * (uint64_t)(i + 1)), SUBMISSION_OK);
+		buffer_done(&to);
+	}
+	assert_int_equal(used(r, SENDING_FIRST, SENDING_DAY), 720);
+	assert_ok(engine_get(r->w->engine, (struct entity){ ENTITY_QUEUE, 16 % QUEUE_SHARDS },
+	    key_text(&key), &r->w->arena, &value));
+	assert_in_range(value.len, 4 * SENDING_KNOWN_MAX / 2, 1 + 4 * SENDING_KNOWN_MAX);
+	crash(r);
+	set(r, "sending.first_day", "720");
+	assert_int_equal(rcpt(r, "u11.59@example.org", 0), SUBMISSION_OK);
+}
+
+/* ---- stopped ---- */
+
+static void
+who_goes_on_is_stopped(void **state)
+{
+	struct rig *r = *state;
+	struct text words;
+
+	set(r, "sending.messages_hour", "2");
+	set(r, "sending.freeze_refused", "3");
+	(void)submit(r, "a@example.org b@example.net");
+	(void)submit(r, "c@example.org");
+	assert_int_equal(take(r), 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(begin(r, &words), SUBMISSION_LIMITED);
+	tend(r);
+	assert_int_equal(begin(r, &words), SUBMISSION_FROZEN);
+	assert_true(has(words, "Sending is stopped for alice@example.com since 2023-11-14 22:13"));
+	assert_true(has(words, "3 messages in the last hour were refused"));
+	assert_true(has(words, "Change your password and ask postmaster@example.com"));
+	assert_int_equal(rcpt(r, "a@example.org", 0), SUBMISSION_FROZEN);
+	assert_int_equal(verdict(r, "a@example.org"), SUBMISSION_FROZEN);
+	assert_int_equal(in_inbox(r, ALICE), 1);
+	assert_int_equal(in_inbox(r, POSTMASTER), 1);
+	assert_int_equal(shown(r).since, NOW);
+	/* What was under way comes back, and is held then. */
+	report(r, QUEUE_LATER, SCHEDULE_WELL);
+	later(r, 40);
+	tend(r);
+	assert_int_equal(shown(r).following, 1);
+	later(r, 50);
+	tend(r);
+	assert_int_equal(shown(r).following, 0);
+	later(r, 7200);
+	assert_int_equal(take(r), 0);
+	crash(r);
+	tend(r);
+	assert_int_equal(take(r), 0);
+	assert_int_equal(begin(r, &words), SUBMISSION_FROZEN);
+	assert_int_equal(in_inbox(r, ALICE), 1);
+	assert_int_equal(change(r, LIMITS_RESUME, ""), 1);
+	assert_int_equal(change(r, LIMITS_RESUME, ""), 0);
+	tend(r);
+	assert_int_equal(take(r), 1);
+	assert_int_equal(take(r), 1);
+	assert_int_equal(take(r), 1);
+	assert_int_equal(begin(r, &words), SUBMISSION_OK);
+}
+
+/* What the operator held by hand stays so. */
+static void
+what_was_held_by_hand_stays(void **state)
+{
+	struct rig *r = *state;
+	struct queue_admin_change_reply reply;
+	uint64_t mine = submit(r, "a@example.org");
+	struct text words;
+
+	assert_ok(ASK(r->w, admin, queue_admin_change, &reply, .change = QUEUE_ADMIN_HOLD,
+	    .messages = { &mine, 1 }));
+	assert_int_equal(reply.changed, 1);
+	r->not_before = NOW + 5000;
+	(void)submit(r, "b@example.net");
+	assert_int_equal(change(r, LIMITS_FREEZE, "a test"), 1);
+	assert_int_equal(change(r, LIMITS_FREEZE, "another"), 0);
+	assert_int_equal(begin(r, &words), SUBMISSION_FROZEN);
+	assert_true(has(words, ": a test. Change"));
+	tend(r);
+	assert_int_equal(in_inbox(r, ALICE), 0);
+	later(r, 60);
+	tend(r);
+	assert_int_equal(change(r, LIMITS_RESUME, ""), 1);
+	tend(r);
+	later(r, 70);
+	tend(r);
+	assert_int_equal(take(r), 0);
+	assert_int_equal(shown(r).following, 0);
+	later(r, 5001);
+	assert_int_equal(take(r), 1);
+	assert_text(r->lease.recipients.at[0], "b@example.net");
+	assert_int_equal(take(r), 0);
+}
+
+static void
+who_writes_to_nobody_is_stopped(void **state)
+{
+	struct rig *r = *state;
+	struct text words;
+
+	set(r, "sending.freeze_bounces", "3");
+	r->reply = "550 5.1.1 no such user";
+	for (int i = 0; i < 5; i++) {
+		(void)submit(r, "a@example.org");
+		assert_int_equal(take(r), 1);
+		report(r, i == 2 ? QUEUE_DELIVERED : QUEUE_FAILED, SCHEDULE_WELL);
+	}
+	tend(r);
+	assert_int_equal(begin(r, &words), SUBMISSION_OK);
+	(void)submit(r, "a@example.org");
+	assert_int_equal(take(r), 1);
+	report(r, QUEUE_FAILED, SCHEDULE_WELL);
+	tend(r);
+	assert_int_equal(begin(r, &words), SUBMISSION_FROZEN);
+	assert_true(has(words, "the last 3 recipients do not exist"));
+	assert_int_equal(in_inbox(r, ALICE), 1);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup_sending, teardown_sending)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(messages_in_an_hour),
+		CASE(recipients_in_a_day),
+		CASE(recipients_for_the_first_time),
+		CASE(an_account_has_limits_of_its_own),
+		CASE(the_memory_is_bounded),
+		CASE(who_goes_on_is_stopped),
+		CASE(what_was_held_by_hand_stays),
+		CASE(who_writes_to_nobody_is_stopped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
