@@ -625,6 +625,22 @@ rows_that_do_not_decode(void **state)
 }
 
 static void
+rows_of_limits_that_do_not_decode(void **state)
+{
+	struct key known = key_named(KEY_Q_KNOWN, TEXT("\1aaaaaaaa"));
+
+	put((struct entity){ ENTITY_QUEUE, 3 }, known, TEXT("\1abcd"));
+	world_check(bench.w, 0);
+	put((struct entity){ ENTITY_QUEUE, 3 }, known, TEXT("\1abc"));
+	says(0, "a row k does not decode");
+	put((struct entity){ ENTITY_QUEUE, 3 }, key_named(KEY_Q_SENT, TEXT("\1aaaaaaaa")),
+	    TEXT("?"));
+	says(0, "a row s does not decode");
+	put((struct entity){ ENTITY_SITE, 1 }, key_named(KEY_S_RULE, TEXT("aaaaaaaa")), TEXT("?"));
+	says(0, "a row r does not decode");
+}
+
+static void
 rows_that_cannot_be_read(void **state)
 {
 	bench.fail_scan = KEY_CHANGE;
@@ -731,9 +747,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = { CLOSED_CASES(TEST) OPEN_CASES(TEST) /* and */
-		TEST(rows_that_do_not_decode) TEST(rows_that_cannot_be_read)
-		    TEST(content_is_named_once) TEST(a_record_without_content)
-			TEST(a_removed_account_is_no_problem) };
+		TEST(rows_that_do_not_decode) TEST(rows_of_limits_that_do_not_decode)
+		    TEST(rows_that_cannot_be_read) TEST(content_is_named_once)
+			TEST(a_record_without_content) TEST(a_removed_account_is_no_problem) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
