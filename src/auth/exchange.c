@@ -189,29 +189,14 @@ send_late(void *arg)
 	refuse(l->in, AUTH_BAD_CREDENTIALS);
 }
 
-static bool
-address_of(struct text remote, struct sockaddr_storage *out)
-{
-	struct sockaddr_storage sa = { 0 };
-	char word[INET6_ADDRSTRLEN];
-
-	if (text_to_string(remote, word, sizeof(word)) != STATUS_OK)
-		return false;
-	if (inet_pton(AF_INET, word, &((struct sockaddr_in *)&sa)->sin_addr) == 1)
-		sa.ss_family = AF_INET;
-	else if (inet_pton(AF_INET6, word, &((struct sockaddr_in6 *)&sa)->sin6_addr) == 1)
-		sa.ss_family = AF_INET6;
-	*out = sa;
-	return sa.ss_family != 0;
-}
-
 /* The address as limits count it: of IPv6 the first 64 bits. */
 static uint64_t
 address_key(struct text remote)
 {
 	struct sockaddr_storage sa;
 
-	return address_of(remote, &sa) ? limits_key_address(&sa) : limits_key_text(remote);
+	return network_address(remote, &sa) == STATUS_OK ? limits_key_address(&sa)
+							 : limits_key_text(remote);
 }
 
 /* Every spelling of an account counts as that one. */
@@ -240,7 +225,7 @@ must_wait(struct auth *a, struct text remote)
 {
 	struct sockaddr_storage sa;
 
-	if (address_of(remote, &sa) && network_loopback(&sa))
+	if (network_address(remote, &sa) == STATUS_OK && network_loopback(&sa))
 		return false;
 	return limits_inside(a->limits, failing_key(remote)) >= FAILING_AT_ONCE;
 }

@@ -55,11 +55,12 @@
 
 /* A message that an account sends (RFC 6409 8): Date and Message-ID are added
  * where they lack, Bcc is taken out, and it is signed for the domain of its
- * From; then submission_commit. The envelope as in store/queue_calls.h. trace
- * and came as in intake_deliver. copy: into Sent. verdict: enum submission_verdict of
- * store/submission_calls.h, words for the client where it is not OK. */
+ * From; then submission_commit, which has token and network too. The envelope as in
+ * store/queue_calls.h. trace and came as in intake_deliver. copy: into Sent. verdict: enum
+ * submission_verdict of store/submission_calls.h, words for the client where it is not OK. */
 #define intake_submit_REQUEST(F, S) \
 	F(S, TEXT, token)           \
+	F(S, TEXT, network)         \
 	F(S, U64, op)               \
 	F(S, TEXT, id)              \
 	F(S, TEXT, sender)          \
@@ -86,11 +87,11 @@
 	F(S, U64, op) F(S, TEXT, id) F(S, TEXT, recipient) F(S, PAYLOAD, message)
 #define intake_notice_REPLY(F, S)
 
-#define INTAKE_CALLS(X)                                               \
-	X(intake_deliver, BY_MX, CALL_AGAIN | CALL_SHORT)             \
-	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
-	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)          \
-	X(intake_submit, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
+#define INTAKE_CALLS(X)                                                       \
+	X(intake_deliver, BY_MX, CALL_AGAIN | CALL_SHORT)                     \
+	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT)         \
+	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)                  \
+	X(intake_submit, BY_ACCESS | BY_WEB | BY_MX, CALL_AGAIN | CALL_SHORT) \
 	X(intake_notice, BY_OUTBOUND, CALL_AGAIN)
 
 CALLS_DECLARE(intake, INTAKE_CALLS)

@@ -120,6 +120,7 @@ commit_of(const struct intake_submit_request *q, const struct outgoing *o,
 {
 	*out = (struct submission_commit_request){
 		.token = q->token,
+		.network = q->network,
 		.op = q->op,
 		.id = q->id,
 		.sender = q->sender,

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool
@@ -95,6 +96,67 @@ networks_have(const struct network *list, size_t count, const struct sockaddr_st
 		if (network_has(&list[i], a))
 			return true;
 	return false;
+}
+
+enum status
+network_address(struct text t, struct sockaddr_storage *out)
+{
+	struct sockaddr_storage sa = { 0 };
+	char word[INET6_ADDRSTRLEN];
+
+	if (text_to_string(t, word, sizeof(word)) != STATUS_OK)
+		return STATUS_INVALID;
+	if (inet_pton(AF_INET, word, &((struct sockaddr_in *)(void *)&sa)->sin_addr) == 1)
+		sa.ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, word, &((struct sockaddr_in6 *)(void *)&sa)->sin6_addr) == 1)
+		sa.ss_family = AF_INET6;
+	else
+		return STATUS_INVALID;
+	*out = sa;
+	return STATUS_OK;
+}
+
+bool
+network_list_has(struct text list, const struct sockaddr_storage *a, struct text *which)
+{
+	struct text one;
+	struct network n;
+
+	while (text_split(&list, ' ', &one))
+		if (one.len > 0 && network_parse(one, &n) == STATUS_OK && network_has(&n, a)) {
+			*which = one;
+			return true;
+		}
+	return false;
+}
+
+static enum status
+refuse(struct failure *f, enum status s, struct text one, const char *why)
+{
+	char words[160];
+
+	(void)snprintf(
+	    words, sizeof(words), "%.*s %s", (int)(one.len < 60 ? one.len : 60), one.ptr, why);
+	return fail(f, s, words, "%s", words);
+}
+
+enum status
+network_list_check(struct text list, struct failure *f)
+{
+	struct text one;
+	struct network n;
+
+	while (text_split(&list, ' ', &one)) {
+		if (one.len == 0)
+			continue;
+		if (network_parse(one, &n) != STATUS_OK)
+			return refuse(f, STATUS_INVALID, one,
+			    "is no network such as 192.0.2.0/24 or 2001:db8::/32");
+		if (n.prefix < (n.family == AF_INET ? 8 : 16))
+			return refuse(f, STATUS_LIMIT, one,
+			    "is too wide: an IPv4 network has 8 bits at least, an IPv6 one 16");
+	}
+	return STATUS_OK;
 }
 
 bool

@@ -26,5 +26,14 @@ bool networks_have(const struct network *list, size_t count, const struct sockad
  * addresses count as IPv4. */
 size_t network_octets(const struct sockaddr_storage *a, const uint8_t **octets);
 bool network_loopback(const struct sockaddr_storage *a);
+/* An address alone, as inet_pton(3) reads it. INVALID. */
+enum status network_address(struct text t, struct sockaddr_storage *out) MUST_CHECK;
+
+/* A list as settings have it, separated by spaces. True if a network of it has
+ * the address; which: its words, within the list. What is no network has nothing. */
+bool network_list_has(struct text list, const struct sockaddr_storage *a, struct text *which);
+/* INVALID with words if one is none; LIMIT with words if one is wider than /8
+ * (IPv4) or /16 (IPv6): that is no network of anybody's. */
+enum status network_list_check(struct text list, struct failure *f) MUST_CHECK;
 
 #endif

@@ -95,6 +95,46 @@ lists_and_loopback(void **state)
 	assert_false(network_loopback(&unix_peer));
 }
 
+static void
+lists_of_settings(void **state)
+{
+	static const struct {
+		const char *list;
+		enum status status;
+	} rows[] = {
+		{ "", STATUS_OK },
+		{ " 192.0.2.0/24  2001:db8::/32 ", STATUS_OK },
+		{ "10.0.0.0/8 fd00::/16", STATUS_OK },
+		{ "192.0.2.7", STATUS_OK },
+		{ "0.0.0.0/0", STATUS_LIMIT },
+		{ "192.0.2.0/24 10.0.0.0/7", STATUS_LIMIT },
+		{ "::/0", STATUS_LIMIT },
+		{ "fc00::/15", STATUS_LIMIT },
+		{ "192.0.2.0/24,10.0.0.0/8", STATUS_INVALID },
+		{ "192.0.2.1/24", STATUS_INVALID },
+		{ "localhost", STATUS_INVALID },
+	};
+	struct sockaddr_storage in = address("192.0.2.9"), out = address("192.0.3.9"), same;
+	struct text which;
+	struct failure f;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		f.client[0] = '\0';
+		assert_int_equal(network_list_check(text_of(rows[i].list), &f), rows[i].status);
+		assert_true((rows[i].status == STATUS_OK) == (f.client[0] == '\0'));
+	}
+	assert_true(network_list_has(TEXT("x 10.0.0.0/8  192.0.2.0/24"), &in, &which));
+	assert_text(which, "192.0.2.0/24");
+	assert_false(network_list_has(TEXT("x 10.0.0.0/8 192.0.2.0/24"), &out, &which));
+	assert_false(network_list_has(TEXT_EMPTY, &in, &which));
+	assert_ok(network_address(TEXT("192.0.2.9"), &same));
+	assert_true(network_list_has(TEXT("192.0.2.9"), &same, &which));
+	assert_ok(network_address(TEXT("2001:db8::1"), &same));
+	assert_true(network_list_has(TEXT("2001:db8::/32"), &same, &which));
+	assert_int_equal(network_address(TEXT("local"), &same), STATUS_INVALID);
+	assert_int_equal(network_address(TEXT("192.0.2.0/24"), &same), STATUS_INVALID);
+}
+
 int
 main(void)
 {
@@ -102,6 +142,7 @@ main(void)
 		cmocka_unit_test(addresses_in_and_out),
 		cmocka_unit_test(bad_syntax),
 		cmocka_unit_test(lists_and_loopback),
+		cmocka_unit_test(lists_of_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

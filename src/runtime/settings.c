@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "base/log.h"
+#include "runtime/network.h"
 
 static const struct setting_row rows[SETTING_COUNT] = {
 #define SETTING(id, name, type, value, low, high, unit, prose) \
@@ -230,6 +231,11 @@ setting_parse(enum setting s, struct text value, int64_t *out, struct failure *f
 	int64_t n = 0;
 
 	value = text_trim(value);
+	if (s == SET_SUBMISSION_RELAY_NETWORKS) {
+		st = network_list_check(value, f);
+		if (st != STATUS_OK)
+			return st;
+	}
 	if (row->type == SETTING_SWITCH) {
 		st = parse_switch(value, &n);
 	} else if (row->type == SETTING_TEXT) {

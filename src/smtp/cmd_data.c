@@ -21,7 +21,7 @@ new_message(const struct smtp_session *x, bool binary)
 {
 	struct smtp_message *m = smtp_message_new(size_max(), binary);
 
-	m->mends = x->profile->mends;
+	m->mends = smtp_way(x)->mends;
 	if (!x->profile->peers_listed && !session_peer_loopback(&x->session))
 		m->peer = limits_key_address(&x->session.peer);
 	return m;

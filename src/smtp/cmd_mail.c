@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * MAIL (RFC 5321 4.1.1.2): opens the transaction. In submission the account
- * must have the right to the name (RFC 6409 6.1); its parameters are in
+ * MAIL (RFC 5321 4.1.1.2): opens the transaction. In submission the account, or
+ * the network that may relay, must have the right to the name (RFC 6409 6.1); its parameters are in
  * smtp/parameters.c.
  */
 #include "codec/utf8.h"
@@ -44,13 +44,24 @@ parse(struct smtp_session *x, struct text argument, struct smtp_transaction *tx)
 	return true;
 }
 
-/* Whether this name may send here. */
+/* Whether this name may send here. On port 25 everybody may; what a relaying
+ * network sends as one of ours goes the way of submission, and all else of it, the
+ * null sender too, comes in as from anybody. */
 static enum smtp_reply
-ask(struct smtp_session *x, struct text sender, struct text *words)
+ask(struct smtp_session *x, struct smtp_transaction *tx, struct text *words)
 {
-	if (x->profile->sender == NULL)
+	enum smtp_reply found;
+
+	if (x->profile->sender != NULL)
+		return x->profile->sender(x, tx->sender, words);
+	if (!x->relays || tx->sender.len == 0)
 		return REPLY_SENDER_OK;
-	return x->profile->sender(x, sender, words);
+	found = x->profile->relay->sender(x, tx->sender, words);
+	tx->relayed = found == REPLY_SENDER_OK;
+	if (found != REPLY_NOT_YOURS && found != REPLY_NO_RELAY)
+		return found;
+	*words = TEXT_EMPTY;
+	return REPLY_SENDER_OK;
 }
 
 /* The transaction begins; its texts move out of the scratch arena. */
@@ -69,7 +80,7 @@ smtp_cmd_mail(struct smtp_session *x, struct text argument)
 	struct text words = TEXT_EMPTY;
 	enum smtp_reply found;
 
-	if (x->profile->signs_in && !smtp_signed_in(x)) {
+	if (x->profile->signs_in && !smtp_signed_in(x) && !x->relays) {
 		smtp_say(x, smtp_tls_offered(x) ? REPLY_TLS_FIRST : REPLY_SIGN_IN_FIRST);
 		return NEXT_PARK;
 	}
@@ -81,7 +92,7 @@ smtp_cmd_mail(struct smtp_session *x, struct text argument)
 		return smtp_say_and_close(x, REPLY_TOO_MANY_MESSAGES);
 	if (!parse(x, argument, &tx))
 		return NEXT_PARK;
-	found = ask(x, tx.sender, &words);
+	found = ask(x, &tx, &words);
 	if (found == REPLY_SENDER_OK)
 		open_transaction(x, &tx);
 	smtp_say_to(x, found, &(struct smtp_reply_parts){ .words = words });

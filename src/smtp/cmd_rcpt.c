@@ -114,7 +114,7 @@ ask_postmaster(struct smtp_session *x, struct text *address, struct text *words)
 
 	for (size_t i = 0; i < ARRAY_LEN(tries) && not_there(found); i++) {
 		*address = tries[i];
-		found = x->profile->recipient(x, *address, words);
+		found = smtp_way(x)->recipient(x, *address, words);
 	}
 	return not_there(found) ? REPLY_NO_SUCH_USER : found;
 }
@@ -192,7 +192,7 @@ take(struct smtp_session *x, struct text argument, struct smtp_reply_parts *said
 	if (text_find_byte(address, '@', 0) == address.len)
 		found = ask_postmaster(x, &address, &said->words);
 	else
-		found = x->profile->recipient(x, address, &said->words);
+		found = smtp_way(x)->recipient(x, address, &said->words);
 	if (found == REPLY_RECIPIENT_OK)
 		keep(&x->tx, address, &wish);
 	return found;

@@ -219,7 +219,7 @@ settle(struct smtp_session *x, struct smtp_message *m)
 	enum smtp_reply fault;
 	struct payload message;
 
-	if (x->profile->mends)
+	if (smtp_way(x)->mends)
 		smtp_message_mend(m);
 	fault = smtp_message_fault(m, true);
 	if (fault != REPLY_NONE)
@@ -228,7 +228,7 @@ settle(struct smtp_session *x, struct smtp_message *m)
 		return refused(o.id, REPLY_TROUBLE, ""); /* the system's memory, no disk */
 	if (smtp_message_hops(message.bytes) > (uint32_t)setting(SET_SMTP_HOPS_MAX))
 		return refused(o.id, REPLY_LOOP, "");
-	x->profile->hand_over(x, op, &message, &o);
+	smtp_way(x)->hand_over(x, op, &message, &o);
 	return o;
 }
 

@@ -106,11 +106,7 @@ smtp_greeters_remember(struct smtp_greeters *g, const struct sockaddr_storage *p
 bool
 smtp_peer_allowed(const struct sockaddr_storage *peer, struct text networks)
 {
-	struct text one;
-	struct network n;
+	struct text which;
 
-	while (text_split(&networks, ' ', &one))
-		if (one.len > 0 && network_parse(one, &n) == STATUS_OK && network_has(&n, peer))
-			return true;
-	return false;
+	return network_list_has(networks, peer, &which);
 }

@@ -17,11 +17,22 @@
 /* A line that is longer was never meant as one. */
 #define SKIP_MAX (1u << 20)
 
+/* On port 25, of hosts that may relay. */
+static const struct smtp_profile profile_relay = {
+	.kind = SMTP_MX,
+	.mends = true,
+	.with = { "ESMTP", "UTF8SMTP" },
+	.sender = smtp_submit_sender,
+	.recipient = smtp_submit_recipient,
+	.hand_over = smtp_submit_message,
+};
+
 static const struct smtp_profile profile_mx = {
 	.kind = SMTP_MX,
 	.greeting = REPLY_GREETING,
 	.greet_delay = true,
 	.count_recipients = true,
+	.relay = &profile_relay,
 	.with = { "ESMTP", "UTF8SMTP" },
 	.recipient = smtp_mx_recipient,
 	.hand_over = smtp_mx_message,
@@ -103,11 +114,17 @@ smtp_helo(const struct smtp_session *x)
 	return text_of(x->helo);
 }
 
+const struct smtp_profile *
+smtp_way(const struct smtp_session *x)
+{
+	return x->tx.relayed ? x->profile->relay : x->profile;
+}
+
 uint32_t
 smtp_recipients_max(const struct smtp_session *x)
 {
-	return (uint32_t)setting(x->profile->kind == SMTP_SUBMISSION ? SET_SUBMISSION_RECIPIENTS_MAX
-								     : SET_SMTP_RECIPIENTS_MAX);
+	return (uint32_t)setting(
+	    smtp_way(x)->sender != NULL ? SET_SUBMISSION_RECIPIENTS_MAX : SET_SMTP_RECIPIENTS_MAX);
 }
 
 bool
@@ -119,21 +136,34 @@ smtp_tls_offered(const struct smtp_session *x)
 /* ---- before the first command ---- */
 
 static bool
-peer_allowed(const struct smtp_session *x)
+peer_among(const struct smtp_session *x, enum setting list)
 {
 	char networks[1024];
 
-	if (!x->profile->peers_listed || session_peer_loopback(&x->session))
-		return true;
-	setting_text(SET_SMTP_LMTP_PEERS, networks, sizeof(networks));
+	setting_text(list, networks, sizeof(networks));
 	return smtp_peer_allowed(&x->session.peer, text_of(networks));
+}
+
+static bool
+peer_allowed(const struct smtp_session *x)
+{
+	return !x->profile->peers_listed || session_peer_loopback(&x->session) ||
+	       peer_among(x, SET_SMTP_LMTP_PEERS);
+}
+
+/* Who may send without signing in; the store is asked again for each message. */
+static bool
+may_relay(const struct smtp_session *x)
+{
+	return (x->profile->signs_in || x->profile->relay != NULL) &&
+	       peer_among(x, SET_SUBMISSION_RELAY_NETWORKS);
 }
 
 static bool
 must_wait(const struct smtp_session *x)
 {
 	if (!x->profile->greet_delay || x->server->greeters == NULL ||
-	    setting(SET_SMTP_GREET_DELAY) == 0 || session_peer_loopback(&x->session))
+	    setting(SET_SMTP_GREET_DELAY) == 0 || session_peer_loopback(&x->session) || x->relays)
 		return false;
 	return !smtp_greeters_know(
 	    x->server->greeters, &x->session.peer, setting(SET_SMTP_GREET_REMEMBER));
@@ -143,7 +173,8 @@ static void
 await_command(struct smtp_session *x)
 {
 	x->command_by = clock_mono() + setting(SET_SMTP_COMMAND_TIMEOUT);
-	if (x->profile->signs_in && !smtp_signed_in(x) && x->sign_in_by < x->command_by)
+	if (x->profile->signs_in && !smtp_signed_in(x) && !x->relays &&
+	    x->sign_in_by < x->command_by)
 		x->command_by = x->sign_in_by;
 }
 
@@ -170,6 +201,7 @@ begin(struct smtp_session *x)
 	x->sign_in_by = clock_mono() + setting(SET_ACCESS_SIGN_IN_TIMEOUT);
 	if (!peer_allowed(x))
 		return smtp_say_and_close(x, REPLY_PEER_NOT_ALLOWED);
+	x->relays = may_relay(x);
 	if (!must_wait(x))
 		return greet(x);
 	x->phase = SMTP_GREETING;

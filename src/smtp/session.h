@@ -25,8 +25,9 @@ struct smtp_profile {
 	bool count_recipients; /* refused recipients count as errors */
 	bool peers_listed;     /* only this host and smtp.lmtp_peers may connect */
 	bool signs_in;	       /* AUTH comes before MAIL (RFC 6409 4.3) */
-	bool mends;	       /* a CR or LF that stands alone becomes a line end (RFC 6409 8) */
-	const char *with[2];   /* of Received (RFC 3848, RFC 6531 4.3): ASCII, SMTPUTF8 */
+	const struct smtp_profile *relay; /* of mail that a relaying network sends as ours */
+	bool mends;	     /* a CR or LF that stands alone becomes a line end (RFC 6409 8) */
+	const char *with[2]; /* of Received (RFC 3848, RFC 6531 4.3): ASCII, SMTPUTF8 */
 	/* Whether the address may send, or be sent to; words: to say instead of the
 	 * reply's, or empty. sender NULL: everybody may. */
 	enum smtp_reply (*sender)(struct smtp_session *x, struct text address, struct text *words);
@@ -45,6 +46,7 @@ struct smtp_transaction {
 	bool open;	  /* MAIL was accepted */
 	bool refused_any; /* a recipient was refused */
 	bool forwards;	  /* a recipient leads to an address elsewhere */
+	bool relayed;	  /* on port 25: goes the way of submission, by the peer's address */
 	unsigned needs;	  /* enum queue_needs, or-ed */
 	enum queue_body body;
 	enum queue_ret ret;
@@ -71,6 +73,7 @@ struct smtp_session {
 	const struct smtp_profile *profile;
 	enum smtp_phase phase;
 	bool esmtp;	/* EHLO or LHLO was said */
+	bool relays;	/* the peer is of submission.relay_networks */
 	bool skipping;	/* the rest of a bad line is dropped up to its CRLF */
 	size_t skipped; /* octets of it */
 	unsigned errors, messages, idle_commands, failed_sign_ins;
@@ -100,6 +103,8 @@ void smtp_transaction_reset(struct smtp_session *x);
 /* Forgets all that was said (STARTTLS, RFC 3207 4.2). */
 void smtp_session_reset(struct smtp_session *x);
 struct text smtp_helo(const struct smtp_session *x);
+/* The profile, or what stands in for it in this transaction. */
+const struct smtp_profile *smtp_way(const struct smtp_session *x);
 /* Recipients of one message. */
 uint32_t smtp_recipients_max(const struct smtp_session *x);
 /* STARTTLS can be offered now. */

@@ -47,14 +47,24 @@ failed(struct smtp_session *x, const char *what, enum status s, const struct fai
 	LOG_WARN("smtp.submission-failed", FIELD_STRING("at", what), FIELD_STATUS(s),
 	    FIELD_TEXT("account", x->address), FIELD_STRING("why", f->log));
 	if (s == STATUS_DENIED)
-		return REPLY_SIGN_IN_AGAIN;
+		return smtp_signed_in(x) ? REPLY_SIGN_IN_AGAIN : REPLY_NO_RELAY;
 	return smtp_reply_of_status(s);
+}
+
+/* Who did not sign in sends by the address, which goes into 64 octets of room. */
+static struct text
+network_of(const struct smtp_session *x, char room[64])
+{
+	return smtp_signed_in(x) ? TEXT_EMPTY : session_peer_text(&x->session, room);
 }
 
 enum smtp_reply
 smtp_submit_sender(struct smtp_session *x, struct text address, struct text *words)
 {
-	const struct submission_sender_request request = { .token = x->token, .address = address };
+	char room[64];
+	const struct submission_sender_request request = {
+		.token = x->token, .network = network_of(x, room), .address = address
+	};
 	struct submission_sender_reply reply;
 	struct failure f;
 	enum status s = submission_sender(x->server->calls, &request, &x->scratch, &reply, &f);
@@ -68,8 +78,10 @@ smtp_submit_sender(struct smtp_session *x, struct text address, struct text *wor
 enum smtp_reply
 smtp_submit_recipient(struct smtp_session *x, struct text address, struct text *words)
 {
+	char room[64];
 	const struct submission_rcpt_request request = {
 		.token = x->token,
+		.network = network_of(x, room),
 		.address = address,
 		.size = x->tx.size,
 		.before = x->tx.recipients.count,
@@ -91,9 +103,10 @@ smtp_submit_message(
     struct smtp_session *x, uint64_t op, const struct payload *message, struct smtp_result *o)
 {
 	const struct smtp_transaction *tx = &x->tx;
-	char space[64];
+	char space[64], room[64];
 	const struct intake_submit_request request = {
 		.token = x->token,
+		.network = network_of(x, room),
 		.op = op,
 		.id = o->id,
 		.sender = tx->sender,

@@ -274,12 +274,33 @@ house_await_told(struct house *h, struct text sender)
 	return buffer_text(&h->told);
 }
 
+/* Port 25 asks what submission asks, for who may relay. */
+static void
+house_relay_sender(struct call_in *in, const void *request, void *context)
+{
+	desk_sender(in, request, &((struct house *)context)->desk);
+}
+
+static void
+house_relay_rcpt(struct call_in *in, const void *request, void *context)
+{
+	desk_rcpt(in, request, &((struct house *)context)->desk);
+}
+
+static void
+house_relay_submit(struct call_in *in, const void *request, void *context)
+{
+	desk_submit(in, request, &((struct house *)context)->desk);
+}
+
 UNUSED static void
 house_open(struct house *h)
 {
 	static const struct call_row store_rows[] = { { &store_rcpt_call, house_rcpt },
-		{ &trace_add_call, house_told } };
-	static const struct call_row intake_rows[] = { { &intake_deliver_call, house_deliver } };
+		{ &trace_add_call, house_told }, { &submission_sender_call, house_relay_sender },
+		{ &submission_rcpt_call, house_relay_rcpt } };
+	static const struct call_row intake_rows[] = { { &intake_deliver_call, house_deliver },
+		{ &intake_submit_call, house_relay_submit } };
 	const struct calls_config config = { .self = ROLE_MX, .no_patience = true };
 	enum setting size;
 

@@ -38,7 +38,7 @@ add_peer(struct buffer *b, const struct session *s)
 static void
 add_client(struct buffer *b, const struct smtp_session *x)
 {
-	if (smtp_signed_in(x) && !setting(SET_SUBMISSION_SHOW_CLIENT))
+	if (smtp_way(x)->sender != NULL && !setting(SET_SUBMISSION_SHOW_CLIENT))
 		return;
 	buffer_addf(b, "from %s (", x->helo);
 	add_peer(b, &x->session);

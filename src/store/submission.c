@@ -1,18 +1,39 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Questions before an account sends (RFC 6409 6): may it write under a name, can
- * a recipient be reached. Who is elsewhere can be said of nobody here; only that
- * the address is one.
+ * Questions before an account sends, or a client of a network that may (RFC 6409
+ * 6): may it write under a name, can a recipient be reached. Who is elsewhere can be said of nobody
+ * here; only that the address is one.
  */
 #include "store/submission.h"
 
 #include "codec/date.h"
+#include "runtime/network.h"
+#include "runtime/settings.h"
 #include "store/reach.h"
 #include "store/serve.h"
 #include "store/suppression.h"
 
-enum status
-submitter_of(struct store *s, struct call_in *in, struct text token, struct submitter *out,
+#define RELAY_NETWORKS_MAX 1000 /* octets of the setting */
+
+/* The front is believed whose address it is, not that it may send. */
+static enum status
+network_of(struct text address, struct arena *a, struct submitter *out, struct failure *f)
+{
+	char networks[RELAY_NETWORKS_MAX + 1];
+	struct sockaddr_storage sa;
+	struct text which;
+
+	setting_text(SET_SUBMISSION_RELAY_NETWORKS, networks, sizeof(networks));
+	if (network_address(address, &sa) != STATUS_OK ||
+	    !network_list_has(text_of(networks), &sa, &which))
+		return fail(f, STATUS_DENIED, "You may not send mail without signing in.",
+		    "%.*s: in no network that may", TEXT_ARG(address));
+	*out = (struct submitter){ .address = address, .network = arena_copy(a, which) };
+	return STATUS_OK;
+}
+
+static enum status
+signed_in(struct store *s, struct call_in *in, struct text token, struct submitter *out,
     struct failure *f)
 {
 	struct token t;
@@ -30,8 +51,8 @@ submitter_of(struct store *s, struct call_in *in, struct text token, struct subm
 	good = account->owner.loaded && !account->missing && !account->facts.suspended &&
 	       account->facts.generation == t.generation;
 	if (good)
-		*out = (struct submitter){ t.account,
-			arena_copy(call_arena(in), account->facts.address) };
+		*out = (struct submitter){ .account = t.account,
+			.address = arena_copy(call_arena(in), account->facts.address) };
 	pthread_mutex_unlock(&account->owner.lock);
 	account_put(account);
 	if (how != STATUS_OK && how != STATUS_NOT_FOUND)
@@ -44,15 +65,50 @@ submitter_of(struct store *s, struct call_in *in, struct text token, struct subm
 }
 
 enum status
+submitter_of(struct store *s, struct call_in *in, struct text token, struct text network,
+    struct submitter *out, struct failure *f)
+{
+	if (token.len > 0 && network.len > 0)
+		return fail(f, STATUS_DENIED, "Please sign in again.", "a token and a network");
+	if (network.len > 0)
+		return network_of(network, call_arena(in), out, f);
+	return signed_in(s, in, token, out, f);
+}
+
+/* A printer writes as an address that nobody has; its domain must be ours. */
+static bool
+is_of_this_site(struct store *s, struct text address, struct arena *a)
+{
+	struct text spelling, domain;
+
+	return address_elsewhere(address, a, &spelling, &domain) == STATUS_OK &&
+	       directory_has_domain(s, domain);
+}
+
+static enum status
+names(struct store *s, const struct submitter *who, struct text address, struct arena *a, bool *yes)
+{
+	if (who->network.len == 0)
+		return directory_names(s, address, who->account, a, yes);
+	*yes = is_of_this_site(s, address, a);
+	return STATUS_OK;
+}
+
+enum status
 submitter_may_write(struct store *s, const struct submitter *who, struct text address,
     struct arena *a, enum submission_verdict *verdict, struct text *words)
 {
 	bool yes = address.len == 0;
-	enum status how = yes ? STATUS_OK : directory_names(s, address, who->account, a, &yes);
+	enum status how = yes ? STATUS_OK : names(s, who, address, a, &yes);
 
 	*verdict = yes ? SUBMISSION_OK : SUBMISSION_NOT_YOURS;
 	*words = TEXT_EMPTY;
-	if (!yes)
+	if (!yes && who->network.len > 0)
+		*words = arena_printf(a,
+		    "Who has not signed in may write as addresses of this "
+		    "site alone, not as %.*s.",
+		    TEXT_ARG(address));
+	else if (!yes)
 		*words = arena_printf(a, "You are signed in as %.*s and may not write as %.*s.",
 		    TEXT_ARG(who->address), TEXT_ARG(address));
 	return how;
@@ -91,7 +147,7 @@ serve_submission_sender(struct call_in *in, const void *request, void *context)
 	enum submission_verdict verdict = SUBMISSION_OK;
 	struct failure f = { .client = "" };
 	struct submitter who = { .account = 0 };
-	enum status how = submitter_of(context, in, r->token, &who, &f);
+	enum status how = submitter_of(context, in, r->token, r->network, &who, &f);
 
 	if (how == STATUS_AGAIN)
 		return;
@@ -202,7 +258,7 @@ serve_submission_rcpt(struct call_in *in, const void *request, void *context)
 	};
 	struct failure f = { .client = "" };
 	struct submitter who = { .account = 0 };
-	enum status how = submitter_of(context, in, r->token, &who, &f);
+	enum status how = submitter_of(context, in, r->token, r->network, &who, &f);
 
 	if (how == STATUS_AGAIN)
 		return;

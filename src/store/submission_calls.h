@@ -9,6 +9,11 @@
  * told of in a DSN.
  *
  * A verdict comes with words for the person, one sentence, where it is not OK.
+ *
+ * Who sends: the account of the token; or, without a token, network: the address
+ * of a client that may send by it (submission.relay_networks), which the store
+ * looks up itself. One of the two is there, DENIED otherwise. Such a client is no
+ * account, and may write as every address of this site's domains.
  */
 #ifndef STORE_SUBMISSION_CALLS_H
 #define STORE_SUBMISSION_CALLS_H
@@ -33,7 +38,7 @@ enum submission_verdict {
 /* MAIL FROM, and each address of From. address: empty for "<>", which everybody
  * may use. An account may write as its own address, as aliases and pattern
  * addresses that lead to it, with a +tag, and where it has the right to. */
-#define submission_sender_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, address)
+#define submission_sender_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, network) F(S, TEXT, address)
 #define submission_sender_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words)
 
 /* RCPT TO. size: of the message if the client told it, else 0. before: recipients
@@ -41,24 +46,25 @@ enum submission_verdict {
  * address of this site. canonical: in the directory's spelling, or with the
  * domain in ASCII and lower case. */
 #define submission_rcpt_REQUEST(F, S) \
-	F(S, TEXT, token) F(S, TEXT, address) F(S, U64, size) F(S, U64, before)
+	F(S, TEXT, token)             \
+	F(S, TEXT, network) F(S, TEXT, address) F(S, U64, size) F(S, U64, before)
 #define submission_rcpt_REPLY(F, S) \
 	F(S, U64, verdict) F(S, TEXT, words) F(S, TEXT, canonical) F(S, U64, local)
 
-/* The message. account of the envelope is the token's. authors: addresses of
- * From and Sender, each of which must be the account's. recipients as they were
- * accepted, in order, local ones too; parallel to them orcpts, "type;address" as
- * it came in xtext decoded, or empty, and notify, enum queue_notify, or-ed. Times
- * are seconds since 1970. not_before: 0, or when it is to be sent (RFC 4865).
- * expires: 0, or when it is given up at last (RFC 2852 BY with R). content:
- * container of store/content.h; summary, of it; size, with prefix. prefix stands in front for
- * local recipients too. copy: into the account's mailbox \Sent, read, unless a
- * message of that Message-ID came there in the last minutes: without prefix,
- * with sent_prefix (Bcc) in front and sent_summary (empty: summary). A client's
- * APPEND of the same message soon afterwards takes its place.
- * came: as store_deliver has it. message: number in the queue, 0: there is nothing left to do. */
+/* The message. account of the envelope is the token's, or 0; of a network there is no copy.
+ * authors: addresses of From and Sender, each of which must be the account's. recipients as they
+ * were accepted, in order, local ones too; parallel to them orcpts, "type;address" as it came in
+ * xtext decoded, or empty, and notify, enum queue_notify, or-ed. Times are seconds since 1970.
+ * not_before: 0, or when it is to be sent (RFC 4865). expires: 0, or when it is given up at last
+ * (RFC 2852 BY with R). content: container of store/content.h; summary, of it; size, with prefix.
+ * prefix stands in front for local recipients too. copy: into the account's mailbox \Sent, read,
+ * unless a message of that Message-ID came there in the last minutes: without prefix, with
+ * sent_prefix (Bcc) in front and sent_summary (empty: summary). A client's APPEND of the same
+ * message soon afterwards takes its place. came: as store_deliver has it. message: number in the
+ * queue, 0: there is nothing left to do. */
 #define submission_commit_REQUEST(F, S) \
 	F(S, TEXT, token)               \
+	F(S, TEXT, network)             \
 	F(S, U64, op)                   \
 	QUEUE_ENVELOPE(F, S)            \
 	F(S, TEXTS, authors)            \
@@ -80,10 +86,10 @@ enum submission_verdict {
 	F(S, U64, body) F(S, U64, needs) F(S, TEXT, summary) F(S, U64, size) F(S, PAYLOAD, content)
 #define submission_notice_REPLY(F, S)
 
-#define SUBMISSION_CALLS(X)                                               \
-	X(submission_sender, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT) \
-	X(submission_rcpt, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT)   \
-	X(submission_commit, BY_INTAKE, CALL_AGAIN | CALL_SHORT)          \
+#define SUBMISSION_CALLS(X)                                                       \
+	X(submission_sender, BY_ACCESS | BY_WEB | BY_MX, CALL_AGAIN | CALL_SHORT) \
+	X(submission_rcpt, BY_ACCESS | BY_WEB | BY_MX, CALL_AGAIN | CALL_SHORT)   \
+	X(submission_commit, BY_INTAKE, CALL_AGAIN | CALL_SHORT)                  \
 	X(submission_notice, BY_INTAKE, CALL_AGAIN)
 
 CALLS_DECLARE(submission, SUBMISSION_CALLS)

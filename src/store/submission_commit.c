@@ -44,13 +44,23 @@ here(const struct committing *c)
 	return out;
 }
 
+static struct text
+came(const struct committing *c)
+{
+	if (c->who.network.len == 0)
+		return c->r->came;
+	return arena_printf(
+	    c->op.arena, "%.*s by network %.*s", TEXT_ARG(c->r->came), TEXT_ARG(c->who.network));
+}
+
 static void
 tell(struct op *op)
 {
 	const struct committing *c = (struct committing *)(void *)op;
 
 	if (!op->repeated)
-		trace_sent(c->store, c->r, c->who.account, here(c), draft_waiting(&c->draft));
+		trace_sent(
+		    c->store, c->r, came(c), c->who.account, here(c), draft_waiting(&c->draft));
 }
 
 static void
@@ -149,7 +159,7 @@ static void
 find_places(struct committing *c)
 {
 	struct record *r = &c->record;
-	bool copy = c->r->copy != 0;
+	bool copy = c->r->copy != 0 && c->who.account != 0;
 
 	r->place = ARENA_ARRAY(c->op.arena, struct record_place, (size_t)c->to.count + 1);
 	for (uint32_t i = 0; i < c->to.count; i++) {
@@ -340,7 +350,7 @@ serve_submission_commit(struct call_in *in, const void *request, void *context)
 
 	if (c->r->recipients.count > 1 && call_step_aside(in))
 		return;
-	how = submitter_of(c->store, in, c->r->token, &c->who, &c->op.failure);
+	how = submitter_of(c->store, in, c->r->token, c->r->network, &c->who, &c->op.failure);
 	if (how == STATUS_OK)
 		how = check_request(c);
 	if (how == STATUS_OK)

@@ -81,8 +81,8 @@ void trace_delivered(struct store *s, const struct store_deliver_request *r,
 /* What an account sent; here: recipients of this site that have it now, elsewhere:
  * those it is queued for. */
 struct submission_commit_request;
-void trace_sent(struct store *s, const struct submission_commit_request *r, uint64_t account,
-    struct texts here, struct texts elsewhere);
+void trace_sent(struct store *s, const struct submission_commit_request *r, struct text came,
+    uint64_t account, struct texts here, struct texts elsewhere);
 
 /* Within a transaction on a shard of the queue: noted when that is durable. The
  * events are copied, their texts live until then. */

@@ -57,8 +57,8 @@ trace_delivered(struct store *s, const struct store_deliver_request *r, const ui
 }
 
 void
-trace_sent(struct store *s, const struct submission_commit_request *r, uint64_t account,
-    struct texts here, struct texts elsewhere)
+trace_sent(struct store *s, const struct submission_commit_request *r, struct text came,
+    uint64_t account, struct texts here, struct texts elsewhere)
 {
 	int64_t now = clock_wall();
 	struct trace_event at[3] = { { .what = TRACE_ACCEPTED,
@@ -67,7 +67,7 @@ trace_sent(struct store *s, const struct submission_commit_request *r, uint64_t 
 	    .sender = r->sender,
 	    .recipients = r->recipients,
 	    .message_id = message_id_of(r->summary),
-	    .facts = r->came,
+	    .facts = came,
 	    .account = account,
 	    .size = r->size } };
 	uint32_t n = 1;
