@@ -11,8 +11,17 @@ import subprocess
 import pytest
 
 from clients import needs
+from mailstead import Mailstead
 
 CLIENT_SECONDS = 120  # with sanitizers, on a busy machine
+
+
+@pytest.fixture(scope="module", name="house")
+def binding_house():
+    """A demo that offers what is bound to the channel."""
+    with Mailstead() as running:
+        running.run("set", "auth.channel_binding", "on")
+        yield running
 
 
 def gsasl(house, mechanism, *options, password="demo", protocol="imap"):

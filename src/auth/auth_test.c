@@ -234,6 +234,11 @@ plain_text_needs_leave(void **state)
 	assert_text(m.names.at[0], "SCRAM-SHA-256");
 	q.flags = AUTH_MAY_PLAIN | AUTH_OVER_TLS;
 	assert_ok(auth_mechanisms(w->calls, &q, &w->arena, &m, NULL));
+	assert_int_equal(m.names.count, 3);
+	assert_text(m.names.at[0], "SCRAM-SHA-256");
+	assert_ok(setting_apply(SET_AUTH_CHANNEL_BINDING, TEXT("on")));
+	assert_ok(auth_mechanisms(w->calls, &q, &w->arena, &m, NULL));
+	assert_ok(setting_apply(SET_AUTH_CHANNEL_BINDING, TEXT("")));
 	assert_int_equal(m.names.count, 4);
 	assert_text(m.names.at[0], "SCRAM-SHA-256-PLUS");
 }
@@ -329,6 +334,10 @@ scram_from_end_to_end(void **state)
 	assert_int_equal(r.code, AUTH_BAD_CREDENTIALS);
 	scram(w, "SCRAM-SHA-256", "n,,", TEXT_EMPTY, "carol@demo.test", "secret", &r);
 	assert_int_equal(r.code, AUTH_SUSPENDED);
+	/* Where nothing bound is offered, a client may say that it could have. */
+	scram(w, "SCRAM-SHA-256", "y,,", TEXT_EMPTY, "alice@demo.test", "secret", &r);
+	assert_int_equal(r.state, AUTH_DONE);
+	assert_ok(setting_apply(SET_AUTH_CHANNEL_BINDING, TEXT("on")));
 	scram(
 	    w, "SCRAM-SHA-256-PLUS", "p=tls-exporter,,", exporter, "alice@demo.test", "secret", &r);
 	assert_int_equal(r.state, AUTH_DONE);
@@ -339,6 +348,7 @@ scram_from_end_to_end(void **state)
 	/* And who made the client believe that there is no -PLUS. */
 	scram(w, "SCRAM-SHA-256", "y,,", TEXT_EMPTY, "alice@demo.test", "secret", &r);
 	assert_int_equal(r.code, AUTH_BAD_CREDENTIALS);
+	assert_ok(setting_apply(SET_AUTH_CHANNEL_BINDING, TEXT("")));
 }
 
 /* The salt of a name that does not exist is the same each time, as a real one. */

@@ -64,12 +64,20 @@ scram_for_all(struct auth *a)
 	return all;
 }
 
+/* RFC 5802 6. Debian's mutt chooses what is bound over what is not, fails at it,
+ * and tries nothing else; hence the setting. */
+static bool
+may_bind(uint64_t flags)
+{
+	return (flags & AUTH_OVER_TLS) != 0 && setting(SET_AUTH_CHANNEL_BINDING) != 0;
+}
+
 static bool
 offered(struct auth *a, const struct sasl_mechanism *m, uint64_t flags)
 {
 	if (m->plain)
 		return (flags & AUTH_MAY_PLAIN) != 0;
-	if (m->binds && !(flags & AUTH_OVER_TLS))
+	if (m->binds && !may_bind(flags))
 		return false;
 	return scram_for_all(a);
 }
@@ -430,7 +438,7 @@ exchange_new(struct auth *a, const struct auth_start_request *q, const struct sa
 	list_init(&e->by_age);
 	e->sasl.mechanism = m;
 	e->sasl.flags = (unsigned)q->flags;
-	e->sasl.offers_plus = (q->flags & AUTH_OVER_TLS) != 0;
+	e->sasl.offers_plus = may_bind(q->flags);
 	e->sasl.exporter = arena_copy(arena, text_part(q->binding_exporter, 0, 64));
 	e->sasl.end_point = arena_copy(arena, text_part(q->binding_end_point, 0, 64));
 	e->sasl.unique = arena_copy(arena, text_part(q->binding_unique, 0, 64));
