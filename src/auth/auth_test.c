@@ -122,6 +122,7 @@ tear_down(void **state)
 {
 	struct world *w = *state;
 
+	assert_ok(setting_apply(SET_AUTH_CHANNEL_BINDING, TEXT_EMPTY));
 	call_pair_free(w->pair);
 	auth_free(w->auth);
 	arena_done(&w->arena);
@@ -461,6 +462,7 @@ fail_from(struct world *w, struct waiting *all, const char *remote)
 		.flags = AUTH_OVER_TLS,
 	};
 
+	assert_ok(setting_apply(SET_AUTH_CHANNEL_BINDING, TEXT("on")));
 	assert_true(all->count < ARRAY_LEN(all->at));
 	all->at[all->count++] = call_begin(w->calls, &auth_start_call, &q);
 }

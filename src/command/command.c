@@ -94,9 +94,9 @@ instance_leave(struct instance *i)
 }
 
 static bool
-has_any(const struct options *o, unsigned wanted)
+has_any(const struct options *o, uint64_t wanted)
 {
-	unsigned there = 0;
+	uint64_t there = 0;
 
 #define X(id, name, field, takes, help) there |= o->field != NULL ? OPT(id) : 0;
 	OPTION_TABLE(X)

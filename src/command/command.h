@@ -52,7 +52,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 	X(UNTIL, "--until", until, true, "older")                                             \
 	X(KEEP, "--keep", keep, false, "a copy of what is forwarded stays here (default)")    \
 	X(NO_KEEP, "--no-keep", no_keep, false, "no copy stays here")                         \
-	X(OFF, "--off", off, false, "mail is not forwarded any more")                 \
+	X(OFF, "--off", off, false, "mail is not forwarded any more")                         \
 	X(REASON, "--reason", reason, true, "why, as the account is told")
 
 enum option {
@@ -61,7 +61,7 @@ enum option {
 #undef X
 	    OPTION_COUNT
 };
-#define OPT(id) (1u << OPTION_##id)
+#define OPT(id) (UINT64_C(1) << OPTION_##id)
 /* Every command that talks to the instance. */
 #define OPT_INSTANCE (OPT(DIR) | OPT(CONFIG) | OPT(JSON))
 
@@ -77,7 +77,7 @@ struct command {
 	const char *name;
 	const char *usage; /* behind the name, one line a form */
 	const char *help;  /* one sentence */
-	unsigned options;  /* OPT(...) or-ed */
+	uint64_t options;  /* OPT(...) or-ed */
 	int (*run)(const struct command *c, const struct options *o);
 };
 
@@ -102,7 +102,7 @@ void instance_leave(struct instance *i);
 struct verb {
 	const char *name;
 	int least, most;    /* arguments behind the verb */
-	unsigned wants_any; /* OPT(...) of which one must be there; 0: none */
+	uint64_t wants_any; /* OPT(...) of which one must be there; 0: none */
 	int (*run)(struct instance *i, const struct options *o);
 };
 /* Joins the instance and runs the row; usage, before anything else, if no row

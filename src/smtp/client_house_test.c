@@ -124,7 +124,7 @@ messages(void **state)
 			assert_text(buffer_text(&g.house->last.sender), "from@a.example");
 			assert_int_equal(g.house->last.recipient_count, 1);
 			assert_fate(
-			    &p, 0, m->class == TEST_LMTP ? SMTP_DELIVERED : SMTP_RELAYED, 250);
+			    &p, 0, m->class == TEST_LMTP ? SMTP_DELIVERED : SMTP_PASSED_ON, 250);
 			assert_fate(&p, 1, SMTP_PERMANENT, 550);
 			assert_fate(&p, 2, SMTP_TEMPORARY, 452);
 			assert_fate(&p, 3, SMTP_PERMANENT, 550);

@@ -635,7 +635,7 @@ rows_of_limits_that_do_not_decode(void **state)
 	says(0, "a row k does not decode");
 	put((struct entity){ ENTITY_QUEUE, 3 }, key_named(KEY_Q_SENT, TEXT("\1aaaaaaaa")),
 	    TEXT("?"));
-	says(0, "a row s does not decode");
+	says(0, "a row w does not decode");
 	put((struct entity){ ENTITY_SITE, 1 }, key_named(KEY_S_RULE, TEXT("aaaaaaaa")), TEXT("?"));
 	says(0, "a row r does not decode");
 }

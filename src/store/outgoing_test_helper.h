@@ -163,7 +163,8 @@ rows(struct rig *r)
 		    TEXT_EMPTY, TEXT_EMPTY, &scan));
 		while (engine_scan_next(scan, &key, &value) == STATUS_OK)
 			n += key.ptr[0] != KEY_Q_HEAD && key.ptr[0] != KEY_Q_OPS &&
-			     key.ptr[0] != KEY_Q_SENT && key.ptr[0] != KEY_Q_KNOWN;
+			     key.ptr[0] != KEY_Q_SENT && key.ptr[0] != KEY_Q_KNOWN &&
+			     key.ptr[0] != KEY_Q_SUPPRESSED;
 		engine_scan_close(scan);
 	}
 	while (engine_next_blob(r->w->engine, id, &id, &pieces) == STATUS_OK)
@@ -198,6 +199,15 @@ token_of(struct rig *r, const char *address)
 
 	assert_ok(ASK(r->w, admin, store_account, &reply, .address = text_of(address)));
 	return world_token(r->w, reply.account);
+}
+
+UNUSED static void
+set(struct rig *r, const char *name, const char *value)
+{
+	struct store_setting_set_reply none;
+
+	assert_ok(ASK(
+	    r->w, admin, store_setting_set, &none, .name = text_of(name), .value = text_of(value)));
 }
 
 UNUSED static uint64_t

@@ -355,6 +355,17 @@ judge(struct sender *p, const struct sending_who *who, const struct sending_rule
 		limited(who, p, r, limit, more[limit / SENDING_SPANS], now, a, out);
 }
 
+/* A network has the limits of so many accounts. */
+static void
+network_rule(struct sending_rule *r)
+{
+	const struct sending_rule accounts = { .since = 0 };
+
+	for (unsigned i = 0; i < SENDING_LIMITS; i++)
+		r->limit[i] =
+		    sending_limit(&accounts, i) * (uint64_t)setting(SET_SENDING_NETWORK_TIMES) + 1;
+}
+
 static bool
 is_frozen(struct store *s, const struct sending_who *who, struct arena *a, struct sending_rule *r,
     struct sending_answer *out)
@@ -363,6 +374,8 @@ is_frozen(struct store *s, const struct sending_who *who, struct arena *a, struc
 	*out = (struct sending_answer){ .verdict = SUBMISSION_OK };
 	if (who->key.kind == SENDING_ACCOUNT)
 		sending_rule(s, who->key.id, a, r);
+	else
+		network_rule(r);
 	if (r->since != 0)
 		frozen(who, r, a, out);
 	return r->since != 0;

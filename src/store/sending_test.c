@@ -12,15 +12,6 @@
 #define ALICE "alice@example.com"
 #define POSTMASTER "postmaster@example.com"
 
-static void
-set(struct rig *r, const char *name, const char *value)
-{
-	struct store_setting_set_reply none;
-
-	assert_ok(ASK(
-	    r->w, admin, store_setting_set, &none, .name = text_of(name), .value = text_of(value)));
-}
-
 static const char *const names[] = { "sending.messages_hour", "sending.messages_day",
 	"sending.recipients_hour", "sending.recipients_day", "sending.first_hour",
 	"sending.first_day", "sending.freeze_refused", "sending.freeze_bounces" };

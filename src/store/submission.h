@@ -21,10 +21,10 @@ enum status submitter_of(struct store *s, struct call_in *in, struct text token,
 static inline struct sending_who
 submitter_sends(const struct submitter *who)
 {
-	struct sending_key key = who->network.len > 0
-				     ? (struct sending_key){ SENDING_NETWORK,
-					       text_hash_stable(who->network) }
-				     : (struct sending_key){ SENDING_ACCOUNT, who->account };
+	struct sending_key key =
+	    who->network.len > 0
+		? (struct sending_key){ SENDING_NETWORK, text_hash_stable(who->network) }
+		: (struct sending_key){ SENDING_ACCOUNT, who->account };
 
 	return (struct sending_who){ key, who->address };
 }

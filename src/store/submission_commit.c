@@ -403,6 +403,8 @@ serve_submission_notice(struct call_in *in, const void *request, void *context)
 
 	if (how == STATUS_OK)
 		how = may_send(c, true, &reply);
+	if (how == STATUS_AGAIN) /* in is not ours any more */
+		return;
 	if (how != STATUS_OK) {
 		refuse(c, how);
 		return;

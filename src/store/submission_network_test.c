@@ -3,27 +3,18 @@
 #include "store/outgoing_test_helper.h"
 #include "store/trace_calls.h"
 
-static void
-set_networks(struct rig *r, const char *value)
-{
-	struct store_setting_set_reply none;
-
-	assert_ok(ASK(r->w, admin, store_setting_set, &none,
-	    .name = TEXT("submission.relay_networks"), .value = text_of(value)));
-}
-
 static int
 setup_networks(void **state)
 {
 	(void)setup(state);
-	set_networks(*state, "10.0.0.0/8 192.0.2.0/24");
+	set(*state, "submission.relay_networks", "10.0.0.0/8 192.0.2.0/24");
 	return 0;
 }
 
 static int
 teardown_networks(void **state)
 {
-	set_networks(*state, "");
+	set(*state, "submission.relay_networks", "");
 	return teardown(state);
 }
 
@@ -57,7 +48,7 @@ who_is_in_a_network(void **state)
 		assert_int_equal(sender(r, TEXT_EMPTY, out[i], r->sender, &verdict), STATUS_DENIED);
 	/* It is one or the other. */
 	assert_int_equal(sender(r, r->token, in[0], r->sender, &verdict), STATUS_DENIED);
-	set_networks(r, "");
+	set(r, "submission.relay_networks", "");
 	assert_int_equal(sender(r, TEXT_EMPTY, in[0], r->sender, &verdict), STATUS_DENIED);
 }
 
@@ -93,16 +84,6 @@ commit(struct rig *r, const char *network, const char *author, struct submission
 	    .orcpts = { orcpt, 2 }, .notify = { notify, 2 }, .content = PAYLOAD_OF(r->p.content));
 }
 
-static uint64_t
-in_mailbox(struct rig *r, const char *name)
-{
-	struct store_open_reply open;
-
-	store_settle(r->w->store);
-	open = world_open_mailbox(r->w, r->token, name);
-	return runs_total(&open.uids);
-}
-
 static void
 a_message_of_no_account(void **state)
 {
@@ -119,11 +100,34 @@ a_message_of_no_account(void **state)
 	assert_int_equal(take(r), 0);
 	assert_ok(commit(r, "10.0.0.1", "scanner@example.com", &reply));
 	assert_int_equal(reply.verdict, SUBMISSION_OK);
-	assert_int_equal(in_mailbox(r, "INBOX"), 1);
-	assert_int_equal(in_mailbox(r, "Sent"), 0);
+	assert_int_equal(in_mailbox(r, r->sender, "INBOX"), 1);
+	assert_int_equal(in_mailbox(r, r->sender, "Sent"), 0);
 	assert_int_equal(take(r), 1);
 	assert_text(r->lease.sender, "scanner@example.com");
 	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+}
+
+/* As many times the limit of an account, of all its hosts together. */
+static void
+a_network_has_limits(void **state)
+{
+	struct rig *r = *state;
+	struct submission_commit_reply reply;
+	struct submission_rcpt_reply rcpt;
+
+	set(r, "sending.messages_hour", "1");
+	set(r, "sending.network_times", "2");
+	for (int i = 0; i < 2; i++) {
+		assert_ok(commit(r, i == 0 ? "10.0.0.1" : "10.0.0.2", r->sender, &reply));
+		assert_int_equal(reply.verdict, SUBMISSION_OK);
+	}
+	assert_ok(commit(r, "10.0.0.1", r->sender, &reply));
+	assert_int_equal(reply.verdict, SUBMISSION_LIMITED);
+	assert_ok(ASK(r->w, access, submission_rcpt, &rcpt, .network = TEXT("10.0.0.1"),
+	    .address = TEXT("x@example.org")));
+	assert_int_equal(rcpt.verdict, SUBMISSION_OK); /* that is not a limit of recipients */
+	set(r, "sending.messages_hour", "");
+	set(r, "sending.network_times", "");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_networks, teardown_networks)
@@ -135,6 +139,7 @@ main(void)
 		CASE(who_is_in_a_network),
 		CASE(as_any_address_of_the_site),
 		CASE(a_message_of_no_account),
+		CASE(a_network_has_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

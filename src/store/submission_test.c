@@ -24,15 +24,6 @@ setup_site(void **state)
 }
 
 static void
-set(struct rig *r, const char *name, const char *value)
-{
-	struct store_setting_set_reply none;
-
-	assert_ok(ASK(
-	    r->w, admin, store_setting_set, &none, .name = text_of(name), .value = text_of(value)));
-}
-
-static void
 all_is_well(struct rig *r)
 {
 	uint64_t account = 0;
