@@ -343,7 +343,10 @@ def site_under_load(book):
         site.base = base
         site.run("domain", "add", "site.test")
         for name, value in (("outbound.loopback", "on"), ("outbound.port", str(first.port)),
-                            ("queue.retry_first", "10 s"), ("queue.rest_first", "1 s"), ("queue.rest_max", "1 s")):
+                            ("queue.retry_first", "10 s"), ("queue.rest_first", "1 s"), ("queue.rest_max", "1 s"),
+                            ("suppression.keep", "0"), ("sending.freeze_bounces", "0"),
+                            *((f"sending.{what}_{span}", "0") for what in ("messages", "recipients", "first")
+                              for span in ("hour", "day"))):
             site.run("set", name, value)
         yield Load(site, book)
 
