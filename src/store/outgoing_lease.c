@@ -359,15 +359,16 @@ serve_queue_piece(struct call_in *in, const void *request, void *context)
 		    (unsigned long long)r->piece, (unsigned long long)r->message, status_word(how));
 }
 
-/* What a link says that it has in hand becomes its lease, if somebody in it
- * still waits and no other link has it. */
+/* What a link says that it has in hand becomes its lease, if somebody in it still
+ * waits and the store has not taken it itself. There is one outbound: what an
+ * earlier link of it has, is its own, though nobody noticed yet that that broke. */
 static bool
 resume_one(struct store *s, struct call_in *in, uint64_t message, uint32_t first)
 {
 	struct outgoing *o = &s->queue.outgoing;
 	struct schedule_run run = { .message = message, .first = first };
 	struct outgoing_run r;
-	const struct lease *l;
+	struct lease *l;
 	bool ours;
 
 	if (read_run(s, message, first, call_arena(in), &r) != STATUS_OK || waiting(&r) == 0)
@@ -377,9 +378,11 @@ resume_one(struct store *s, struct call_in *in, uint64_t message, uint32_t first
 	run.priority = (int8_t)r.priority;
 	pthread_mutex_lock(&o->lock);
 	l = find(o, message, first);
-	ours = l == NULL ? call_link_alive(in) : l->link == call_link(in);
+	ours = call_link_alive(in) && (l == NULL || l->link != 0);
 	if (ours && l == NULL)
 		note(o, call_link(in), &run, r.destination, false);
+	else if (ours)
+		l->link = call_link(in);
 	pthread_mutex_unlock(&o->lock);
 	return ours;
 }

@@ -220,7 +220,7 @@ what_is_in_hand_is_not_given_up(void **state)
 	at(NOW + 5 * 86400);
 	tend(r);
 	assert_int_equal(run_of(r, message, 0).at[0].state, OUTGOING_WAITING);
-	call_pair_break(r->w->pair[4], 0);
+	cut(r);
 	call_pair_mend(r->w->pair[4], 0);
 	resume(r);
 	tend(r);
@@ -331,7 +331,7 @@ who_was_to_tell_it_is_gone(void **state)
 
 	(void)one_with(r, "bob@example.org", QUEUE_FAILED);
 	assert_int_equal(owed(r, &o), 1);
-	call_pair_break(r->w->pair[4], 0);
+	cut(r);
 	call_pair_mend(r->w->pair[4], 0);
 	assert_int_equal(owed(r, &o), 1);
 	crash(r);

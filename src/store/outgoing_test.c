@@ -217,7 +217,7 @@ a_lost_link_gives_back(void **state)
 
 	assert_int_equal(take(r), 1);
 	assert_int_equal(take(r), 0);
-	call_pair_break(r->w->pair[4], 0);
+	cut(r);
 	call_pair_mend(r->w->pair[4], 0);
 	assert_int_equal(ASK(r->w, outbound, queue_lease, &r->lease), STATUS_DENIED);
 	resume(r);
@@ -252,6 +252,35 @@ what_is_in_hand_outlives_the_store(void **state)
 	assert_int_equal(run_of(r, message, 0).at[0].attempts, 1);
 	at(NOW + 3600);
 	assert_int_equal(take(r), 1);
+}
+
+/* Outbound has a new link before the store noticed that the first broke. */
+static void
+what_is_in_hand_outlives_the_link(void **state)
+{
+	struct rig *r = *state;
+	struct call_server_config server = { .threads = 1 };
+	uint64_t message = submit(r, "bob@example.org"), first = 0;
+	struct queue_resume_reply reply;
+	struct calls *old = r->w->outbound;
+	struct call_pair *pair;
+
+	assert_int_equal(take(r), 1);
+	store_serve(r->w->store, &server);
+	pair = call_pair_new(ROLE_OUTBOUND, &server, ROLE_STORE, &r->w->outbound);
+	assert_ok(ASK(r->w, outbound, queue_resume, &reply, .messages = { &message, 1 },
+	    .firsts = { &first, 1 }));
+	assert_int_equal(reply.gone.count, 0);
+	cut(r);
+	assert_int_equal(ASK(r->w, outbound, queue_lease, &r->lease), STATUS_OK);
+	assert_int_equal(r->lease.message, 0);
+	r->lease.message = message;
+	r->lease.numbers = (struct numbers){ &first, 1 };
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_int_equal(rows(r), 0);
+	call_pair_free(pair);
+	r->w->outbound = old;
+	call_pair_mend(r->w->pair[4], 0);
 }
 
 /* Nothing was learnt: the turn that came in between is not lost. */
@@ -413,6 +442,7 @@ main(void)
 		CASE(a_call_made_again_changes_nothing),
 		CASE(a_lost_link_gives_back),
 		CASE(what_is_in_hand_outlives_the_store),
+		CASE(what_is_in_hand_outlives_the_link),
 		CASE(untried_is_tried_again),
 		CASE(the_bell_rings),
 		CASE(what_is_no_submission),

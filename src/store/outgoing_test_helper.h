@@ -6,7 +6,10 @@
 #ifndef STORE_OUTGOING_TEST_HELPER_H
 #define STORE_OUTGOING_TEST_HELPER_H
 
+#include <poll.h>
+
 #include "runtime/settings.h"
+#include "store/core.h"
 #include "store/outgoing.h"
 #include "store/queue.h"
 #include "store/serve.h"
@@ -39,6 +42,25 @@ resume(struct rig *r)
 
 	assert_ok(ASK(r->w, outbound, queue_resume, &reply));
 	assert_int_equal(reply.gone.count, 0);
+}
+
+/* Breaks the link of outbound; the store has noticed. */
+UNUSED static void
+cut(struct rig *r)
+{
+	struct outgoing *o = &r->w->store->queue.outgoing;
+	size_t before, now;
+
+	pthread_mutex_lock(&o->lock);
+	now = before = o->resumed.count;
+	pthread_mutex_unlock(&o->lock);
+	call_pair_break(r->w->pair[4], 0);
+	while (now == before) {
+		(void)poll(NULL, 0, 1);
+		pthread_mutex_lock(&o->lock);
+		now = o->resumed.count;
+		pthread_mutex_unlock(&o->lock);
+	}
 }
 
 /* Tests of the queue send as much as they like. */
