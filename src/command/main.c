@@ -118,7 +118,7 @@ help_one(const struct command *c)
 {
 	printf("%s\n\nusage: mailstead %s\n\n", c->help, c->usage);
 	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (c->options & 1u << i)
+		if (c->options & (UINT64_C(1) << i))
 			printf("  %-18s %s\n", option_rows[i].name, option_rows[i].help);
 	return EXIT_DONE;
 }
@@ -149,7 +149,7 @@ parse(const struct command *c, int argc, char **argv, struct options *o)
 		while (k < OPTION_COUNT && (strlen(option_rows[k].name) != len ||
 					       strncmp(option_rows[k].name, argv[i], len) != 0))
 			k++;
-		if (k == OPTION_COUNT || !(c->options & 1u << k))
+		if (k == OPTION_COUNT || !(c->options & (UINT64_C(1) << k)))
 			return refused("unknown option %s", argv[i]) + usage(c) - EXIT_REFUSED;
 		if (option_rows[k].takes && value == NULL)
 			value = i + 1 < argc ? argv[++i] : NULL;
