@@ -53,6 +53,12 @@ def test_files(tree):
     run(str(tree / "usr/bin/mailstead"), "check", "--config", str(tree / "etc/mailstead/mailstead.conf"))
 
 
+def test_what_is_installed_listens_for_who_sends(tree):
+    """README.md: who signs in sends mail on ports 465 and 587 (RFC 8314 3.3, RFC 6409 3.1)."""
+    said = (tree / "etc/mailstead/mailstead.conf").read_text().splitlines()
+    assert {"listen submissions { port = 465 }", "listen submission { port = 587 }"} <= set(said)
+
+
 def test_a_configuration_stays(tree):
     path = tree / "etc/mailstead/mailstead.conf"
     path.write_text(path.read_text() + "# mine\n")
