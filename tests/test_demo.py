@@ -33,7 +33,7 @@ def mailbox(house, user):
 def test_table(house):
     lines = house.table.splitlines()
     assert lines[-1] == "ready"
-    for protocol in ("smtp", "lmtp", "imap", "imaps", "pop3", "pop3s"):
+    for protocol in ("smtp", "submissions", "submission", "lmtp", "imap", "imaps", "pop3", "pop3s"):
         assert any(f"127.0.0.1:{house.port(protocol)} " in line and f" {protocol} " in line for line in lines), protocol
         for host in ("127.0.0.1", "::1"):
             house.connect(protocol, host).close()
@@ -45,10 +45,14 @@ def test_what_it_says_to_try_works(house):
     """The commands of the table, as they stand there."""
     text = house.table[house.table.index("Try:"):house.table.rindex("ready")].replace("\\\n", " ")
     commands = [line.strip() for line in text.splitlines()[1:] if line.strip()]
-    assert len(commands) == 2
+    assert len(commands) == 3
     done = subprocess.run(commands[0] + " -sS", shell=True, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "Subject: Welcome to Mailstead" in done.stdout, done
-    done = subprocess.run(commands[1], shell=True, capture_output=True, text=True, check=False)
+    before = len(mailbox(house, house.bob))
+    subprocess.run(commands[1] + " -sS", shell=True, check=True)
+    sent = mailbox(house, house.bob)
+    assert len(sent) == before + 1 and (sent[-1]["Subject"], sent[-1]["From"]) == ("Hello", house.alice)
+    done = subprocess.run(commands[2], shell=True, capture_output=True, text=True, check=False)
     assert "store" in done.stdout and "access" in done.stdout, done
 
 

@@ -127,9 +127,13 @@ print_table(const struct demo *d)
 	    "\nTry:\n"
 	    "  curl --cacert %s/tls/ca.pem -u alice@demo.test:demo --resolve %s:%d:127.0.0.1 \\\n"
 	    "      'imaps://%s:%d/INBOX;MAILINDEX=1'\n"
+	    "  printf 'From: alice@demo.test\\nSubject: Hello\\n\\nHello, Bob.\\n' | \\\n"
+	    "  curl --cacert %s/tls/ca.pem -u alice@demo.test:demo --resolve %s:%d:127.0.0.1 \\\n"
+	    "      --mail-from alice@demo.test --mail-rcpt bob@demo.test -T - \\\n"
+	    "      smtps://%s:%d\n"
 	    "  %s doctor --dir %s\n\n",
-	    d->dir, HOSTNAME, d->base + 993, HOSTNAME, d->base + 993, program_invocation_name,
-	    d->dir);
+	    d->dir, HOSTNAME, d->base + 993, HOSTNAME, d->base + 993, d->dir, HOSTNAME,
+	    d->base + 465, HOSTNAME, d->base + 465, program_invocation_name, d->dir);
 	puts("ready");
 	fflush(stdout);
 }
