@@ -59,7 +59,7 @@ def send(house, to, sender="sender@example.org", tls=False, body=b"Hello.\r\n"):
 def id_of(reply):
     code, words = reply
     assert code == 250, reply
-    return re.search(rb"Delivered as (\S+)", words).group(1).decode()
+    return re.search(rb"(?:Delivered|Accepted) as (\S+)", words).group(1).decode()
 
 
 # ---- incoming mail ----
@@ -130,6 +130,21 @@ def test_for_people(house):
                         rf"Message-ID {re.escape(name)}, ESMTP from client\.example\.org \[127\.0\.0\.1\]", told[1])
     assert re.fullmatch(time + r"delivered  to <alice@demo\.test>", told[2])
     assert len(told) == 3
+
+
+def test_a_notice_for_people(house):
+    """What the sender was told of, and in which message."""
+    with smtplib.SMTP("127.0.0.1", house.port("submission"), local_hostname="client.example.org") as client:
+        client.login(house.alice, house.password)
+        client.mail(house.alice)
+        client.rcpt(house.bob, ["NOTIFY=SUCCESS"])
+        number = id_of(client.data(f"From: <{house.alice}>\r\nSubject: trace\r\n\r\nHello.\r\n".encode()))
+    deadline = time.monotonic() + 60
+    while "notified" not in story(house, number).words():
+        assert time.monotonic() < deadline
+    notice = story(house, number).event("notified")
+    assert notice["words"] == "success" and story(house, notice["other"]).event("accepted")["sender"] == ""
+    assert f"  notified   of a success, in message {notice['other']}" in house.run("trace", number)
 
 
 def test_questions_that_cannot_be_answered(house):

@@ -158,13 +158,24 @@ print_attempt(struct buffer *out, const struct trace_event *e)
 }
 
 static void
+print_notice(struct buffer *out, const struct trace_event *e)
+{
+	print_part(out, " of a ", e->words, "");
+	print_part(out, ", in message ", e->other, "");
+}
+
+static void
 print_event(struct buffer *out, const struct trace_event *e)
 {
 	buffer_add_string(out, "  ");
 	print_time(out, e->at);
 	buffer_addf(out, "  %-*s", WORD_COLUMN, trace_word(e->what));
-	print_came(out, e);
-	print_attempt(out, e);
+	if (e->what == TRACE_NOTIFIED) {
+		print_notice(out, e);
+	} else {
+		print_came(out, e);
+		print_attempt(out, e);
+	}
 	buffer_add_byte(out, '\n');
 }
 
