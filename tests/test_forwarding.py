@@ -8,13 +8,12 @@ import smtplib
 import socketserver
 import threading
 
+import dkim
 import imapwire
 import pytest
 
 from dnsserver import DnsServer
 from mailstead import Site, free_port_base
-
-dkim = pytest.importorskip("dkim")
 
 MESSAGE = b"From: zed@zed.test\r\nTo: fwd@site.test\r\nSubject: goes on\r\n\r\nBody\r\n"
 

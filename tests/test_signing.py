@@ -8,9 +8,8 @@ import json
 import smtplib
 import ssl
 
+import dkim
 import pytest
-
-dkim = pytest.importorskip("dkim")
 
 
 def trust(house):
