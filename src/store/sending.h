@@ -154,6 +154,7 @@ enum status sending_order_wait(struct store *s, struct sending_order *o) MUST_CH
 void sending_freeze(struct store *s, uint64_t account, const char *why, ...) PRINTF_LIKE(3, 4);
 /* Accounts with something to be done, in the arena. */
 struct numbers sending_unfinished(struct store *s, struct arena *a);
+void sending_rule_pack(struct buffer *out, const struct sending_rule *r);
 enum status sending_rule_unpack(struct text value, struct sending_rule *out) MUST_CHECK;
 
 /* Every call has a handler of this name. */

@@ -43,8 +43,8 @@ says_nothing(const struct sending_rule *r)
 	return nothing;
 }
 
-static void
-rule_pack(struct buffer *out, const struct sending_rule *r)
+void
+sending_rule_pack(struct buffer *out, const struct sending_rule *r)
 {
 	pack_u8(out, RULE_VERSION);
 	pack_varint(out, r->todo);
@@ -270,7 +270,7 @@ put(struct txn *t, uint64_t account, const struct sending_rule *r)
 		txn_delete(t, key_text(&key));
 		return;
 	}
-	rule_pack(&value, r);
+	sending_rule_pack(&value, r);
 	txn_put(t, key_text(&key), buffer_text(&value));
 	buffer_done(&value);
 }
