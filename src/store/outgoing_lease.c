@@ -255,14 +255,16 @@ read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct 
 	return STATUS_OK;
 }
 
-/* The engine could not give it: later, perhaps. */
+/* AGAIN: it is about to be held. Else the engine could not give it: later, perhaps. */
 static void
 postpone(struct store *s, const struct schedule_run *run, int64_t now, enum status why)
 {
 	struct outgoing *o = &s->queue.outgoing;
 	struct lease *l;
 
-	LOG_ALARM("store.queue_unreadable", FIELD_U64("message", run->message), FIELD_STATUS(why));
+	if (why != STATUS_AGAIN)
+		LOG_ALARM("store.queue_unreadable", FIELD_U64("message", run->message),
+		    FIELD_STATUS(why));
 	pthread_mutex_lock(&o->lock);
 	l = find(o, run->message, run->first);
 	if (l != NULL)
@@ -314,7 +316,9 @@ serve_queue_lease(struct call_in *in, const void *request, void *context)
 	bool more;
 
 	while (propose(&s->queue.outgoing, in, r->prefer, now, &run, &more, &how)) {
-		how = read_lease(s, &run, now, call_arena(in), &reply);
+		how = sending_is_holding(s, run.sender)
+			  ? STATUS_AGAIN
+			  : read_lease(s, &run, now, call_arena(in), &reply);
 		reply.more = more;
 		if (how == STATUS_OK)
 			break;

@@ -146,6 +146,8 @@ struct sending_order {
 void sending_rules_init(struct store *s);
 /* The rule as it is, texts in the arena; one of zeros if there is none. */
 void sending_rule(struct store *s, uint64_t account, struct arena *a, struct sending_rule *out);
+/* Whether its sending is stopped, and some of its mail may not be held yet. */
+bool sending_is_holding(struct store *s, uint64_t account);
 /* op.in, op.arena and op.finish are the caller's. */
 void sending_order(struct store *s, struct sending_order *o);
 /* The same, waiting for its end; op.arena is set. */

@@ -113,6 +113,22 @@ sending_rule(struct store *s, uint64_t account, struct arena *a, struct sending_
 	pthread_mutex_unlock(&k->owner.lock);
 }
 
+bool
+sending_is_holding(struct store *s, uint64_t account)
+{
+	struct sending *k = &s->sending;
+	const struct sending_rule *r;
+	bool holding;
+
+	if (account == 0)
+		return false;
+	pthread_mutex_lock(&k->owner.lock);
+	r = map_get_u64(&k->rules, account);
+	holding = r != NULL && r->since != 0 && (r->todo & SENDING_HOLD) != 0;
+	pthread_mutex_unlock(&k->owner.lock);
+	return holding;
+}
+
 struct numbers
 sending_unfinished(struct store *s, struct arena *a)
 {

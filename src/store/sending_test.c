@@ -357,6 +357,24 @@ what_was_held_by_hand_stays(void **state)
 	assert_int_equal(take(r), 0);
 }
 
+/* It is not given out before it is held, not after a restart either. */
+static void
+what_is_to_be_held_stays(void **state)
+{
+	struct rig *r = *state;
+
+	(void)submit(r, "a@example.org");
+	assert_int_equal(change(r, LIMITS_FREEZE, "a test"), 1);
+	assert_int_equal(take(r), 0);
+	crash(r);
+	assert_int_equal(take(r), 0);
+	assert_int_equal(shown(r).following, 1);
+	assert_int_equal(change(r, LIMITS_RESUME, ""), 1);
+	later(r, 61);
+	tend(r);
+	assert_int_equal(take(r), 1);
+}
+
 static void
 who_writes_to_nobody_is_stopped(void **state)
 {
@@ -394,6 +412,7 @@ main(void)
 		CASE(the_memory_is_bounded),
 		CASE(who_goes_on_is_stopped),
 		CASE(what_was_held_by_hand_stays),
+		CASE(what_is_to_be_held_stays),
 		CASE(who_writes_to_nobody_is_stopped),
 	};
 
