@@ -5,8 +5,8 @@
  */
 #include "mailauth/mta_sts.h"
 
-#include "base/cursor.h"
 #include "codec/idna.h"
+#include "mailauth/fields.h"
 
 #define VERSION TEXT("v=STSv1")
 
@@ -23,41 +23,22 @@ is_id(struct text t)
 	return true;
 }
 
-/* "v=STSv1", then nothing, a delimiter, or space before it. */
-static bool
-sts_version(struct cursor *c)
-{
-	if (!cursor_text(c, VERSION))
-		return false;
-	cursor_wsp(c);
-	return cursor_byte(c, ';');
-}
-
 enum status
 mta_sts_record(struct text txt, struct text *id)
 {
-	struct cursor c = cursor_of(txt);
-	struct text rest, field, found = TEXT_EMPTY;
+	struct text rest, name, value, found = TEXT_EMPTY;
 	unsigned ids = 0;
+	enum status s;
 
-	if (!sts_version(&c))
+	if (!fields_begin(txt, VERSION, &rest))
 		return STATUS_INVALID;
-	rest = cursor_rest(&c);
-	while (text_split(&rest, ';', &field)) {
-		size_t equals;
-
-		field = text_trim(field);
-		if (field.len == 0)
+	while ((s = fields_next(&rest, &name, &value)) == STATUS_OK) {
+		if (!text_equal(name, TEXT("id")))
 			continue;
-		equals = text_find_byte(field, '=', 0);
-		if (equals == 0 || equals == field.len)
-			return STATUS_INVALID;
-		if (!text_equal(text_part(field, 0, equals), TEXT("id")))
-			continue;
-		found = text_part(field, equals + 1, field.len);
+		found = value;
 		ids++;
 	}
-	if (ids != 1 || !is_id(found))
+	if (s != STATUS_NOT_FOUND || ids != 1 || !is_id(found))
 		return STATUS_INVALID;
 	*id = found;
 	return STATUS_OK;
@@ -66,17 +47,8 @@ mta_sts_record(struct text txt, struct text *id)
 enum status
 mta_sts_record_of(const struct text *txts, size_t count, struct text *id)
 {
-	const struct text *only = NULL;
+	const struct text *only = fields_only(txts, count, VERSION);
 
-	for (size_t i = 0; i < count; i++) {
-		struct cursor c = cursor_of(txts[i]);
-
-		if (!sts_version(&c))
-			continue;
-		if (only != NULL)
-			return STATUS_NOT_FOUND;
-		only = &txts[i];
-	}
 	return only == NULL ? STATUS_NOT_FOUND : mta_sts_record(*only, id);
 }
 

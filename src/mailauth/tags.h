@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tag lists "v=1; a=rsa-sha256; ..." (RFC 6376 3.2), which DKIM, ARC, DMARC,
- * MTA-STS and TLS reporting all write in. Strict: what is malformed is
+ * Tag lists "v=1; a=rsa-sha256; ..." (RFC 6376 3.2), which DKIM, ARC and
+ * DMARC write in. Strict: what is malformed is
  * refused whole, since a lax reader and a strict one would see two lists.
  */
 #ifndef MAILAUTH_TAGS_H

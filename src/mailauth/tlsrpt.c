@@ -6,17 +6,10 @@
  */
 #include "mailauth/tlsrpt.h"
 
-#include "base/cursor.h"
+#include "mailauth/fields.h"
 #include "mime/address.h"
 
-static bool
-tlsrpt_version(struct cursor *c)
-{
-	if (!cursor_text(c, TEXT("v=TLSRPTv1")))
-		return false;
-	cursor_wsp(c);
-	return cursor_byte(c, ';');
-}
+#define VERSION TEXT("v=TLSRPTv1")
 
 static int
 hex(char c)
@@ -95,31 +88,21 @@ take_uri(struct text uri, struct arena *a, struct tlsrpt *out)
 enum status
 tlsrpt_record(struct text txt, struct arena *a, struct tlsrpt *out)
 {
-	struct cursor c = cursor_of(txt);
-	struct text rest, field, uri;
+	struct text rest, name, value, uri;
 	struct tlsrpt t = { .count = 0 };
 	unsigned ruas = 0;
+	enum status s;
 
-	if (!tlsrpt_version(&c))
+	if (!fields_begin(txt, VERSION, &rest))
 		return STATUS_INVALID;
-	rest = cursor_rest(&c);
-	while (text_split(&rest, ';', &field)) {
-		size_t equals;
-
-		field = text_trim(field);
-		if (field.len == 0)
-			continue;
-		equals = text_find_byte(field, '=', 0);
-		if (equals == 0 || equals == field.len)
-			return STATUS_INVALID;
-		if (!text_equal(text_part(field, 0, equals), TEXT("rua")))
+	while ((s = fields_next(&rest, &name, &value)) == STATUS_OK) {
+		if (!text_equal(name, TEXT("rua")))
 			continue;
 		ruas++;
-		field = text_part(field, equals + 1, field.len);
-		while (text_split(&field, ',', &uri))
+		while (text_split(&value, ',', &uri))
 			take_uri(text_trim(uri), a, &t);
 	}
-	if (ruas != 1 || t.count == 0)
+	if (s != STATUS_NOT_FOUND || ruas != 1 || t.count == 0)
 		return STATUS_INVALID;
 	*out = t;
 	return STATUS_OK;
@@ -128,16 +111,7 @@ tlsrpt_record(struct text txt, struct arena *a, struct tlsrpt *out)
 enum status
 tlsrpt_record_of(const struct text *txts, size_t count, struct arena *a, struct tlsrpt *out)
 {
-	const struct text *only = NULL;
+	const struct text *only = fields_only(txts, count, VERSION);
 
-	for (size_t i = 0; i < count; i++) {
-		struct cursor c = cursor_of(txts[i]);
-
-		if (!tlsrpt_version(&c))
-			continue;
-		if (only != NULL)
-			return STATUS_NOT_FOUND;
-		only = &txts[i];
-	}
 	return only == NULL ? STATUS_NOT_FOUND : tlsrpt_record(*only, a, out);
 }
