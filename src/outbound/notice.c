@@ -211,6 +211,7 @@ notice_op(const struct queue_owed_reply *o)
 	buffer_add_string(&b, "dsn");
 	pack_be64(&b, o->message);
 	pack_be64(&b, o->kind);
+	pack_be64(&b, o->late);
 	for (uint32_t i = 0; i < o->numbers.count; i++)
 		pack_be64(&b, o->numbers.at[i]);
 	CHECK(EVP_Q_digest(NULL, "SHA256", NULL, b.ptr, b.len, hash, &len) == 1);

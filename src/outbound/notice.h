@@ -30,7 +30,7 @@ void notice_build(const struct queue_owed_reply *o, struct text hostname, struct
     int64_t now, enum report_returned kind, struct text returned, struct buffer *out);
 
 /* The op of the notice: the same for the same recipients of a message, told the
- * same. */
+ * same, of the same lateness. */
 uint64_t notice_op(const struct queue_owed_reply *o);
 
 #endif

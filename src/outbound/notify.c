@@ -97,6 +97,8 @@ read_returned(struct notify *n, const struct queue_owed_reply *o, enum report_re
 		len = r.content.header_len;
 	buffer_add_text(out, o->prefix);
 	how = content_read_buffer(&r.content, 0, len, out);
+	if (how == STATUS_NOT_FOUND) /* a piece that is lost */
+		how = STATUS_CORRUPT;
 	if (how == STATUS_OK && kind == REPORT_HEADER)
 		cut_header(out, len >= r.content.header_len);
 	return how;

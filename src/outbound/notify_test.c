@@ -333,6 +333,34 @@ of_delay_and_the_end(void **state)
 	assert_int_equal(rows(r), 0);
 }
 
+/* Two delays of one recipient are two notices, over a crash too: of the time that
+ * the sender set (RFC 2852 4.2), and of the site's own. */
+static void
+of_two_delays(void **state)
+{
+	static const int64_t when[] = { 4 * 3600, 8 * 3600 };
+	struct rig *r = *state;
+	struct queue_owed_reply o;
+
+	r->by = QUEUE_BY_NOTIFY;
+	r->by_time = NOW + 8 * 3600;
+	sent = submit(r, "bob@example.org");
+	for (unsigned i = 0; i < ARRAY_LEN(when); i++) {
+		at(NOW + when[i]);
+		store_tend(r->w->store);
+		store_settle(r->w->store);
+		at(NOW + when[i] + 60); /* others may be late too in these seconds */
+		assert_ok(ASK(r->w, outbound, queue_owed, &o));
+		assert_int_equal(o.kind, QUEUE_OWED_DELAY);
+		crash_both(r);
+		assert_ok(notify_one(notify));
+		assert_int_equal(intake.count, i + 1);
+		assert_true(intake.at[i].op == notice_op(&o));
+		is_traced(r, "delay", intake.at[i].op);
+		assert_int_equal(notify_one(notify), STATUS_NOT_FOUND);
+	}
+}
+
 /* RFC 3461 5.2.2, 6.3: relayed to a server that will not tell. */
 static void
 of_success(void **state)
@@ -444,6 +472,56 @@ what_intake_never_takes_is_given_up(void **state)
 	assert_int_equal(rows(r), 0);
 }
 
+/* The pieces of the only message from this one on. */
+static void
+lose_pieces(struct rig *r, uint16_t from)
+{
+	struct blob_id zero = { { 0 } }, id;
+	struct entity shard = { ENTITY_QUEUE, sent % QUEUE_SHARDS };
+	struct engine_batch b;
+	struct text kept[8];
+	uint64_t version;
+	uint32_t pieces;
+
+	assert_ok(engine_next_blob(r->w->engine, zero, &id, &pieces));
+	assert_in_range(pieces, from + 1, ARRAY_LEN(kept));
+	for (uint16_t i = 0; i < from; i++)
+		assert_ok(engine_blob_get(r->w->engine, id, i, &arena, &kept[i]));
+	assert_ok(engine_version(r->w->engine, shard, &version));
+	engine_batch_init(&b, shard, version);
+	engine_blob_delete(&b, id, (uint16_t)pieces);
+	for (uint16_t i = 0; i < from; i++)
+		engine_blob_put(&b, id, i, kept[i]);
+	assert_ok(engine_commit_wait(r->w->engine, &b));
+	engine_batch_done(&b);
+}
+
+/* RFC 5321 4.2.5: who sent it is told, though nothing can be returned. */
+static void
+lost_content_is_no_reason_to_be_silent(void **state)
+{
+	struct rig *r = *state;
+	struct buffer raw = BUFFER_INIT;
+	struct text t;
+
+	buffer_add_string(&raw, "Subject: large\r\n\r\n");
+	while (raw.len < 700000)
+		buffer_addf(&raw, "%016llx\r\n", (unsigned long long)random_u64());
+	r->p = world_parcel(r->w, buffer_text(&raw));
+	r->ret = QUEUE_RET_FULL;
+	for (uint16_t from = 0; from < 2; from++) {
+		all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");
+		lose_pieces(r, from);
+		assert_ok(notify_one(notify));
+		assert_int_equal(intake.count, from + 1);
+		(void)read_back(&t);
+		has(t, "550 5.1.1 no");
+		has_not(t, "Content-Type: message/rfc822");
+		assert_int_equal(rows(r), 0);
+	}
+	buffer_done(&raw);
+}
+
 /* ---- the thread ---- */
 
 static void
@@ -517,12 +595,14 @@ main(void)
 		CASE(large_messages_come_back_by_pieces),
 		CASE(too_large_to_come_back_whole),
 		CASE(of_delay_and_the_end),
+		CASE(of_two_delays),
 		CASE(of_success),
 		CASE(in_utf8),
 		CASE(nobody_is_told_of_a_bounce),
 		CASE(a_crash_in_between_makes_no_second),
 		CASE(what_intake_refuses_for_now_is_told_later),
 		CASE(what_intake_never_takes_is_given_up),
+		CASE(lost_content_is_no_reason_to_be_silent),
 		CASE(the_thread_is_rung_for),
 		cmocka_unit_test(replies_are_read),
 	};

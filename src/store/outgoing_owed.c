@@ -184,6 +184,8 @@ gather_run(void *arg, struct text key, struct text value)
 		    (g->octets > REPLY_MAX && reply->numbers.count > 0))
 			return STATUS_NOT_FOUND;
 		reply->kind = kind;
+		if (kind == OWED_DELAY)
+			reply->late |= r->owed & (WARNED | WARNED_BY);
 		gather(reply, r, first, first + i);
 	}
 	return how;
@@ -196,6 +198,19 @@ read_row(struct store *s, enum key_kind kind, uint64_t message, struct arena *a,
 	struct key key = key_u64(kind, message);
 
 	return engine_get(s->engine, e, key_text(&key), a, value);
+}
+
+/* Lost content is no reason to be silent. */
+static enum status
+read_first_piece(
+    struct store *s, const struct outgoing_message *m, struct arena *a, struct text *out)
+{
+	enum status how = engine_blob_get(s->engine, m->blob, 0, a, out);
+
+	if (how != STATUS_NOT_FOUND && how != STATUS_CORRUPT)
+		return how;
+	*out = TEXT_EMPTY;
+	return STATUS_OK;
 }
 
 /* NOT_FOUND: nothing is owed (any more). */
@@ -223,7 +238,7 @@ read_owed(struct store *s, uint64_t message, struct arena *a, struct queue_owed_
 	if (how == STATUS_OK && reply->numbers.count == 0)
 		return STATUS_NOT_FOUND;
 	if (how == STATUS_OK)
-		how = engine_blob_get(s->engine, m.blob, 0, a, &reply->piece0);
+		how = read_first_piece(s, &m, a, &reply->piece0);
 	if (how != STATUS_OK)
 		return how;
 	reply->message = message;

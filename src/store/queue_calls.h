@@ -127,18 +127,20 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 /* The next message whose sender (never empty) is to be told something, and all
  * of one kind that he is to be told, QUEUE_OWED_MAX recipients at most. message
  * 0: nothing now. It is the link's until queue_told, or until the link is lost.
- * expires: until when who is delayed is tried, seconds. Parallel lists:
+ * expires: until when who is delayed is tried, seconds. late: by which times, of
+ * a delay; another delay of the same recipients has another. Parallel lists:
  * recipients, numbers in the message, firsts of their runs, orcpts, states
  * (enum outgoing_state: a success is delivered or relayed; a failure failed, or
  * dropped by the operator), when the last attempt was (0: never), what was said
  * at it and by which server (empty: outbound's own words). piece0: the first of
- * pieces. */
+ * pieces; empty: it is lost. */
 #define queue_owed_REQUEST(F, S)
 #define queue_owed_REPLY(F, S)  \
 	F(S, U64, message)      \
 	QUEUE_ENVELOPE(F, S)    \
 	F(S, U64, kind)         \
 	F(S, I64, expires)      \
+	F(S, U64, late)         \
 	F(S, NUMBERS, numbers)  \
 	F(S, NUMBERS, firsts)   \
 	F(S, TEXTS, recipients) \
