@@ -115,6 +115,9 @@ void shard_address_delete(struct shard_txn *t, const struct address_key *k);
 enum status directory_lookup(
     struct store *s, const struct address_key *k, struct arena *a, struct address *out) MUST_CHECK;
 bool directory_has_domain(struct store *s, struct text domain);
+/* Who gets the mail for the postmaster of a domain that has none: it must be
+ * taken all the same (RFC 5321 4.5.1). Empty: nobody was named. */
+struct text directory_postmaster(struct arena *a);
 /* Forgets cached addresses: those of a set of keys, or all (NULL). */
 void directory_changed(struct directory *d, const struct map *keys);
 

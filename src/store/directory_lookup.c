@@ -251,10 +251,8 @@ follow_targets(struct resolving *r, const struct address *d, unsigned depth)
 	return end;
 }
 
-/* Who gets the mail for the postmaster of a domain that has none: it must be
- * taken all the same (RFC 5321 4.5.1). Empty: nobody was named. */
-static struct text
-postmaster(struct arena *a)
+struct text
+directory_postmaster(struct arena *a)
 {
 	char address[512];
 
@@ -355,7 +353,7 @@ follow(struct resolving *r, struct text address, unsigned depth, struct text *ca
 	if (s == STATUS_NOT_FOUND && depth == 0 && srs_looks(address))
 		return follow_back(r, address);
 	if (s == STATUS_NOT_FOUND && catch_all.len == 0 && text_equal(k.local, TEXT("postmaster")))
-		catch_all = postmaster(r->arena);
+		catch_all = directory_postmaster(r->arena);
 	if (s == STATUS_NOT_FOUND && catch_all.len > 0) {
 		(void)map_put(&r->seen, k.whole, DONE);
 		return follow(r, catch_all, depth + 1, NULL);
@@ -370,7 +368,7 @@ resolve_with(struct resolving *r, struct text address)
 
 	*r->out = (struct targets){ .canonical = TEXT_EMPTY };
 	if (text_equal_ci(address, TEXT("postmaster"))) /* of this host: without a domain */
-		address = postmaster(r->arena);
+		address = directory_postmaster(r->arena);
 	how = follow(r, address, 0, &r->out->canonical);
 	map_done(&r->seen);
 	return how;

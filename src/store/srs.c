@@ -105,10 +105,13 @@ void
 serve_store_srs(struct call_in *in, const void *request, void *context)
 {
 	const struct store_srs_request *q = request;
+	struct text recipient = q->recipient;
 	struct store_srs_reply reply;
 	struct address_key k;
 
-	if (address_key(q->recipient, call_arena(in), &k) != STATUS_OK ||
+	if (text_equal_ci(recipient, TEXT("postmaster"))) /* of this host: without a domain */
+		recipient = directory_postmaster(call_arena(in));
+	if (address_key(recipient, call_arena(in), &k) != STATUS_OK ||
 	    !directory_has_domain(context, k.domain)) {
 		call_refuse(in, STATUS_NOT_FOUND, "No such domain here.", "not a domain of ours");
 		return;

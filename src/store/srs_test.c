@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Senders of what goes on elsewhere: made for intake, and read again. */
 #include "store/srs.h"
+#include "runtime/settings.h"
 #include "store/store_test_helper.h"
 
 #define NOW INT64_C(1700000000)
@@ -129,6 +130,23 @@ senders_that_are_not_rewritten(void **state)
 	assert_int_equal(store_srs(w->intake, &q, &w->arena, &r, NULL), STATUS_NOT_FOUND);
 }
 
+/* RFC 5321 4.5.1: the name alone is a recipient too; what it leads to decides. */
+static void
+the_bare_postmaster_forwards(void **state)
+{
+	struct world *w = *state;
+	struct store_srs_request q = { .sender = TEXT("bob@there.test"),
+		.recipient = TEXT("Postmaster") };
+	struct store_srs_reply r;
+
+	assert_int_equal(store_srs(w->intake, &q, &w->arena, &r, NULL), STATUS_NOT_FOUND);
+	assert_ok(setting_apply(SET_STORE_POSTMASTER, TEXT("alias@example.com")));
+	assert_ok(store_srs(w->intake, &q, &w->arena, &r, NULL));
+	assert_ok(setting_apply(SET_STORE_POSTMASTER, TEXT_EMPTY));
+	assert_text(r.domain, "example.com");
+	assert_back(w, r.sender, "bob@there.test");
+}
+
 int
 main(void)
 {
@@ -137,6 +155,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(what_is_not_ours_leads_nowhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bounce_is_taken_at_the_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(senders_that_are_not_rewritten, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_bare_postmaster_forwards, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
