@@ -225,6 +225,7 @@ open_once(const struct connection_wish *w, const struct policy *p, struct connec
 	if (p->tls != SMTP_TLS_NEVER && w->transport == NULL)
 		tell_session(w, p, c, &via, st);
 	if (st == STATUS_OK) {
+		c->strict = c->strict && c->client.tls.verified != TLS_VERIFIED_NOT;
 		*out = c;
 		return STATUS_OK;
 	}

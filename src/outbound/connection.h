@@ -25,7 +25,7 @@ struct connection {
 	char address[64];	 /* of the host */
 	char place[80];		 /* the same with its port */
 	bool reused;		 /* since it was last taken from the shelf */
-	bool strict;		 /* struct policy */
+	bool strict;		 /* struct policy, and the handshake said so too */
 	unsigned messages;
 	int64_t opened, since; /* monotonic; when it became idle */
 	struct stream stream;

@@ -9,15 +9,16 @@
 
 #include "mailauth/mta_sts.h"
 #include "outbound/scene_testing.h"
+#include "runtime/metrics.h"
 
 #define TXT 16
 #define TLSA 52
-#define STS_PAGE(patterns)                                                                    \
-	{                                                                                     \
-		.status = 200, .content = { "text/plain", 10 }, .body = {                     \
-			"version: STSv1\nmode: enforce\n" patterns "max_age: 600",            \
-			sizeof("version: STSv1\nmode: enforce\n" patterns "max_age: 600") - 1 \
-		}                                                                             \
+#define STS_PAGE(mode, patterns)                                                               \
+	{                                                                                      \
+		.status = 200, .content = { "text/plain", 10 }, .body = {                      \
+			"version: STSv1\nmode: " mode "\n" patterns "max_age: 600",            \
+			sizeof("version: STSv1\nmode: " mode "\n" patterns "max_age: 600") - 1 \
+		}                                                                              \
 	}
 
 static struct authority ca;
@@ -33,6 +34,8 @@ static struct script_record secure[] = {
 	{ "_mta-sts.false.test", TXT, .rdata = { "\15v=STSv1; id=1", 14 } },
 	{ "name.test", MX, .rdata = SCRIPT_MX("\12", "\2mx\5other\4test") },
 	{ "_mta-sts.name.test", TXT, .rdata = { "\15v=STSv1; id=1", 14 } },
+	{ "testing.test", MX, .rdata = SCRIPT_MX("\12", "\2mx\5other\4test") },
+	{ "_mta-sts.testing.test", TXT, .rdata = { "\15v=STSv1; id=1", 14 } },
 	{ "plain.test", MX, .rdata = SCRIPT_MX("\12", "\2mx\3one\4test") },
 	{ "mx.one.test", A, .rdata = ADDRESS("\x0b"), .secure = true },
 	{ "mx.one.test", 28, .outcome = LOOKUP_NODATA, .secure = true },
@@ -41,11 +44,13 @@ static struct script_record secure[] = {
 };
 static const struct script_page pages[] = {
 	{ .url = "https://mta-sts.sts.test/.well-known/mta-sts.txt",
-	    .answer = STS_PAGE("mx: mx.one.test\n") },
+	    .answer = STS_PAGE("enforce", "mx: mx.one.test\n") },
 	{ .url = "https://mta-sts.false.test/.well-known/mta-sts.txt",
-	    .answer = STS_PAGE("mx: *.elsewhere.test\n") },
+	    .answer = STS_PAGE("enforce", "mx: *.elsewhere.test\n") },
 	{ .url = "https://mta-sts.name.test/.well-known/mta-sts.txt",
-	    .answer = STS_PAGE("mx: mx.other.test\n") },
+	    .answer = STS_PAGE("enforce", "mx: mx.other.test\n") },
+	{ .url = "https://mta-sts.testing.test/.well-known/mta-sts.txt",
+	    .answer = STS_PAGE("testing", "mx: mx.other.test\n") },
 };
 
 static int
@@ -269,6 +274,27 @@ required_and_not_to_be_had(void **state)
 	assert_int_equal(s->one.mails, 0);
 }
 
+/* RFC 8461 5: in testing anybody may be there, so what was opened for others is
+ * no connection to try a message with REQUIRETLS over. */
+static void
+required_where_nothing_was_proved(void **state)
+{
+	struct scene *s = *state;
+	int64_t reused = metric_get(METRIC_OUTBOUND_REUSED);
+	struct outgoing_recipient r;
+
+	tls_begin(s, right);
+	assert_int_equal(sent_to(s, "bob@testing.test").state, OUTGOING_STATES);
+	assert_int_equal(s->other.connections, 1);
+	s->rig->needs = QUEUE_REQUIRETLS;
+	r = sent_to(s, "bob@testing.test");
+	assert_int_equal(r.state, OUTGOING_WAITING);
+	assert_starts(r.reply, "4.7.5 ");
+	assert_int_equal(s->other.connections, 2);
+	assert_int_equal(s->other.mails, 1);
+	assert_int_equal(metric_get(METRIC_OUTBOUND_REUSED), reused);
+}
+
 #define TLS_CASE(name) cmocka_unit_test_setup_teardown(name, tls_setup, teardown)
 
 int
@@ -283,6 +309,7 @@ main(void)
 		TLS_CASE(whatever_there_is),
 		TLS_CASE(required_and_had),
 		TLS_CASE(required_and_not_to_be_had),
+		TLS_CASE(required_where_nothing_was_proved),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

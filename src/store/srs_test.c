@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Senders of what goes on elsewhere: made for intake, and read again. */
-#include "store/srs.h"
 #include "runtime/settings.h"
+#include "store/srs.h"
 #include "store/store_test_helper.h"
 
 #define NOW INT64_C(1700000000)
