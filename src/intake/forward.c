@@ -249,6 +249,6 @@ forward_prepare(struct intake *in, const struct intake_deliver_request *q, struc
 	m->forward.sender = sender.sender;
 	m->forward.been = been_at(header, a);
 	m->forward.body = octets_body(octets);
-	m->forward.needs = known.facts & MIME_HEADER_UTF8 ? QUEUE_HEADER_UTF8 : 0;
+	m->forward.needs = octets_needs(header, &known, a);
 	return seal(in, sender.domain, header, body, a, &m->forward.prefix, f);
 }

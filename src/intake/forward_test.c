@@ -93,6 +93,8 @@ the_sender_is_rewritten(void **state)
 	assert_text(r->deliver.sender, "zed@far.test");
 	assert_int_equal(r->deliver.body, QUEUE_8BITMIME);
 	assert_int_equal(r->deliver.needs, QUEUE_HEADER_UTF8);
+	(void)forwarded(r, TEXT("TLS-Required: No\r\nFrom: z@far.test\r\n\r\nx\r\n"));
+	assert_int_equal(r->deliver.needs, QUEUE_TLS_OPTIONAL);
 	assert_ok(deliver(r, "", TEXT(MESSAGE), 1));
 	assert_int_equal(r->deliver.forward_sender.len, 0);
 	assert_int_equal(r->deliver.body, QUEUE_7BIT);

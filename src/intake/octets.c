@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "mime/decode.h"
 #include "mime/seven.h"
 #include "store/queue_calls.h"
 
@@ -100,4 +101,17 @@ octets_body(unsigned found)
 	if (found & OCTETS_BINARY)
 		return QUEUE_BINARYMIME;
 	return found & OCTETS_HIGH ? QUEUE_8BITMIME : QUEUE_7BIT;
+}
+
+/* RFC 8689 3: the only value there is. */
+uint64_t
+octets_needs(struct text header, const struct mime_summary *facts, struct arena *a)
+{
+	uint64_t needs = facts->facts & MIME_HEADER_UTF8 ? QUEUE_HEADER_UTF8 : 0;
+	struct text tls;
+
+	if (mime_header_get(header, TEXT("tls-required"), 0, a, &tls) &&
+	    text_equal_ci(tls, TEXT("no")))
+		needs |= QUEUE_TLS_OPTIONAL;
+	return needs;
 }

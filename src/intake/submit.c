@@ -64,9 +64,9 @@ make_fit(struct outgoing *o, struct arena *a)
 }
 
 static uint64_t
-needs_of(const struct outgoing *o)
+needs_of(const struct outgoing *o, struct arena *a)
 {
-	return o->facts.facts & MIME_HEADER_UTF8 ? QUEUE_HEADER_UTF8 : 0;
+	return octets_needs(o->header, &o->facts, a);
 }
 
 static uint64_t
@@ -116,7 +116,7 @@ finish(struct intake *in, struct worker *w, struct arena *a, struct outgoing *o,
 
 static void
 commit_of(const struct intake_submit_request *q, const struct outgoing *o,
-    const struct fixed *fixed, struct submission_commit_request *out)
+    const struct fixed *fixed, struct arena *a, struct submission_commit_request *out)
 {
 	*out = (struct submission_commit_request){
 		.token = q->token,
@@ -125,7 +125,7 @@ commit_of(const struct intake_submit_request *q, const struct outgoing *o,
 		.id = q->id,
 		.sender = q->sender,
 		.body = octets_body(o->octets),
-		.needs = q->needs | needs_of(o),
+		.needs = q->needs | needs_of(o, a),
 		.ret = q->ret,
 		.envid = q->envid,
 		.priority = q->priority,
@@ -211,7 +211,7 @@ submit(struct call_in *call, const struct intake_submit_request *q, struct intak
 		call_fail(call, s, &f);
 		return;
 	}
-	commit_of(q, &o, &fixed, &request);
+	commit_of(q, &o, &fixed, a, &request);
 	if (wait) {
 		s = submission_commit(in->calls, &request, a, &reply, &f);
 		answer(call, s, &reply, &f);
@@ -286,7 +286,7 @@ notice(struct intake *in, const struct intake_notice_request *q, struct worker *
 		.id = q->id,
 		.recipient = q->recipient,
 		.body = octets_body(o.octets),
-		.needs = needs_of(&o),
+		.needs = needs_of(&o, a),
 		.summary = o.mail.summary,
 		.size = size_of(&o),
 		.content = o.mail.content,

@@ -177,6 +177,13 @@ body_and_needs_are_those_of_the_octets(void **state)
 				       "dy\r\n\r\nBody\r\n"));
 	assert_int_equal(r->commit.body, QUEUE_8BITMIME);
 	assert_int_equal(r->commit.needs, QUEUE_HEADER_UTF8);
+	/* RFC 8689 3, 5: taken note of, and left where it is */
+	(void)submit(r, TEXT(FROM REST "TLS-required:  no\r\n\r\nBody\r\n"));
+	assert_int_equal(r->commit.needs, QUEUE_TLS_OPTIONAL);
+	assert_true(text_find(stored(r, r->commit.content), TEXT("TLS-required:  no\r\n"), 0) <
+		    stored(r, r->commit.content).len);
+	(void)submit(r, TEXT(FROM REST "TLS-Required: Yes\r\n\r\nTLS-Required: No\r\n"));
+	assert_int_equal(r->commit.needs, 0);
 }
 
 /* RFC 2045 2.9, RFC 3030 3: who passes it on must not have to change what is

@@ -106,6 +106,7 @@ connection_new(const struct connection_wish *w, const struct policy *p, int fd)
 	c->destination = arena_copy(&c->arena, w->destination);
 	c->host = arena_copy(&c->arena, w->host->name);
 	c->strict = p->strict;
+	c->tls_optional = w->tls_optional;
 	c->opened = clock_mono();
 	c->config = (struct smtp_client_config){
 		.helo = arena_copy(&c->arena, w->hostname),
@@ -222,7 +223,7 @@ open_once(const struct connection_wish *w, const struct policy *p, struct connec
 	print(&to, false, c->address, sizeof(c->address));
 	print(&to, true, c->place, sizeof(c->place));
 	st = smtp_client_open(&c->client);
-	if (p->tls != SMTP_TLS_NEVER && w->transport == NULL)
+	if (p->tls != SMTP_TLS_NEVER && w->transport == NULL && !w->tls_optional)
 		tell_session(w, p, c, &via, st);
 	if (st == STATUS_OK) {
 		c->strict = c->strict && c->client.tls.verified != TLS_VERIFIED_NOT;
@@ -243,6 +244,8 @@ connection_open(const struct connection_wish *w, struct connection **out, struct
 
 	if (w->transport != NULL)
 		transport_policy(w->transport, w->route, w->require_tls, &a, &p);
+	else if (w->tls_optional)
+		policy_opportunistic(w->host, &a, &p);
 	else
 		policy_of(w->route, w->host, w->require_tls, &a, &p);
 	if (p.forbidden) {

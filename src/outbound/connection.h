@@ -26,6 +26,7 @@ struct connection {
 	char place[80];		 /* the same with its port */
 	bool reused;		 /* since it was last taken from the shelf */
 	bool strict;		 /* struct policy, and the handshake said so too */
+	bool tls_optional;	 /* for one message alone, which does not ask for the policy */
 	unsigned messages;
 	int64_t opened, since; /* monotonic; when it became idle */
 	struct stream stream;
@@ -64,7 +65,7 @@ struct connection_wish {
 	struct text destination;
 	const struct route *route;
 	const struct route_host *host;
-	bool require_tls;
+	bool require_tls, tls_optional; /* RFC 8689; at most one of them */
 	uint16_t port;
 	const struct transport *transport; /* or NULL: policies are those of the route */
 	const struct sockaddr_storage *sources;

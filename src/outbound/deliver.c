@@ -136,6 +136,13 @@ ask_route(struct delivery *d, struct route *out)
 	return st == STATUS_OK ? lookup_route_read(&reply, d->a, out) : st;
 }
 
+/* RFC 8689 3; REQUIRETLS is the stronger. */
+static bool
+tls_optional(const struct queue_lease_reply *l)
+{
+	return (l->needs & (QUEUE_TLS_OPTIONAL | QUEUE_REQUIRETLS)) == QUEUE_TLS_OPTIONAL;
+}
+
 static void
 try_host(struct delivery *d, const struct transport *t, const struct route *r,
     const struct route_host *host)
@@ -150,6 +157,7 @@ try_host(struct delivery *d, const struct transport *t, const struct route *r,
 		.route = r,
 		.host = host,
 		.require_tls = d->envelope.require_tls,
+		.tls_optional = t == NULL && tls_optional(d->lease),
 		.port = t != NULL ? t->port : (uint16_t)setting(SET_OUTBOUND_PORT),
 		.transport = t,
 		.sources = config->sources,

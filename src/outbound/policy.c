@@ -120,6 +120,13 @@ policy_of(const struct route *r, const struct route_host *h, bool requires, stru
 	*out = p;
 }
 
+void
+policy_opportunistic(const struct route_host *h, struct arena *a, struct policy *out)
+{
+	*out = (struct policy){ .type = TLS_POLICY_NONE };
+	opportunistic(h, a, out);
+}
+
 static void
 sts_lines(const struct route *r, struct buffer *b)
 {

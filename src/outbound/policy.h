@@ -26,6 +26,8 @@ struct policy {
 /* requires: a message with REQUIRETLS. */
 void policy_of(const struct route *r, const struct route_host *h, bool requires, struct arena *a,
     struct policy *out);
+/* TLS if it is to be had, whatever the host's policy wants (RFC 8689 3). */
+void policy_opportunistic(const struct route_host *h, struct arena *a, struct policy *out);
 /* The policy's lines for a report (RFC 8460 4.4 policy-string). */
 struct text policy_lines(
     const struct policy *p, const struct route *r, const struct route_host *h, struct arena *a);

@@ -295,6 +295,37 @@ required_where_nothing_was_proved(void **state)
 	assert_int_equal(metric_get(METRIC_OUTBOUND_REUSED), reused);
 }
 
+/* ---- TLS-Required: No (RFC 8689 3) ---- */
+
+/* It goes though no policy is met; nothing else goes over its connections, nor
+ * when REQUIRETLS was asked for. */
+static void
+policies_do_not_count(void **state)
+{
+	static const char *const to[] = { "bob@dane.test", "bob@false.test", "bob@name.test" };
+	struct scene *s = *state;
+	struct tls_count *at;
+	size_t n;
+
+	tls_begin(s, wrong);
+	for (size_t i = 0; i < ARRAY_LEN(to); i++) {
+		tlsa_name[0] = i > 0 ? 'x' : '_';
+		s->rig->needs = QUEUE_TLS_OPTIONAL;
+		assert_int_equal(sent_to(s, to[i]).state, OUTGOING_STATES);
+		s->rig->needs = 0;
+		assert_int_equal(s->one.mails + s->other.mails, i + 1);
+		tls_results_take(outbound_tls_results(s->rig->o), &s->rig->w->arena, &at, &n);
+		assert_int_equal(n, 0);
+		assert_starts(sent_to(s, to[i]).reply, "4.7.5 ");
+		assert_int_equal(s->one.mails + s->other.mails, i + 1);
+		tls_results_take(outbound_tls_results(s->rig->o), &s->rig->w->arena, &at, &n);
+		assert_true(n > 0);
+	}
+	assert_true(sink_heard(&s->one, "STARTTLS\n"));
+	s->rig->needs = QUEUE_TLS_OPTIONAL | QUEUE_REQUIRETLS;
+	assert_starts(sent_to(s, "bob@plain.test").reply, "5.7.30 ");
+}
+
 #define TLS_CASE(name) cmocka_unit_test_setup_teardown(name, tls_setup, teardown)
 
 int
@@ -310,6 +341,7 @@ main(void)
 		TLS_CASE(required_and_had),
 		TLS_CASE(required_and_not_to_be_had),
 		TLS_CASE(required_where_nothing_was_proved),
+		TLS_CASE(policies_do_not_count),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

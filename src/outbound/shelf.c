@@ -30,7 +30,7 @@ shelf_done(struct shelf *s)
 bool
 connection_good(const struct connection *c)
 {
-	return c->client.usable && c->client.talking &&
+	return c->client.usable && c->client.talking && !c->tls_optional &&
 	       c->messages < (unsigned)setting(SET_OUTBOUND_MESSAGES_MAX) &&
 	       clock_mono() < c->opened + setting(SET_OUTBOUND_CONNECTION_LIFE);
 }

@@ -132,8 +132,7 @@ draft_is_good(const struct draft *d)
 	}
 	return d->count <= QUEUE_RECIPIENTS_MAX && e->sender.len <= QUEUE_ADDRESS_MAX &&
 	       e->forward_sender.len <= QUEUE_ADDRESS_MAX && e->id.len <= 255 &&
-	       e->envid.len <= 100 && e->body <= QUEUE_BINARYMIME &&
-	       e->needs <= (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8) &&
+	       e->envid.len <= 100 && e->body <= QUEUE_BINARYMIME && e->needs <= QUEUE_NEEDS_ALL &&
 	       e->by <= (QUEUE_BY_NOTIFY | QUEUE_BY_TRACE) &&
 	       e->prefix.len <= OUTGOING_PREFIX_MAX && e->ret <= QUEUE_RET_HDRS &&
 	       d->priority >= -SCHEDULE_PRIORITY_MAX && d->priority <= SCHEDULE_PRIORITY_MAX &&

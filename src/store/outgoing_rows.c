@@ -7,7 +7,6 @@
 #define VERSION 1
 #define SHARED 1
 #define OWED_ALL 63
-#define NEEDS_ALL (QUEUE_SMTPUTF8 | QUEUE_REQUIRETLS | QUEUE_HEADER_UTF8)
 
 void
 outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
@@ -82,7 +81,7 @@ outgoing_envelope_unpack(struct text value, struct outgoing_envelope *out)
 	e.forward_sender = unpack_text(&u);
 	e.envid = unpack_text(&u);
 	e.body = (uint32_t)unpack_varint_max(&u, QUEUE_BINARYMIME);
-	e.needs = (uint32_t)unpack_varint_max(&u, NEEDS_ALL);
+	e.needs = (uint32_t)unpack_varint_max(&u, QUEUE_NEEDS_ALL);
 	e.ret = (uint32_t)unpack_varint_max(&u, QUEUE_RET_HDRS);
 	e.by = (uint32_t)unpack_varint_max(&u, QUEUE_BY_NOTIFY | QUEUE_BY_TRACE);
 	e.by_time = unpack_signed(&u);

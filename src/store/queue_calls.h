@@ -30,8 +30,15 @@ enum queue_notify {
 };
 enum queue_body { QUEUE_7BIT, QUEUE_8BITMIME, QUEUE_BINARYMIME };
 enum queue_ret { QUEUE_RET_UNSAID, QUEUE_RET_FULL, QUEUE_RET_HDRS };
-/* REQUIRETLS: RFC 8689. HEADER_UTF8: RFC 6532, though no address needs it. */
-enum queue_needs { QUEUE_SMTPUTF8 = 1, QUEUE_REQUIRETLS = 2, QUEUE_HEADER_UTF8 = 4 };
+/* REQUIRETLS: RFC 8689. HEADER_UTF8: RFC 6532, though no address needs it.
+ * TLS_OPTIONAL: "TLS-Required: No" (RFC 8689 3); nothing beside REQUIRETLS. */
+enum queue_needs {
+	QUEUE_SMTPUTF8 = 1,
+	QUEUE_REQUIRETLS = 2,
+	QUEUE_HEADER_UTF8 = 4,
+	QUEUE_TLS_OPTIONAL = 8,
+	QUEUE_NEEDS_ALL = 15,
+};
 /* RFC 2852 4: given back, or the sender told, when by_time passed; with TRACE
  * the sender wants to know of relays too. */
 enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE = 4 };
