@@ -220,6 +220,13 @@ report_once(struct hand *h, const struct queue_report_request *r, struct failure
 	return st;
 }
 
+/* Whether asking again cannot help: what the store has cannot be read. */
+static bool
+is_hopeless(enum status st)
+{
+	return st == STATUS_INVALID || st == STATUS_CORRUPT;
+}
+
 void
 hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r)
 {
@@ -237,8 +244,7 @@ hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r)
 			break;
 		LOG_WARN("outbound.report_failed", FIELD_U64("message", r->message),
 		    FIELD_STATUS(st), FIELD_STRING("why", f.log));
-		if (st == STATUS_INVALID || (st == STATUS_DENIED && ++denied == TRIES) ||
-		    h->abandoned)
+		if (is_hopeless(st) || (st == STATUS_DENIED && ++denied == TRIES) || h->abandoned)
 			break;
 		if (st != STATUS_DENIED)
 			hand_pause(h, tries);

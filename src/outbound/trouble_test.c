@@ -109,6 +109,42 @@ what_is_in_hand_stays(void **state)
 	assert_int_equal(state_of(s, message, 0), OUTGOING_STATES);
 }
 
+static struct text
+row_of(struct scene *s, struct entity e, struct key key)
+{
+	struct text value;
+
+	assert_ok(engine_get(s->rig->w->engine, e, key_text(&key), &s->rig->w->arena, &value));
+	return value;
+}
+
+/* What became of it cannot be written down, ever: the worker goes on. */
+static void
+a_row_that_is_damaged_holds_nobody(void **state)
+{
+	struct scene *s = *state;
+	struct entity shard = { .kind = ENTITY_QUEUE };
+	struct key key;
+	struct text good;
+	uint64_t message;
+
+	s->one.dot = SINK_WAITS;
+	begin(s);
+	message = rig_submit(s->rig, "bob@one.test");
+	outbound_relinked(s->rig->o);
+	sink_await(&s->one, &s->one.messages, 1);
+	shard.id = message % QUEUE_SHARDS;
+	key = outgoing_run_key(message, 0);
+	good = row_of(s, shard, key);
+	world_damage(s->rig->w, shard, key_text(&key), TEXT("?"));
+	sink_let_go(&s->one);
+	outbound_settle(s->rig->o);
+	assert_text(row_of(s, shard, key), "?");
+	assert_int_equal(s->one.messages, 1);
+	rig_stop(s->rig, CLOCK_MINUTE);
+	world_damage(s->rig->w, shard, key_text(&key), good);
+}
+
 /* Many messages for one destination go over few connections. */
 static void
 a_burst(void **state)
@@ -134,6 +170,7 @@ main(void)
 		cmocka_unit_test(nonsense_is_tried_later),
 		CASE(what_cannot_be_read_waits),
 		CASE(what_is_in_hand_stays),
+		CASE(a_row_that_is_damaged_holds_nobody),
 		CASE(a_burst),
 	};
 
