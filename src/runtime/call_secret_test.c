@@ -3,65 +3,12 @@
  * What goes to auth and comes from it is wiped wherever a link kept it: the
  * whole memory of this process is searched for it afterwards.
  */
-#include <stdio.h>
-
 #include "base/random.h"
 #include "runtime/call_toy_test_helper.h"
 #include "runtime/link.h"
+#include "runtime/memory_testing.h"
 
 CALLS_DEFINE(toy, TOY_CALLS, CALLS_TOY, ROLE_STORE)
-
-#define MASK 0x5a
-
-/* Whether these octets hold the word, which is never in memory unmasked but
- * where it was left. */
-static bool
-holds(const char *p, size_t n, const char *masked, size_t len)
-{
-	for (size_t i = 0; i + len <= n; i++) {
-		size_t same = 0;
-
-		while (same < len && (char)(p[i + same] ^ MASK) == masked[same])
-			same++;
-		if (same == len)
-			return true;
-	}
-	return false;
-}
-
-/* All that this process may write to, but for what sanitizers reserve. */
-static bool
-memory_holds(const char *masked, size_t len)
-{
-	static char page[1 << 20];
-	FILE *maps = fopen("/proc/self/maps", "r");
-	FILE *memory = fopen("/proc/self/mem", "r");
-	unsigned long from, until;
-	char line[512], rights[8];
-	bool found = false;
-
-	assert_non_null(maps);
-	assert_non_null(memory);
-	while (!found && fgets(line, sizeof(line), maps) != NULL) {
-		if (sscanf(line, "%lx-%lx %7s", &from, &until, rights) != 3 || rights[1] != 'w' ||
-		    until - from > (256ul << 20))
-			continue;
-		for (; !found && from < until; from += sizeof(page) - len) {
-			size_t part = until - from < sizeof(page) ? until - from : sizeof(page);
-			ssize_t n = pread(fileno(memory), page, part, (off_t)from);
-
-			if (n <= 0)
-				break;
-			if (from <= (uintptr_t)page + sizeof(page) && (uintptr_t)page <= until)
-				continue; /* its own copy */
-			found = holds(page, (size_t)n, masked, len);
-		}
-	}
-	secret_wipe(page, sizeof(page));
-	(void)fclose(memory);
-	(void)fclose(maps);
-	return found;
-}
 
 static void
 echo_secret(enum role client, const char *masked, size_t len)
@@ -82,7 +29,7 @@ echo_secret(enum role client, const char *masked, size_t len)
 	with.context = &t;
 	pair = call_pair_new(client, &with, ROLE_STORE, &calls);
 	for (size_t i = 0; i < len; i++)
-		word[i] = (char)(masked[i] ^ MASK);
+		word[i] = (char)(masked[i] ^ MEMORY_MASK);
 	q.text = (struct text){ word, len };
 	assert_ok(toy_echo(calls, &q, &a, &r, NULL));
 	assert_memory_equal(r.text.ptr, word, len);
@@ -97,12 +44,10 @@ links_of_auth_leave_no_copy(void **state)
 {
 	char masked[40];
 
-	for (size_t i = 0; i < sizeof(masked); i++)
-		masked[i] = (char)('a' + random_below(26));
+	memory_word(masked, sizeof(masked));
 	echo_secret(ROLE_MX, masked, sizeof(masked));
 	assert_true(memory_holds(masked, sizeof(masked))); /* so it would be found */
-	for (size_t i = 0; i < sizeof(masked); i++)
-		masked[i] = (char)('a' + random_below(26));
+	memory_word(masked, sizeof(masked));
 	echo_secret(ROLE_AUTH, masked, sizeof(masked));
 	assert_false(memory_holds(masked, sizeof(masked)));
 }
@@ -117,19 +62,19 @@ frames_that_wait_leave_no_copy(void **state)
 	char masked[40];
 	uint64_t at;
 
-	for (size_t i = 0; i < sizeof(masked); i++)
-		masked[i] = (char)('a' + random_below(26));
+	memory_word(masked, sizeof(masked));
 	for (size_t n = 0; n < 2000; n++) {
 		link_prepare(&l, &b);
 		for (size_t i = 0; i < sizeof(masked); i++)
-			buffer_add_byte(&b, (char)(masked[i] ^ MASK));
+			buffer_add_byte(&b, (char)(masked[i] ^ MEMORY_MASK));
 		assert_true(link_append(&l, &b, NULL, 0, &at));
 		assert_int_equal(at, n * sizeof(masked));
 		link_release(&l, &b);
 	}
 	assert_int_equal(l.out.octets.len, 2000 * sizeof(masked));
 	for (size_t i = 0; i < l.out.octets.len; i++)
-		assert_int_equal((char)(l.out.octets.ptr[i] ^ MASK), masked[i % sizeof(masked)]);
+		assert_int_equal(
+		    (char)(l.out.octets.ptr[i] ^ MEMORY_MASK), masked[i % sizeof(masked)]);
 	link_release(&l, &l.out.octets);
 	assert_false(memory_holds(masked, sizeof(masked)));
 }

@@ -263,6 +263,32 @@ stream_consume(struct stream *s, size_t n)
 	s->in_at += n;
 }
 
+void
+stream_consume_secret(struct stream *s, size_t n)
+{
+	char *from = s->in.ptr;
+
+	stream_consume(s, n);
+	if (n > 0)
+		secret_wipe(from + s->in_at - n, n);
+}
+
+/* Room for so much more. Input may hold a password: what the buffer outgrows is
+ * wiped. */
+static char *
+room_for(struct stream *s, size_t n)
+{
+	struct buffer larger = BUFFER_INIT;
+
+	if (s->in.cap == 0 || n < s->in.cap - s->in.len)
+		return buffer_room(&s->in, n);
+	(void)buffer_room(&larger, s->in.cap + n);
+	buffer_add_text(&larger, buffer_text(&s->in));
+	buffer_done_secret(&s->in);
+	s->in = larger;
+	return buffer_room(&s->in, n);
+}
+
 /* Room for one read, where what was consumed gives way first. */
 static char *
 read_room(struct stream *s)
@@ -274,7 +300,7 @@ read_room(struct stream *s)
 		buffer_drop(&s->in, s->in_at);
 		s->in_at = 0;
 	}
-	return buffer_room(&s->in, STREAM_READ_SIZE);
+	return room_for(s, STREAM_READ_SIZE);
 }
 
 /* Most reads bring a command: it is received into this thread's page and a
@@ -299,7 +325,8 @@ read_some(struct stream *s, size_t *got, short *events)
 		buffer_clear(&s->in);
 		s->in_at = 0;
 	}
-	buffer_add(&s->in, page, *got);
+	memcpy(room_for(s, *got), page, *got);
+	buffer_added(&s->in, *got);
 	secret_wipe(page, *got);
 	return STATUS_OK;
 }

@@ -77,6 +77,8 @@ int64_t stream_rate_deadline(int64_t from, uint64_t moved, uint32_t octets_per_s
  * idle. Consuming leaves it in place. */
 struct text stream_buffered(const struct stream *s);
 void stream_consume(struct stream *s, size_t n);
+/* The same of what nobody shall find there later: it is wiped. */
+void stream_consume_secret(struct stream *s, size_t n);
 /* Waits until at least one more octet is there (or the deadline). */
 enum status stream_fill(struct stream *s) MUST_CHECK;
 /* The same without waiting: AGAIN when nothing is there now, or when the last

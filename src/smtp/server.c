@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
 #include "smtp/session.h"
@@ -304,15 +305,22 @@ command_over(struct smtp_session *x, enum next next)
 	return next == NEXT_PARK ? tired(x) : next;
 }
 
+/* Until the client signed in, whatever it says may be its password. */
 static enum next
 good_line(struct smtp_session *x, struct text line)
 {
 	struct text kept = arena_copy(&x->scratch, line);
+	bool secret = x->profile->signs_in && !smtp_signed_in(x);
+	enum next next;
 
-	stream_consume(&x->session.stream, line.len + 2);
-	if (x->auth != NULL)
-		return command_over(x, smtp_auth_line(x, kept));
-	return command_over(x, smtp_command_line(x, kept));
+	if (secret)
+		stream_consume_secret(&x->session.stream, line.len + 2);
+	else
+		stream_consume(&x->session.stream, line.len + 2);
+	next = x->auth != NULL ? smtp_auth_line(x, kept) : smtp_command_line(x, kept);
+	if (secret)
+		secret_wipe((void *)(uintptr_t)kept.ptr, kept.len);
+	return command_over(x, next);
 }
 
 /* Waits for more: parks, or ends the session if nothing more will come. */

@@ -7,6 +7,7 @@
 #include "smtp/test_house.h"
 
 #include "base/clock.h"
+#include "runtime/memory_testing.h"
 
 #define ALICE "AGFsaWNlQGRlbW8udGVzdABkZW1v"
 #define SIGN_IN HELO "AUTH PLAIN " ALICE "\r\n"
@@ -102,6 +103,58 @@ answers_may_be_long(void **state)
 	assert_string_equal(house_codes(*state, TEST_SUBMISSION, buffer_text(&script)),
 	    "250 334 535:5.7.8 334 500:5.5.6 250:2.0.0 535:5.7.8 235:2.7.0 500:5.5.2");
 	buffer_done(&script);
+}
+
+#define WORD 40
+#define WORDS 40
+
+/* What comes before the word, and how many of its repetitions come later. */
+static const struct {
+	const char *before;
+	size_t later;
+} confidences[] = {
+	{ HELO "AUTH PLAIN ", 0 }, { HELO "AUTH PLAIN ", 1 }, { "AUTH PLAIN ", 0 },
+	{ HELO "auth  nonesuch ", 0 }, { HELO "AUTH PLAIN\r\n", 0 }, { HELO "AUTH PLAIN\r\n", 30 },
+	{ HELO "AUTH PLAIN\r\n!", 0 }, { HELO "PLAIN ", 0 }, /* it forgot the verb */
+};
+
+static void
+say_masked(struct house *h, struct smtp_session *x, const char *masked, size_t times)
+{
+	char words[WORD * WORDS];
+
+	for (size_t i = 0; i < times * WORD; i++)
+		words[i] = (char)(masked[i % WORD] ^ MEMORY_MASK);
+	house_say(h, x, (struct text){ words, times * WORD });
+	secret_wipe(words, sizeof(words));
+	assert_int_equal(house_wake(h, x, WAKE_INPUT), NEXT_PARK);
+	(void)stream_idle(&x->session.stream); /* as for each session that parks */
+}
+
+/* A password is nowhere in memory when the line that brought it was answered,
+ * right or wrong, in one piece or in several. */
+static void
+passwords_are_wiped(void **state)
+{
+	struct house *h = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(confidences); i++) {
+		struct smtp_session *x = house_socket_session(h, TEST_SUBMISSION, "127.0.0.1");
+		char masked[WORD];
+
+		memory_word(masked, WORD);
+		(void)house_wake(h, x, WAKE_START);
+		house_say(h, x, text_of(confidences[i].before));
+		assert_int_equal(house_wake(h, x, WAKE_INPUT), NEXT_PARK);
+		say_masked(h, x, masked, WORDS - confidences[i].later);
+		say_masked(h, x, masked, confidences[i].later);
+		house_say(h, x, TEXT("\r\nNOOP\r\n"));
+		assert_int_equal(house_wake(h, x, WAKE_INPUT), NEXT_PARK);
+		assert_true(text_ends(house_heard(h, x), TEXT("250 2.0.0 Done\r\n")));
+		if (memory_holds(masked, WORD))
+			fail_msg("%s", confidences[i].before);
+		house_end(h, x);
+	}
 }
 
 static void
@@ -485,6 +538,7 @@ main(void)
 		cmocka_unit_test(who_sends_signs_in),
 		cmocka_unit_test(auth_speaks_through_us),
 		cmocka_unit_test(answers_may_be_long),
+		cmocka_unit_test(passwords_are_wiped),
 		cmocka_unit_test(guessing_ends_the_connection),
 		cmocka_unit_test(signing_in_has_its_time),
 		cmocka_unit_test(offers_follow_tls_and_sign_in),
