@@ -32,7 +32,7 @@ Found = collections.namedtuple("Found", "flags modseq size name")
 class Run:
     """Clients on the mailboxes of one account."""
 
-    def __init__(self, house, seed, account, clients=42, pop3=4, senders=4, boxes=("INBOX", "Work", "Lists"), **steps):
+    def __init__(self, house, seed, account, clients=42, pop3s=4, senders=4, boxes=("INBOX", "Work", "Lists"), **steps):
         """steps: how often a step is what, where it is not as usual."""
         self.house, self.seed, self.account = house, seed, account
         self.password = house.password
@@ -46,8 +46,9 @@ class Run:
             self.truth.box(name)
         self.choices = Choices(self.truth, boxes)
         self.clients, self.pop3s, self.senders = [], [], []
-        self.counts = clients, pop3, senders
+        self.counts = clients, pop3s, senders
         self.kinds = {**USUAL, **steps}
+        self.patience = IDLE_SECONDS
 
     # ---- beginning ----
 
@@ -68,10 +69,10 @@ class Run:
         for box in self.truth.boxes.values():
             self.learn(box)
         kinds = [k for k in (PLAIN, QRESYNC, CONDSTORE, QRESYNC, REV2) if k not in can or self.witness.can(can[k])]
-        clients, pop3, senders = self.counts
+        clients, pop3s, senders = self.counts
         self.clients = [Client(f"c{n}", self.house, kinds[n % len(kinds)], self.account, self.password)
                         for n in range(clients)]
-        self.pop3s = [Pop3(f"p{n}", self.house, self.account, self.password) for n in range(pop3)]
+        self.pop3s = [Pop3(f"p{n}", self.house, self.account, self.password) for n in range(pop3s)]
         self.senders = [Sender(f"s{n}", self.house, self.account, n % 2 == 1) for n in range(senders)]
         return self
 
@@ -98,7 +99,8 @@ class Run:
             round_.add_found(box, uid, there)
 
     def tamper(self, change):
-        """Every line that a client reads from now on goes through this function; before anybody is connected."""
+        """Every line that a client reads from now on goes through this function, those of literals too, which keep their
+        length; before anybody is connected."""
         for client in self.clients + self.pop3s + self.senders:
             client.tamper = change
 
@@ -397,11 +399,10 @@ class Run:
         if was is not None:
             client.listened_since = None
 
-    @staticmethod
-    def hear(client):
+    def hear(self, client):
         """Waits until the idling client was told of everything, which must come by itself (RFC 2177)."""
         while client.view.differs():
-            if not client.connection.ready(IDLE_SECONDS):
+            if not client.connection.ready(self.patience):
                 raise Difference(f"{client.name} idles and is not told: {client.view.differs()}")
             if not client.read():
                 raise Difference("the connection ended")

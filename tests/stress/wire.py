@@ -79,7 +79,13 @@ class Connection:
         while len(self.pending) < count:
             self._more()
         taken, self.pending = self.pending[:count], self.pending[count:]
-        return taken
+        return taken if self.tamper is None else self._tampered(taken)
+
+    def _tampered(self, literal):
+        """A literal whose lines are changed, where they keep their length."""
+        lines = literal.split(b"\r\n")
+        changed = [self.tamper(line) for line in lines]
+        return b"\r\n".join(c if c is not None and len(c) == len(line) else line for line, c in zip(lines, changed))
 
     def line(self):
         while True:
