@@ -14,7 +14,7 @@ async function main() {
 		args: ['--no-sandbox', '--host-resolver-rules=MAP * 127.0.0.1', '--disable-background-networking'],
 	});
 	const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-	page.setDefaultTimeout(30000);
+	page.setDefaultTimeout(100000); // less than what clients.py waits for an answer
 	const calls = {
 		texts: selector => page.$$eval(selector, found => found.map(e => e.textContent.trim())),
 		frame_text: async (frame, selector) => {
