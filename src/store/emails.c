@@ -55,14 +55,15 @@ move_to(struct emails *e, uint64_t id)
 static enum status
 scan_for(struct emails *e, uint64_t id, struct text *value)
 {
-	struct key key = key_u64(KEY_EMAIL, id);
 	enum status s = e->scan == NULL ? open_at(e, id) : STATUS_OK;
 
 	if (s == STATUS_OK)
 		s = move_to(e, id);
-	if (s != STATUS_OK)
-		return s;
-	return txn_value(&e->t->txn, key_text(&key), e->at == id ? &e->value : NULL, value);
+	if (s == STATUS_OK && e->at != id)
+		return STATUS_NOT_FOUND;
+	if (s == STATUS_OK)
+		*value = e->value;
+	return s;
 }
 
 enum status
@@ -77,9 +78,10 @@ emails_get(struct emails *e, uint64_t id, struct email *out)
 	e->before = id;
 	if (e->in_turn == 0)
 		emails_done(e);
-	if (e->in_turn >= SCAN_FROM)
+	s = txn_own(&e->t->txn, key_text(&key), &value);
+	if (s == STATUS_AGAIN && e->in_turn >= SCAN_FROM)
 		s = scan_for(e, id, &value);
-	else
+	else if (s == STATUS_AGAIN)
 		s = txn_get(&e->t->txn, key_text(&key), a, &value);
 	return s == STATUS_OK ? email_unpack(value, a, out) : s;
 }

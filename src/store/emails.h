@@ -2,7 +2,8 @@
 /*
  * Email rows of many messages, one after the other. Copies, moves and removals
  * ask for them in the order of the messages, which is mostly that of their ids:
- * then one scan gives them, for a fraction of what looking each up costs.
+ * then one scan gives them, for a fraction of what looking each up costs. Several
+ * copies of one message share a row, which is read for the first of them alone.
  */
 #ifndef STORE_EMAILS_H
 #define STORE_EMAILS_H

@@ -164,12 +164,12 @@ txn_delete(struct txn *t, struct text key)
 }
 
 enum status
-txn_get(struct txn *t, struct text key, struct arena *a, struct text *value)
+txn_own(struct txn *t, struct text key, struct text *value)
 {
-	struct engine_write *w = txn_find(t, key);
+	const struct engine_write *w = txn_find(t, key);
 
 	if (w == NULL)
-		return engine_get(t->store->engine, t->owner->entity, key, a, value);
+		return STATUS_AGAIN;
 	if (w->kind == ENGINE_DELETE)
 		return STATUS_NOT_FOUND;
 	*value = w->value;
@@ -177,17 +177,13 @@ txn_get(struct txn *t, struct text key, struct arena *a, struct text *value)
 }
 
 enum status
-txn_value(struct txn *t, struct text key, const struct text *committed, struct text *value)
+txn_get(struct txn *t, struct text key, struct arena *a, struct text *value)
 {
-	struct engine_write *w = txn_find(t, key);
+	enum status s = txn_own(t, key, value);
 
-	if (w == NULL && committed != NULL)
-		*value = *committed;
-	else if (w != NULL && w->kind != ENGINE_DELETE)
-		*value = w->value;
-	else
-		return STATUS_NOT_FOUND;
-	return STATUS_OK;
+	if (s != STATUS_AGAIN)
+		return s;
+	return engine_get(t->store->engine, t->owner->entity, key, a, value);
 }
 
 enum status

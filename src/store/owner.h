@@ -141,10 +141,9 @@ void txn_put(struct txn *t, struct text key, struct text value);
 void txn_put_kept(struct txn *t, struct text key, struct text value);
 void txn_delete(struct txn *t, struct text key);
 enum status txn_get(struct txn *t, struct text key, struct arena *a, struct text *value) MUST_CHECK;
-/* The same for who knows the committed value (NULL: there is none) from a scan;
- * it is not copied. */
-enum status txn_value(
-    struct txn *t, struct text key, const struct text *committed, struct text *value) MUST_CHECK;
+/* What the transaction itself has made of the row; not copied. NOT_FOUND: it
+ * deleted it; AGAIN: it did not touch it. */
+enum status txn_own(struct txn *t, struct text key, struct text *value) MUST_CHECK;
 /* Calls fn for the committed rows in [from, until) as the transaction has them
  * now, in order, until it gives something else than OK; NOT_FOUND ends it well.
  * Rows that are new in the transaction are not seen. */

@@ -294,6 +294,38 @@ too_many_to_copy(void **state)
 }
 
 static void
+copy_all(struct house *h, uint64_t mailbox, struct runs uids, const char *to, uint32_t count)
+{
+	struct store_copy_reply r;
+
+	assert_ok(ASK(h->w, access, store_copy, &r, .token = h->token, .op = random_u64(),
+	    .mailbox = mailbox, .uids = uids, .to = text_of(to)));
+	assert_int_equal(runs_total(&r.from), count);
+}
+
+/* Copies of one message share its row: who copies them all reads it once. */
+static void
+copies_of_copies(void **state)
+{
+	enum { MESSAGES = 40, TIMES = 5 };
+	struct runs some, all = world_uids(1, UINT32_MAX);
+	struct house h;
+	uint64_t before, archive;
+
+	house_open(&h, SMALL, 0);
+	some = world_uids(h.box.window + 1, h.box.window + MESSAGES);
+	for (unsigned i = 0; i < TIMES; i++)
+		copy_all(&h, h.box.mailbox, some, "Archive", MESSAGES);
+	archive = world_open_mailbox(h.w, h.token, "Archive").mailbox;
+	before = rows_read(&h);
+	copy_all(&h, archive, all, "Trash", MESSAGES * TIMES);
+	assert_in_range(rows_read(&h) - before, MESSAGES, 2 * MESSAGES);
+	runs_done(&some);
+	runs_done(&all);
+	house_close(&h);
+}
+
+static void
 a_million_without_holes(void **state)
 {
 	compare(0);
@@ -310,6 +342,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(too_many_to_copy),
+		cmocka_unit_test(copies_of_copies),
 		cmocka_unit_test(a_million_without_holes),
 		cmocka_unit_test(a_million_with_holes),
 	};
