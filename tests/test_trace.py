@@ -41,6 +41,14 @@ def story(house, *arguments):
     return found[0]
 
 
+def awaited(house, *arguments, count=1):
+    """Nobody waits for the trace, so a refusal may come a moment later than its reply."""
+    deadline = time.monotonic() + 60
+    while len(found := stories(house, *arguments)) < count:
+        assert time.monotonic() < deadline
+    return found
+
+
 def send(house, to, sender="sender@example.org", tls=False, body=b"Hello.\r\n"):
     """Sends over port 25; (the reply to the message, its Message-ID)."""
     name = f"<{uuid.uuid4()}@example.org>"
@@ -101,8 +109,7 @@ def test_what_else_is_known_of_it(house):
 
 
 def test_what_was_refused_after_rcpt(house):
-    """A bare line feed (RFC 5321 2.3.8): refused when the message is in. Nobody waits for the trace, so it may
-    come a moment later than the reply."""
+    """A bare line feed (RFC 5321 2.3.8): refused when the message is in."""
     sender = f"{uuid.uuid4()}@example.org"
     with house.connect("smtp") as wire:
         file = wire.makefile("rb")
@@ -112,13 +119,77 @@ def test_what_was_refused_after_rcpt(house):
             wire.sendall(line.encode() + b"\r\n")
             reply = file.readline().decode().strip()
     assert reply[0] == "5", reply
-    deadline = time.monotonic() + 60
-    while not (found := stories(house, "--from", sender)):
-        assert time.monotonic() < deadline
+    found = awaited(house, "--from", sender)
     refused = found[0].event("refused")
     assert refused["words"] == reply
     assert refused["recipients"] == ["alice@demo.test"]
     assert refused["facts"] == "SMTP from client.example.org [127.0.0.1]"
+
+
+def test_a_refused_recipient(house):
+    """Why did the mail of X not arrive: it is found by either address, with our exact words."""
+    sender, nobody = f"{uuid.uuid4()}@example.org", f"{uuid.uuid4()}@demo.test"
+    with smtplib.SMTP("127.0.0.1", house.port("smtp"), local_hostname="client.example.org") as client:
+        client.ehlo()
+        client.mail(sender)
+        code, words = client.rcpt(nobody)
+    assert code == 550
+    for question in (("--from", sender), ("--to", nobody)):
+        [told] = awaited(house, *question)
+        assert told.words() == ["refused"]
+        refused = told.event("refused")
+        assert (refused["sender"], refused["recipients"]) == (sender, [nobody])
+        assert refused["words"] == f"{code} {words.decode()}"
+        assert refused["facts"] == "ESMTP from client.example.org [127.0.0.1]"
+    people = house.run("trace", "--to", nobody)
+    assert f"  refused    from <{sender}> to <{nobody}>, ESMTP from client.example.org [127.0.0.1]: \"550 " in people
+
+
+def test_a_refused_recipient_beside_others(house):
+    """They are in the story of the message that the others got."""
+    nobody = f"{uuid.uuid4()}@demo.test"
+    with smtplib.SMTP("127.0.0.1", house.port("smtp"), local_hostname="client.example.org") as client:
+        client.ehlo()
+        client.mail("sender@example.org")
+        client.rcpt(nobody)
+        client.rcpt("alice@demo.test")
+        number = id_of(client.data(b"Subject: x\r\n\r\nHello.\r\n"))
+    [told] = awaited(house, "--to", nobody)
+    assert told["id"] == number
+    assert sorted(told.words()) == ["accepted", "delivered", "refused"]
+    assert told.event("refused")["recipients"] == [nobody]
+
+
+def test_what_submission_refused(house):
+    """A name that is not the account's (RFC 6409 6.1), at MAIL; and a recipient that cannot be."""
+    other, nobody = f"{uuid.uuid4()}@demo.test", f"{uuid.uuid4()}@demo.test"
+    with smtplib.SMTP("127.0.0.1", house.port("submission"), local_hostname="client.example.org") as client:
+        client.login(house.alice, house.password)
+        said = client.mail(other)
+        assert said[0] == 550
+        client.mail(house.alice)
+        refused = client.rcpt(nobody)
+        assert refused[0] == 550
+    [told] = awaited(house, "--from", other)
+    assert told.event("refused")["words"] == f"{said[0]} {said[1].decode()}"
+    assert told.event("refused")["facts"].endswith(f" as {house.alice}")
+    [told] = awaited(house, "--to", nobody)
+    assert told.event("refused")["words"] == f"{refused[0]} {refused[1].decode()}"
+    assert told.event("refused")["facts"].endswith(f" as {house.alice}")
+
+
+def test_refusals_do_not_fill_the_trace():
+    with Mailstead() as house:
+        house.run("set", "trace.refused_client", "2")
+        with smtplib.SMTP("127.0.0.1", house.port("smtp"), local_hostname="client.example.org") as client:
+            client.ehlo()
+            for n in range(5):
+                client.mail(f"{n}@example.org")
+                client.rcpt("nobody@demo.test")
+                client.rset()
+        found = awaited(house, "--to", "nobody@demo.test", count=2)
+        assert [s.event("refused")["sender"] for s in found] == ["0@example.org", "1@example.org"]
+        assert 'mailstead_trace_refused_untold_total{role="mx",instance="0"} 3' in house.run("metrics")
 
 
 def test_for_people(house):

@@ -128,6 +128,7 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 	x->smtp = (struct smtp_server){ .calls = calls, .hostname = x->start->hostname };
 	auth_offer_init(&x->smtp.offer);
 	(void)smtp_stranger_try(&x->smtp, &smtp_submission_class);
+	x->smtp.telling = limits_new(SMTP_TELLING_CLIENTS);
 	config = service_defaults(x->imap, SET_IMAP_IDLE_TIMEOUT);
 	s = front_start(x->start, calls, imap_protocols, ARRAY_LEN(imap_protocols), &x->arena,
 	    &config, &x->imap_service, f);
@@ -192,6 +193,7 @@ access_stop(void *context, int64_t deadline)
 	if (x->smtp_service != NULL) {
 		service_free(x->smtp_service);
 		auth_offer_done(&x->smtp.offer);
+		limits_free(x->smtp.telling);
 	}
 	if (x->pop3_service != NULL)
 		service_free(x->pop3_service);

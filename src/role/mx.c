@@ -108,6 +108,7 @@ mx_begin(void *context, struct calls *calls, struct failure *f)
 		.known = smtp_known_new(KNOWN),
 	};
 	(void)smtp_stranger_try(&m->server, &smtp_mx_class);
+	m->server.telling = limits_new(SMTP_TELLING_CLIENTS);
 	follow_directory(m);
 	return front_start(
 	    m->start, calls, protocols, ARRAY_LEN(protocols), &m->arena, &config, &m->service, f);
@@ -136,6 +137,8 @@ mx_stop(void *context, int64_t deadline)
 	if (m->server.greeters != NULL)
 		smtp_greeters_free(m->server.greeters);
 	smtp_known_free(m->server.known);
+	if (m->server.telling != NULL)
+		limits_free(m->server.telling);
 	arena_done(&m->arena);
 	mem_free(m);
 }

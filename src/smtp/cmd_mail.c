@@ -37,8 +37,9 @@ parse(struct smtp_session *x, struct text argument, struct smtp_transaction *tx)
 		return false;
 	}
 	if (tx->size > size_max) {
-		smtp_say_detail(x, REPLY_TOO_LARGE,
-		    arena_printf(&x->scratch, "%llu", (unsigned long long)size_max));
+		detail = arena_printf(&x->scratch, "%llu", (unsigned long long)size_max);
+		smtp_say_detail(x, REPLY_TOO_LARGE, detail);
+		smtp_tell_sender(x, tx->sender, REPLY_TOO_LARGE, detail, TEXT_EMPTY);
 		return false;
 	}
 	return true;
@@ -95,6 +96,8 @@ smtp_cmd_mail(struct smtp_session *x, struct text argument)
 	found = ask(x, &tx, &words);
 	if (found == REPLY_SENDER_OK)
 		open_transaction(x, &tx);
+	else
+		smtp_tell_sender(x, tx.sender, found, TEXT_EMPTY, words);
 	smtp_say_to(x, found, &(struct smtp_reply_parts){ .words = words });
 	return NEXT_PARK;
 }

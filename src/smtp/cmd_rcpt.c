@@ -172,6 +172,17 @@ parse(struct smtp_session *x, struct text argument, struct text *address,
 	return REPLY_NONE;
 }
 
+/* Whether he may be sent to. */
+static enum smtp_reply
+find(struct smtp_session *x, struct text *address, struct text *words)
+{
+	if (x->tx.recipients.count >= smtp_recipients_max(x))
+		return REPLY_TOO_MANY_RECIPIENTS;
+	if (text_find_byte(*address, '@', 0) == address->len)
+		return ask_postmaster(x, address, words);
+	return smtp_way(x)->recipient(x, *address, words);
+}
+
 static enum smtp_reply
 take(struct smtp_session *x, struct text argument, struct smtp_reply_parts *said)
 {
@@ -187,14 +198,11 @@ take(struct smtp_session *x, struct text argument, struct smtp_reply_parts *said
 	found = parse(x, argument, &address, &wish, &said->detail);
 	if (found != REPLY_NONE)
 		return found;
-	if (x->tx.recipients.count >= smtp_recipients_max(x))
-		return REPLY_TOO_MANY_RECIPIENTS;
-	if (text_find_byte(address, '@', 0) == address.len)
-		found = ask_postmaster(x, &address, &said->words);
-	else
-		found = smtp_way(x)->recipient(x, address, &said->words);
+	found = find(x, &address, &said->words);
 	if (found == REPLY_RECIPIENT_OK)
 		keep(&x->tx, address, &wish);
+	else
+		smtp_note_recipient(x, address, found, said->detail, said->words);
 	return found;
 }
 

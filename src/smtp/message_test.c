@@ -285,6 +285,59 @@ the_trace_is_told_of_who_is_refused(void **state)
 	arena_done(&a);
 }
 
+/* RCPT refusals are told of when the transaction ends, without a message too, and
+ * a message takes them along; who answers the same words is one event. */
+static void
+the_trace_is_told_of_refused_recipients(void **state)
+{
+	struct house *h = *state;
+	struct arena a = ARENA_INIT;
+	struct trace_row row;
+
+	(void)house_talk(h, TEST_MX,
+	    TEXT(HELO "MAIL FROM:<none@y.test>\r\nRCPT TO:<nobody@demo.test>\r\n"
+		      "RCPT TO:<noone@demo.test>\r\nRCPT TO:<suspended@demo.test>\r\nRSET\r\n"));
+	assert_ok(trace_row_unpack(house_await_told(h, TEXT("none@y.test")), &a, &row));
+	assert_int_equal(row.count, 2);
+	assert_int_equal(row.at[0].what, TRACE_REFUSED);
+	assert_text(row.at[0].sender, "none@y.test");
+	assert_text(row.at[0].facts, "ESMTP from client.test [127.0.0.1]");
+	assert_int_equal(row.at[0].recipients.count, 2);
+	assert_text(row.at[0].recipients.at[1], "noone@demo.test");
+	assert_true(text_starts(row.at[0].words, TEXT("550 5.1.1 ")));
+	assert_text(row.at[1].recipients.at[0], "suspended@demo.test");
+	(void)house_talk(h, TEST_MX,
+	    TEXT(HELO "MAIL FROM:<half@y.test>\r\nRCPT TO:<nobody@demo.test>\r\n" RCPT
+		      "DATA\r\n" MESSAGE "QUIT\r\n"));
+	assert_ok(trace_row_unpack(house_await_told(h, TEXT("half@y.test")), &a, &row));
+	assert_int_equal(row.count, 1);
+	assert_text(row.at[0].recipients.at[0], "nobody@demo.test");
+	arena_done(&a);
+}
+
+/* Nobody fills the trace by being refused. */
+static void
+what_is_told_is_bounded(void **state)
+{
+	struct house *h = *state;
+	int64_t before = metric_get(METRIC_TRACE_REFUSED_UNTOLD);
+	enum setting client;
+
+	CHECK(setting_find(TEXT("trace.refused_client"), &client) == STATUS_OK);
+	assert_ok(setting_apply(client, TEXT("1")));
+	limits_free(h->server.telling);
+	h->server.telling = limits_new(100);
+	for (unsigned i = 0; i < 3; i++)
+		(void)house_talk(h, TEST_MX,
+		    TEXT(HELO "MAIL FROM:<much@y.test>\r\nRCPT TO:<nobody@demo.test>\r\n"));
+	assert_int_equal(metric_get(METRIC_TRACE_REFUSED_UNTOLD), before + 2);
+	assert_ok(setting_apply(client, TEXT("0")));
+	(void)house_talk(
+	    h, TEST_MX, TEXT(HELO "MAIL FROM:<much@y.test>\r\nRCPT TO:<nobody@demo.test>\r\n"));
+	assert_int_equal(metric_get(METRIC_TRACE_REFUSED_UNTOLD), before + 3);
+	assert_ok(setting_apply(client, TEXT_EMPTY));
+}
+
 static bool
 trace_has(struct house *h, struct text part)
 {
@@ -354,6 +407,8 @@ main(void)
 		cmocka_unit_test(the_message_arrives_as_it_was),
 		cmocka_unit_test(trace_of_one_recipient),
 		cmocka_unit_test(the_trace_is_told_of_who_is_refused),
+		cmocka_unit_test(the_trace_is_told_of_refused_recipients),
+		cmocka_unit_test(what_is_told_is_bounded),
 		cmocka_unit_test(trace_tells_the_protocol),
 	};
 

@@ -95,6 +95,7 @@ smtp_transaction_reset(struct smtp_session *x)
 {
 	struct smtp_transaction *tx = &x->tx;
 
+	smtp_tell_recipients(x);
 	smtp_message_free(tx->message);
 	arena_done(&tx->arena);
 	*tx = (struct smtp_transaction){ .open = false };
@@ -453,8 +454,8 @@ done(struct session *s)
 {
 	struct smtp_session *x = (struct smtp_session *)(void *)s;
 
-	smtp_sign_out(x);
 	smtp_transaction_reset(x);
+	smtp_sign_out(x);
 	arena_done(&x->scratch);
 }
 

@@ -10,6 +10,7 @@
 
 #include "auth/client.h"
 #include "runtime/calls.h"
+#include "runtime/limits.h"
 #include "runtime/session.h"
 #include "smtp/greet.h"
 #include "smtp/known.h"
@@ -21,7 +22,10 @@ struct smtp_server {
 	struct smtp_greeters *greeters; /* who need not wait for the greeting; NULL: nobody waits */
 	struct smtp_known *known;	/* recipients accepted a moment ago; NULL: ask each time */
 	struct auth_offer offer;	/* of submission; see auth_offer_init */
+	struct limits *telling;		/* how much is told of who is refused; NULL: nothing */
 };
+
+#define SMTP_TELLING_CLIENTS 10000u /* entries of telling */
 
 extern const struct session_class smtp_mx_class;	 /* port 25 */
 extern const struct session_class smtp_lmtp_class;	 /* LMTP, from peers of smtp.lmtp_peers */

@@ -41,6 +41,12 @@ struct smtp_profile {
 enum smtp_phase { SMTP_NEW, SMTP_GREETING, SMTP_COMMANDS };
 enum smtp_chunks { CHUNKS_NONE, CHUNKS_BEGUN, CHUNKS_FAILED };
 
+/* Recipients who were refused, for the trace: parallel, and how many more. */
+struct smtp_noted {
+	struct texts recipients, lines;
+	uint64_t more;
+};
+
 /* From MAIL to the end of the message. Texts live in the arena. */
 struct smtp_transaction {
 	bool open;	  /* MAIL was accepted */
@@ -59,6 +65,7 @@ struct smtp_transaction {
 	struct texts recipients, orcpts; /* these three are parallel */
 	struct numbers notify;
 	uint32_t recipient_room;
+	struct smtp_noted noted;
 	enum smtp_chunks chunks;
 	struct smtp_message *message; /* what has come so far */
 	struct arena arena;
@@ -220,9 +227,18 @@ struct smtp_told {
 	struct text detail, words; /* as in struct smtp_reply_parts */
 	struct texts recipients;
 };
-/* Tells the trace of a message that was refused, without waiting. */
+/* Tells the trace of a message that was refused, and of recipients noted before,
+ * without waiting; like the others, within the bounds of settings. */
 void smtp_tell_refused(struct smtp_session *x, struct text id, const struct smtp_told *at,
     uint32_t count, uint64_t octets);
+/* A sender who may not send: told at once. detail, words: as in struct smtp_told. */
+void smtp_tell_sender(struct smtp_session *x, struct text sender, enum smtp_reply reply,
+    struct text detail, struct text words);
+/* A recipient who is refused: told when the transaction ends. */
+void smtp_note_recipient(struct smtp_session *x, struct text address, enum smtp_reply reply,
+    struct text detail, struct text words);
+/* Those noted recipients who were not told of with a message. */
+void smtp_tell_recipients(struct smtp_session *x);
 /* 13 characters of base32 for 64 bits, in the arena. */
 struct text smtp_id(struct arena *a, uint64_t bits);
 

@@ -316,6 +316,7 @@ house_open(struct house *h)
 		.calls = h->calls,
 		.hostname = TEXT("mail.demo.test"),
 		.greeters = smtp_greeters_new(100),
+		.telling = limits_new(100),
 	};
 	h->listener = (struct listener){ .name = "smtp", .tls = TLS_NONE, .fd = -1 };
 	h->client_fd = -1;
@@ -331,6 +332,7 @@ house_close(struct house *h)
 	calls_free(h->intake);
 	house_close_desk(h);
 	smtp_greeters_free(h->server.greeters);
+	limits_free(h->server.telling);
 	buffer_done(&h->out);
 	buffer_done(&h->codes);
 	buffer_done(&h->last.sender);
