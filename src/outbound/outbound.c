@@ -96,7 +96,7 @@ asked(struct outbound *o, enum status st, bool are_more, unsigned rings)
 		o->dry = st == STATUS_NOT_FOUND || (st == STATUS_OK && !are_more);
 	if (st == STATUS_OK && !o->dry)
 		more(o);
-	else if (st != STATUS_NOT_FOUND)
+	else if (st != STATUS_OK && st != STATUS_NOT_FOUND)
 		o->again = true;
 	again = st == STATUS_NOT_FOUND && rings != o->rings && o->asking == 0 && !o->stopping;
 	if (again)
