@@ -16,6 +16,8 @@
 #include "smtp/stranger.h"
 #include "store/calls.h"
 
+#define KNOWN 10000 /* of what was accepted a moment ago */
+
 /* One a process, and never freed: the feed may bring its last word when the
  * rest is gone. */
 struct access {
@@ -100,6 +102,29 @@ open_feed(struct access *x)
 		LOG_ALARM("access.no-feed", FIELD_STATUS(s));
 }
 
+static void
+directory_changed(void *arg, enum status s, const void *reply)
+{
+	struct access *x = arg;
+
+	(void)reply;
+	if (s == STATUS_OK)
+		smtp_known_changed(x->smtp.known);
+	else
+		smtp_known_lost(x->smtp.known);
+}
+
+static void
+follow_directory(struct access *x)
+{
+	const struct store_directory_feed_request request = { 0 };
+	enum status s =
+	    call_stream(x->calls, &store_directory_feed_call, &request, directory_changed, x);
+
+	if (s != STATUS_OK) /* then it is asked each time */
+		LOG_WARN("access.no-directory-feed", FIELD_STATUS(s));
+}
+
 static struct service_config
 service_defaults(void *context, enum setting idle)
 {
@@ -125,7 +150,9 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 	x->calls = calls;
 	x->imap = imap_server_new(calls, x->start->hostname);
 	x->pop3 = pop3_server_new(calls, x->start->hostname);
-	x->smtp = (struct smtp_server){ .calls = calls, .hostname = x->start->hostname };
+	x->smtp = (struct smtp_server){
+		.calls = calls, .hostname = x->start->hostname, .known = smtp_known_new(KNOWN)
+	};
 	auth_offer_init(&x->smtp.offer);
 	(void)smtp_stranger_try(&x->smtp, &smtp_submission_class);
 	x->smtp.telling = limits_new(SMTP_TELLING_CLIENTS);
@@ -136,6 +163,7 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 		return s;
 	set_fed(x, x->imap_service);
 	open_feed(x);
+	follow_directory(x);
 	config = service_defaults(x->pop3, SET_POP3_IDLE_TIMEOUT);
 	s = front_start(x->start, calls, pop3_protocols, ARRAY_LEN(pop3_protocols), &x->arena,
 	    &config, &x->pop3_service, f);
@@ -172,6 +200,7 @@ access_relinked(void *context, enum role peer)
 		return;
 	pop3_server_relinked(x->pop3);
 	open_feed(x);
+	follow_directory(x);
 	imap_server_relinked(x->imap);
 	service_publish_all(x->imap_service);
 	if (x->pop3_service != NULL)

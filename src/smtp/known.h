@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Recipients that the directory accepted a moment ago, so that a burst of mail
- * to one address asks for it once. Only yes is remembered, only for
+ * to one address asks for it once; in submission, who may write as whom, and domains
+ * elsewhere ("@domain"). Only yes is remembered, only for
  * smtp.recipient_remember, and all of it is forgotten whenever the directory
  * says that it changed; until it is known to say so, nothing is remembered.
  * What becomes full or goes within that moment is answered at the end of the

@@ -20,7 +20,7 @@ struct smtp_server {
 	struct calls *calls;
 	struct text hostname;		/* in the greeting, in Received, and as our own name */
 	struct smtp_greeters *greeters; /* who need not wait for the greeting; NULL: nobody waits */
-	struct smtp_known *known;	/* recipients accepted a moment ago; NULL: ask each time */
+	struct smtp_known *known;	/* accepted a moment ago; NULL: ask each time */
 	struct auth_offer offer;	/* of submission; see auth_offer_init */
 	struct limits *telling;		/* how much is told of who is refused; NULL: nothing */
 };

@@ -531,6 +531,53 @@ mended_messages_keep_the_limits(void **state)
 	buffer_done(&script);
 }
 
+/* How many questions the store was asked for the script. */
+static unsigned
+questions(struct house *h, const char *script, const char *codes)
+{
+	unsigned before = atomic_load(&h->desk.questions);
+
+	assert_string_equal(house_codes(h, TEST_SUBMISSION, text_of(script)), codes);
+	return atomic_load(&h->desk.questions) - before;
+}
+
+/* Who is far from his limits is asked about once, and so are domains elsewhere,
+ * until the directory rings. */
+static void
+calm_senders_are_known_for_a_moment(void **state)
+{
+	struct house *h = *state;
+
+	h->submission.known = smtp_known_new(10);
+	smtp_known_changed(h->submission.known);
+	house_set("smtp.recipient_remember", "60s");
+	assert_int_equal(questions(h, READY, SIGNED_IN "250:2.1.0 250:2.1.5"), 2);
+	assert_int_equal(
+	    questions(h, READY "RCPT TO:<Y@FAR.test>\r\n", READY_CODES "250:2.1.5"), 0);
+	/* Quoted words and what is no address are always asked about, and other domains. */
+	assert_int_equal(
+	    questions(h,
+		SIGN_IN FROM_ALICE "RCPT TO:<\"q r\"@far.test>\r\nRCPT TO:<x@near.test>\r\n",
+		SIGNED_IN "250:2.1.0 250:2.1.5 250:2.1.5"),
+	    2);
+	/* A sender who is not calm has each of his recipients asked about. */
+	assert_int_equal(questions(h, SIGN_IN "MAIL FROM:<alice+tag@demo.test>\r\n" TO_FAR TO_FAR,
+			     SIGNED_IN "250:2.1.0 250:2.1.5 250:2.1.5"),
+	    3);
+	/* What is refused is never remembered. */
+	assert_int_equal(
+	    questions(h, SIGN_IN "MAIL FROM:<frozen@demo.test>\r\nMAIL FROM:<frozen@demo.test>\r\n",
+		SIGNED_IN "550:5.7.1 550:5.7.1"),
+	    2);
+	smtp_known_changed(h->submission.known);
+	assert_int_equal(questions(h, READY, SIGNED_IN "250:2.1.0 250:2.1.5"), 2);
+	house_set("smtp.recipient_remember", "0");
+	assert_int_equal(questions(h, READY, SIGNED_IN "250:2.1.0 250:2.1.5"), 2);
+	house_set("smtp.recipient_remember", "");
+	smtp_known_free(h->submission.known);
+	h->submission.known = NULL;
+}
+
 int
 main(void)
 {
@@ -554,6 +601,8 @@ main(void)
 		cmocka_unit_test(lone_line_ends_are_mended),
 		cmocka_unit_test(chunks_are_mended_whole),
 		cmocka_unit_test(mended_messages_keep_the_limits),
+		cmocka_unit_test_setup_teardown(
+		    calm_senders_are_known_for_a_moment, desk_setup, house_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, desk_setup, house_teardown);

@@ -6,6 +6,7 @@
  */
 #include "base/log.h"
 #include "intake/calls.h"
+#include "mime/address.h"
 #include "runtime/settings.h"
 #include "smtp/session.h"
 #include "store/submission_calls.h"
@@ -58,6 +59,59 @@ network_of(const struct smtp_session *x, char room[64])
 	return smtp_signed_in(x) ? TEXT_EMPTY : session_peer_text(&x->session, room);
 }
 
+/* ---- what was answered a moment ago ---- */
+
+/* An account of a calm sender goes on as him, and to domains elsewhere, without
+ * being asked about (smtp/known.h); intake and the store look at all of it again at
+ * the end of the message. */
+static struct smtp_known *
+memory(const struct smtp_session *x)
+{
+	bool remembers = smtp_signed_in(x) && setting(SET_SMTP_RECIPIENT_REMEMBER) != 0;
+
+	return remembers ? x->server->known : NULL;
+}
+
+static bool
+has(const struct smtp_session *x, struct text key)
+{
+	return smtp_known_has(memory(x), key, 0, setting(SET_SMTP_RECIPIENT_REMEMBER));
+}
+
+static struct text
+sender_key(struct smtp_session *x, struct text address)
+{
+	return arena_printf(&x->scratch, "%.*s as %.*s", TEXT_ARG(x->address), TEXT_ARG(address));
+}
+
+/* Empty: no plain address. */
+static struct text
+domain_key(struct smtp_session *x, struct text address)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text key = TEXT_EMPTY;
+
+	if (address.ptr[0] != '"' && smtp_address_key(address, &b) == STATUS_OK) {
+		key = buffer_text(&b);
+		key = arena_copy(&x->scratch, text_part(key, text_find_last(key, '@'), key.len));
+	}
+	buffer_done(&b);
+	return key;
+}
+
+static bool
+recipient_known(struct smtp_session *x, struct text address)
+{
+	struct text domain;
+
+	if (memory(x) == NULL || address.len == 0 || !has(x, sender_key(x, x->tx.sender)))
+		return false;
+	domain = domain_key(x, address);
+	return domain.len > 0 && has(x, domain);
+}
+
+/* ---- questions ---- */
+
 enum smtp_reply
 smtp_submit_sender(struct smtp_session *x, struct text address, struct text *words)
 {
@@ -67,10 +121,19 @@ smtp_submit_sender(struct smtp_session *x, struct text address, struct text *wor
 	};
 	struct submission_sender_reply reply;
 	struct failure f;
-	enum status s = submission_sender(x->server->calls, &request, &x->scratch, &reply, &f);
+	struct smtp_known *known = memory(x);
+	uint64_t era = 0;
+	enum status s;
 
+	if (known != NULL && has(x, sender_key(x, address)))
+		return REPLY_SENDER_OK;
+	if (known != NULL)
+		era = smtp_known_era(known);
+	s = submission_sender(x->server->calls, &request, &x->scratch, &reply, &f);
 	if (s != STATUS_OK)
 		return failed(x, "sender", s, &f);
+	if (known != NULL && reply.verdict == SUBMISSION_OK && reply.calm != 0)
+		smtp_known_add(known, sender_key(x, address), 0, era);
 	*words = reply.words;
 	return reply_of_verdict(reply.verdict, REPLY_SENDER_OK);
 }
@@ -88,12 +151,25 @@ smtp_submit_recipient(struct smtp_session *x, struct text address, struct text *
 	};
 	struct submission_rcpt_reply reply;
 	struct failure f;
-	enum status s = submission_rcpt(x->server->calls, &request, &x->scratch, &reply, &f);
+	struct smtp_known *known = memory(x);
+	uint64_t era = 0;
+	struct text domain;
+	enum status s;
 
+	if (recipient_known(x, address))
+		return REPLY_RECIPIENT_OK;
+	if (known != NULL)
+		era = smtp_known_era(known);
+	s = submission_rcpt(x->server->calls, &request, &x->scratch, &reply, &f);
 	if (s == STATUS_INVALID)
 		return REPLY_BAD_ADDRESS;
 	if (s != STATUS_OK)
 		return failed(x, "recipient", s, &f);
+	if (known != NULL && reply.verdict == SUBMISSION_OK && reply.calm != 0) {
+		domain = domain_key(x, address);
+		if (domain.len > 0)
+			smtp_known_add(known, domain, 0, era);
+	}
 	*words = reply.words;
 	return reply_of_verdict(reply.verdict, REPLY_RECIPIENT_OK);
 }

@@ -18,7 +18,7 @@
 struct desk {
 	struct buffer fields; /* of the envelope, "name=value ", where there is a value */
 	struct buffer message, trace, came;
-	_Atomic unsigned submitted;
+	_Atomic unsigned submitted, questions;
 	enum submission_verdict verdict;
 	enum status status;
 	enum status token_status; /* what the store says of the token */
@@ -155,6 +155,8 @@ desk_sender(struct call_in *in, const void *request, void *context)
 	const struct submission_sender_request *q = request;
 	struct submission_sender_reply r = { .verdict = SUBMISSION_NOT_YOURS };
 
+	((struct desk *)context)->questions++;
+	r.calm = !text_equal(q->address, TEXT("alice+tag@demo.test"));
 	if (!desk_token(in, context, q->token, q->network))
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(desk_senders); i++)
@@ -171,6 +173,8 @@ desk_rcpt(struct call_in *in, const void *request, void *context)
 	const struct submission_rcpt_request *q = request;
 	struct submission_rcpt_reply r = { .verdict = SUBMISSION_OK, .canonical = q->address };
 
+	((struct desk *)context)->questions++;
+	r.calm = text_ends(q->address, TEXT("@far.test"));
 	if (!desk_token(in, context, q->token, q->network))
 		return;
 	if (text_ends(q->address, TEXT("@demo.test")))

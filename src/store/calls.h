@@ -477,8 +477,9 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 #define store_account_remove_REQUEST(F, S) F(S, TEXT, address)
 #define store_account_remove_REPLY(F, S)
 
-/* Tells by a push without fields that the directory changed: what was asked
- * before may be out of date. The first push says that the feed stands. */
+/* Tells by a push without fields that the directory changed, or a setting, the
+ * right of an account to send or the suppression list: what was asked before may be
+ * out of date. The first push says that the feed stands. */
 #define store_directory_feed_REQUEST(F, S)
 #define store_directory_feed_REPLY(F, S)
 
@@ -531,7 +532,7 @@ enum account_change { ACCOUNT_VERIFIER, ACCOUNT_SUSPENDED, ACCOUNT_ADMIN, ACCOUN
 	X(store_maildrop, STORE_FRONTS, CALL_AGAIN)               \
 	X(store_feed, STORE_FRONTS, CALL_STREAM)                  \
 	X(store_watch, STORE_FRONTS, CALL_AGAIN | CALL_SHORT)     \
-	X(store_directory_feed, BY_MX, CALL_STREAM)               \
+	X(store_directory_feed, BY_MX | BY_ACCESS, CALL_STREAM)   \
 	X(store_verifier, BY_AUTH, CALL_AGAIN)                    \
 	X(store_verifier_set, BY_AUTH, CALL_AGAIN)                \
 	X(store_verifier_census, BY_AUTH, CALL_AGAIN)             \

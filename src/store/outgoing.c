@@ -56,6 +56,7 @@ outgoing_done(struct outgoing *o)
 		mem_free(p);
 	map_done(&o->notices);
 	map_done(&o->resumed);
+	map_done(&o->bounced);
 	heap_done(&o->deadlines);
 	heap_done(&o->owed);
 	schedule_free(o->schedule);

@@ -34,6 +34,7 @@ struct outgoing {
 	struct heap deadlines; /* struct outgoing_deadline */
 	struct heap owed;      /* struct outgoing_owing */
 	struct map notices;    /* message -> struct notice */
+	struct map bounced;    /* hashes of domains that were ever on the suppression list */
 	struct bell bell;
 	int64_t began; /* clock_mono() */
 };

@@ -6,6 +6,7 @@
 #include "store/core.h"
 #include "store/reference.h"
 #include "store/scan.h"
+#include "store/suppression.h"
 
 #define RECORD_VERSION 2
 #define RECORD_PLAIN 1 /* of earlier versions: INBOX alone */
@@ -355,6 +356,8 @@ queue_init(struct store *s)
 			    load_record, &s->queue.shard[i]);
 		if (how == STATUS_OK)
 			how = outgoing_load(s, s->queue.shard[i].owner.entity);
+		if (how == STATUS_OK)
+			how = suppression_load(s, s->queue.shard[i].owner.entity);
 	}
 	return how;
 }

@@ -13,6 +13,7 @@
 #define KNOWN_VERSION 1
 #define IDLE_SECONDS 3600 /* after that it is read again */
 #define SWEEP_SECONDS 60
+#define CALM_ROOM 100 /* of whatever, left below every line */
 
 struct sender {
 	struct sending_counts counts;
@@ -344,6 +345,18 @@ refused_too_often(struct sender *p, const struct sending_who *who, int64_t now)
 	return who->key.kind == SENDING_ACCOUNT && most != 0 && n >= (uint64_t)most ? n : 0;
 }
 
+/* Whether it is so far from every line that what is sent in a moment does not
+ * bring it there. */
+static bool
+is_calm(const struct sender *p, const struct sending_rule *r, int64_t now)
+{
+	static const uint32_t many[SENDING_WHATS] = { [SENDING_MESSAGES] = CALM_ROOM,
+		[SENDING_RECIPIENTS] = CALM_ROOM,
+		[SENDING_FIRST] = CALM_ROOM };
+
+	return limit_reached(p, r, many, now) == SENDING_LIMITS;
+}
+
 /* Whether it may send so many more. */
 static void
 judge(struct sender *p, const struct sending_who *who, const struct sending_rule *r,
@@ -413,6 +426,8 @@ sending_may_begin(
 	judge(p, who, &r, more, now, a, out);
 	if (out->verdict != SUBMISSION_OK)
 		refused = refused_too_often(p, who, now);
+	else
+		out->calm = is_calm(p, &r, now);
 	pthread_mutex_unlock(&s->sending.lock);
 	freeze_if(s, who, refused);
 	return STATUS_OK;

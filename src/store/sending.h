@@ -81,6 +81,7 @@ struct sending_who {
 struct sending_answer {
 	enum submission_verdict verdict;
 	struct text words;
+	bool calm; /* many more would be OK, too */
 };
 
 /* Whether one more message may be begun. What is refused for a limit too often

@@ -226,6 +226,7 @@ static void
 rules_told(struct txn *t)
 {
 	sending_of(t->owner)->hurry = true;
+	bell_ring(&t->store->directory_bell);
 }
 
 static void

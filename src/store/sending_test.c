@@ -51,6 +51,16 @@ begin(struct rig *r, struct text *words)
 	return reply.verdict;
 }
 
+static bool
+calm(struct rig *r)
+{
+	struct submission_sender_reply reply;
+
+	assert_ok(ASK(
+	    r->w, access, submission_sender, &reply, .token = r->token, .address = TEXT(ALICE)));
+	return reply.calm != 0;
+}
+
 static uint64_t
 rcpt(struct rig *r, const char *address, uint64_t before)
 {
@@ -171,6 +181,27 @@ messages_in_an_hour(void **state)
 	assert_int_equal(begin(r, &words), SUBMISSION_OK);
 	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_OK);
 	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_LIMITED);
+}
+
+/* Only who is far from every line may be remembered, and not who is stopped. */
+static void
+who_is_far_from_the_lines_is_calm(void **state)
+{
+	struct rig *r = *state;
+
+	set(r, "sending.messages_hour", "101");
+	assert_true(calm(r));
+	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_OK);
+	assert_true(calm(r));
+	assert_int_equal(verdict(r, "x@example.org"), SUBMISSION_OK);
+	assert_false(calm(r));
+	set(r, "sending.messages_hour", "0");
+	assert_true(calm(r));
+	set(r, "sending.first_day", "100");
+	assert_false(calm(r));
+	set(r, "sending.first_day", "0");
+	assert_int_equal(change(r, LIMITS_FREEZE, "because"), 1);
+	assert_false(calm(r));
 }
 
 static void
@@ -406,6 +437,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(messages_in_an_hour),
+		CASE(who_is_far_from_the_lines_is_calm),
 		CASE(recipients_in_a_day),
 		CASE(recipients_for_the_first_time),
 		CASE(an_account_has_limits_of_its_own),

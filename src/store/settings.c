@@ -133,6 +133,7 @@ site_told(struct txn *t)
 		if (c->setting_changed != NULL)
 			c->setting_changed(c->arg, name, *(struct text *)p);
 	}
+	bell_ring(&t->store->directory_bell);
 }
 
 static void

@@ -135,6 +135,7 @@ may_begin(struct store *s, const struct submitter *who, struct arena *a,
 	if (how == STATUS_OK) {
 		reply->verdict = answer.verdict;
 		reply->words = answer.words;
+		reply->calm = answer.calm && who->account != 0;
 	}
 	return how;
 }
@@ -202,6 +203,8 @@ is_elsewhere(
 	} else if (suppression_find(s, address, call_arena(in), &x) == STATUS_OK) {
 		reply->verdict = SUBMISSION_SUPPRESSED;
 		reply->words = why_suppressed(&x, reply->canonical, call_arena(in));
+	} else {
+		reply->calm = !suppression_has_domain(s, domain);
 	}
 }
 

@@ -37,19 +37,23 @@ enum submission_verdict {
 
 /* MAIL FROM, and each address of From. address: empty for "<>", which everybody
  * may use. An account may write as its own address, as aliases and pattern
- * addresses that lead to it, with a +tag, and where it has the right to. */
+ * addresses that lead to it, with a +tag, and where it has the right to. calm: 1:
+ * this OK may be remembered for a moment, until store_directory_feed rings: the
+ * account is far from all its limits. */
 #define submission_sender_REQUEST(F, S) F(S, TEXT, token) F(S, TEXT, network) F(S, TEXT, address)
-#define submission_sender_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words)
+#define submission_sender_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words) F(S, U64, calm)
 
 /* RCPT TO. size: of the message if the client told it, else 0. before: recipients
  * of this message that were accepted already. local: it is an
  * address of this site. canonical: in the directory's spelling, or with the
- * domain in ASCII and lower case. */
+ * domain in ASCII and lower case. calm: 1: in the same way, whoever is calm may
+ * send to every address of this domain, which is elsewhere. */
 #define submission_rcpt_REQUEST(F, S) \
 	F(S, TEXT, token)             \
 	F(S, TEXT, network) F(S, TEXT, address) F(S, U64, size) F(S, U64, before)
 #define submission_rcpt_REPLY(F, S) \
-	F(S, U64, verdict) F(S, TEXT, words) F(S, TEXT, canonical) F(S, U64, local)
+	F(S, U64, verdict)          \
+	F(S, TEXT, words) F(S, TEXT, canonical) F(S, U64, local) F(S, U64, calm)
 
 /* The message. account of the envelope is the token's, or 0; of a network there is no copy.
  * authors: addresses of From and Sender, each of which must be the account's. recipients as they

@@ -97,6 +97,52 @@ suppression_find(struct store *s, struct text address, struct arena *a, struct s
 	return STATUS_OK;
 }
 
+/* ---- domains that have one ---- */
+
+static uint64_t
+domain_hash(struct text domain)
+{
+	return text_hash_stable(domain) | 1;
+}
+
+/* key: of a row. */
+static void
+note_domain(struct store *s, struct text key)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	struct text domain = text_part(key, text_find_last(key, '@') + 1, key.len);
+
+	pthread_mutex_lock(&o->lock);
+	(void)map_put_u64(&o->bounced, domain_hash(domain), o);
+	pthread_mutex_unlock(&o->lock);
+}
+
+bool
+suppression_has_domain(struct store *s, struct text domain)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	bool has;
+
+	pthread_mutex_lock(&o->lock);
+	has = map_get_u64(&o->bounced, domain_hash(domain)) != NULL;
+	pthread_mutex_unlock(&o->lock);
+	return has;
+}
+
+static enum status
+load_one(void *arg, struct text key, struct text value)
+{
+	(void)value;
+	note_domain(arg, key);
+	return STATUS_OK;
+}
+
+enum status
+suppression_load(struct store *s, struct entity shard)
+{
+	return scan_kind(s, shard, KEY_Q_SUPPRESSED, load_one, s);
+}
+
 /* ---- changes ---- */
 
 struct changing {
@@ -166,6 +212,7 @@ change_apply(struct txn *t, struct op *op)
 	if (how != STATUS_OK)
 		return how;
 	k->row.at = t->now / CLOCK_SECOND;
+	note_domain(k->s, key_text(&k->key));
 	suppressed_pack(&value, &k->row);
 	txn_put(t, key_text(&k->key), buffer_text(&value));
 	buffer_done(&value);
@@ -180,6 +227,8 @@ learnt(struct op *op, enum status how)
 
 	if (how != STATUS_OK)
 		LOG_WARN("store.not_suppressed", FIELD_STATUS(how));
+	else
+		bell_ring(&s->directory_bell);
 	arena_done(&k->arena);
 	mem_free(k);
 	core_busy(s, -1);
@@ -224,6 +273,8 @@ changed(struct op *op, enum status how)
 	struct changing *k = (struct changing *)(void *)op;
 	struct queue_admin_suppress_reply reply = { .changed = k->changed };
 
+	if (how == STATUS_OK)
+		bell_ring(&k->s->directory_bell);
 	if (how == STATUS_OK)
 		call_reply(op->in, &reply);
 	else

@@ -38,6 +38,12 @@ bool suppression_is_hard(struct text reply);
 enum status suppression_find(
     struct store *s, struct text address, struct arena *a, struct suppressed *out) MUST_CHECK;
 
+/* Reads which domains have one, of a shard, at the start. */
+enum status suppression_load(struct store *s, struct entity shard) MUST_CHECK;
+/* Whether any address of the domain, in ASCII and lower case, is on the list, or was
+ * since the start. */
+bool suppression_has_domain(struct store *s, struct text domain);
+
 /* What a report says of an address: refused with these words, or (empty)
  * delivered. Returns at once. */
 void suppression_learn(struct store *s, struct text address, struct text words);

@@ -48,6 +48,24 @@ change(struct rig *r, const char *address, bool off)
 	return reply.changed;
 }
 
+/* Nobody of a domain is asked for a moment, unless somebody of it is on the list. */
+static void
+a_domain_is_calm_until_one_of_it_is_listed(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(rcpt(r, "carol@EXAMPLE.net"), SUBMISSION_OK);
+	assert_int_equal(got.calm, 1);
+	assert_int_equal(change(r, BOB, false), 1);
+	assert_int_equal(rcpt(r, "carol@EXAMPLE.net"), SUBMISSION_OK);
+	assert_int_equal(got.calm, 0);
+	assert_int_equal(rcpt(r, "carol@example.org"), SUBMISSION_OK);
+	assert_int_equal(got.calm, 1);
+	world_crash(r->w);
+	assert_int_equal(rcpt(r, "carol@example.net"), SUBMISSION_OK);
+	assert_int_equal(got.calm, 0);
+}
+
 /* RFC 3463 3.2, 3.3, 3.8 */
 static void
 what_counts(void **state)
@@ -177,6 +195,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_domain_is_calm_until_one_of_it_is_listed),
 		TEST(what_counts),
 		TEST(who_refused_is_not_sent_to),
 		TEST(policies_and_later_do_not_count),
