@@ -70,14 +70,14 @@ buffer_make_room(struct buffer *b, size_t n)
 
 /* Two digits at a time: sequence numbers, UIDs and sizes are most of what a
  * list of messages prints. */
-void
-buffer_add_u64(struct buffer *b, uint64_t decimal)
+char *
+buffer_put_u64(char *to, uint64_t decimal)
 {
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	char digits[20];
+	char digits[BUFFER_U64_MAX];
 	size_t at = sizeof(digits);
 
 	for (; decimal >= 100; decimal /= 100)
@@ -86,7 +86,16 @@ buffer_add_u64(struct buffer *b, uint64_t decimal)
 		memcpy(digits + (at -= 2), pairs + 2 * decimal, 2);
 	else
 		digits[--at] = (char)('0' + decimal);
-	buffer_add(b, digits + at, sizeof(digits) - at);
+	memcpy(to, digits + at, sizeof(digits) - at);
+	return to + (sizeof(digits) - at);
+}
+
+void
+buffer_add_u64(struct buffer *b, uint64_t decimal)
+{
+	char digits[BUFFER_U64_MAX];
+
+	buffer_add(b, digits, (size_t)(buffer_put_u64(digits, decimal) - digits));
 }
 
 void

@@ -83,7 +83,11 @@ buffer_add_byte(struct buffer *b, char c)
 	buffer_add(b, &c, 1);
 }
 
+#define BUFFER_U64_MAX 20 /* digits */
+
 void buffer_add_u64(struct buffer *b, uint64_t decimal);
+/* The same to where there is room for BUFFER_U64_MAX; gives what is behind it. */
+char *buffer_put_u64(char *to, uint64_t decimal);
 void buffer_addf(struct buffer *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buffer_addv(struct buffer *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 

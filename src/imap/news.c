@@ -15,17 +15,34 @@ struct news_end {
 	bool recent;
 };
 
-static void
-write_numbers(struct buffer *out, uint32_t seq, uint32_t uid, unsigned parts)
+#define NUMBERS_MAX 64 /* octets: "* 1 FETCH (UID 1 ", with numbers of any size */
+
+/* To where there is room for NUMBERS_MAX; gives what is behind them. */
+static char *
+put_numbers(char *to, uint32_t seq, uint32_t uid, unsigned parts)
 {
-	buffer_add(out, "* ", 2);
-	buffer_add_u64(out, seq);
-	buffer_add_string(out, " FETCH (");
+	to = mempcpy(to, "* ", 2);
+	to = buffer_put_u64(to, seq);
+	to = mempcpy(to, " FETCH (", 8);
 	if ((parts & NEWS_UID) == 0)
-		return;
-	buffer_add_string(out, "UID ");
-	buffer_add_u64(out, uid);
-	buffer_add_byte(out, ' ');
+		return to;
+	to = mempcpy(to, "UID ", 4);
+	to = buffer_put_u64(to, uid);
+	*to = ' ';
+	return to + 1;
+}
+
+/* A line at once: there are as many as there are messages. */
+static void
+write_line(struct buffer *out, uint32_t seq, uint32_t uid, unsigned parts, struct text end)
+{
+	char *at = buffer_room(out, NUMBERS_MAX + end.len), *to;
+
+	if (at == NULL)
+		return; /* overflow is set */
+	to = put_numbers(at, seq, uid, parts);
+	to = mempcpy(to, end.ptr, end.len);
+	buffer_added(out, (size_t)(to - at));
 }
 
 static void
@@ -51,7 +68,7 @@ imap_write_news(struct imap *im, const struct store_row *row, unsigned parts, st
 	const struct news_end e = { row->flags, row->keyword_count, row->keywords, row->modseq,
 		runs_has(&im->view->recent, row->uid) };
 
-	write_numbers(out, view_seq(im->view, row->uid), row->uid, parts);
+	write_line(out, view_seq(im->view, row->uid), row->uid, parts, TEXT_EMPTY);
 	write_end(im, &e, parts, names, out);
 }
 
@@ -73,9 +90,8 @@ imap_write_news_span(
 	e.recent = true;
 	write_end(im, &e, parts, names, &end[1]);
 	for (; left > 0 && uid <= span->last; seq++) {
-		write_numbers(&c->out, seq, uid, parts);
-		buffer_add_text(
-		    &c->out, buffer_text(&end[runs_has(&im->view->recent, uid) ? 1 : 0]));
+		write_line(&c->out, seq, uid, parts,
+		    buffer_text(&end[runs_has(&im->view->recent, uid) ? 1 : 0]));
 		imap_push_some(c);
 		if (--left > 0)
 			uid++;
