@@ -31,7 +31,7 @@ const char *dsn_action_word(enum dsn_action action);
 struct dsn_recipient {
 	enum dsn_action action;
 	struct text status;	   /* "5.1.1" (RFC 3463 2) */
-	struct text final;	   /* the address, UTF-8 */
+	struct text final;	   /* the address, UTF-8; never empty in what is built */
 	struct text original_type; /* of ORCPT: "rfc822", "utf-8"; empty: there was none */
 	struct text original;	   /* of ORCPT, decoded (mime/xtext.h) */
 	struct text remote;	   /* host that answered; empty: none did */
@@ -76,8 +76,9 @@ struct dsn_meaning dsn_meaning(struct text status, enum dsn_action action);
 #define DSN_RECIPIENTS_MAX 1000
 
 /* Of a recipient: texts are UTF-8 without controls, of at most
- * REPORT_VALUE_MAX; times 0 and texts empty where nothing stands. words: of
- * another type of diagnostic than smtp. */
+ * REPORT_VALUE_MAX; times 0 and texts empty where nothing stands, which may be
+ * final or original, but not both. words: of another type of diagnostic than
+ * smtp. */
 struct dsn_found {
 	struct text reporting_mta; /* without its type */
 	struct text envelope_id;

@@ -66,8 +66,8 @@ address(struct reader *r, struct text value, struct text *type, struct text *out
 	typed(r, value, type, out);
 	if (text_equal_ci(*type, TEXT("utf-8")) && unitext_decode(&decoded, *out) == STATUS_OK)
 		*out = tidy(r, arena_copy(r->arena, buffer_text(&decoded)));
-	if (text_starts(*out, TEXT("<")) && text_ends(*out, TEXT(">")))
-		*out = text_part(*out, 1, out->len - 1);
+	while (text_starts(*out, TEXT("<")) && text_ends(*out, TEXT(">")))
+		*out = text_trim(text_part(*out, 1, out->len - 1));
 	buffer_done(&decoded);
 }
 

@@ -63,6 +63,26 @@ sloppy(void **state)
 	arena_done(&arena);
 }
 
+/* RFC 3464 2.3.2: Final-Recipient must be there, but is not always; and the
+ * address in brackets is the same however many they are. */
+static void
+addresses(void **state)
+{
+	struct dsn_found f;
+
+	assert_ok(dsn_read_fields(TEXT("Final-Recipient: utf-8;\\x{F6}@b\nAction: failed\n\n"
+				       "Original-Recipient: r\n 550 no\nRemote-MTA: dns; v\n\n"
+				       "Final-Recipient: rfc822; < <c@d> >\n\n"
+				       "Final-Recipient: <<>>\n"),
+	    &arena, &f));
+	assert_int_equal(f.count, 3);
+	assert_text(f.recipients[0].final, "\xc3\xb6@b");
+	assert_int_equal(f.recipients[1].final.len, 0);
+	assert_text(f.recipients[1].original, "r 550 no");
+	assert_text(f.recipients[2].final, "c@d");
+	arena_done(&arena);
+}
+
 static void
 bounded(void **state)
 {
@@ -131,6 +151,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_recipients),
 		cmocka_unit_test(sloppy),
+		cmocka_unit_test(addresses),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(real_bounces),
 	};
