@@ -145,10 +145,14 @@ class Wire:
         deadline = time.monotonic() + seconds
         while len(found := self.search(criteria)) < count:
             assert time.monotonic() < deadline, f"{len(found)} of {count} messages arrived"
-            if not any(said[-1] == b"EXISTS" for said in self.idle()):
-                any(said[-1] == b"EXISTS" for said in self.idle_responses(deadline - time.monotonic()))
-            self.done()
+            self.await_news(deadline)
         return found
+
+    def await_news(self, deadline):
+        """Until it hears of messages that came, which may be such as have come since the last command."""
+        if not any(said[-1] == b"EXISTS" for said in self.idle()):
+            any(said[-1] == b"EXISTS" for said in self.idle_responses(deadline - time.monotonic()))
+        self.done()
 
     def await_message(self, subject, seconds=60):
         """The number of the message with that subject."""

@@ -19,6 +19,7 @@ import socket
 import threading
 import time
 
+import events
 import imapwire
 import mailstead
 
@@ -345,8 +346,7 @@ class Load:
             deadline = time.monotonic() + WAIT_SECONDS
             self.look(wire, account)
             while wanted - set(found) and time.monotonic() < deadline:
-                time.sleep(0.05)  # polls: recipients of a message that has several, one after the other
-                wire.ok("NOOP")
+                wire.await_news(deadline)  # recipients of a message that has several, one after the other
                 self.look(wire, account)
         lost = wanted - set(found)
         assert not lost, f"{account}: {len(lost)} of {len(wanted)} accepted messages are lost: {sorted(lost)[:10]}"
@@ -372,12 +372,13 @@ class Load:
 # ---- killing ----
 
 def kill_store(house, last):
-    """Kills the store role that is not the one killed last; its pid."""
+    """Kills the store role that is not the one killed last, which it is from the monitor's word on; its pid."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while (pid := house.child("store")) in (None, last):
-        assert house.process.poll() is None, f"the monitor ended\n{house.log()[-6000:]}"
-        assert time.monotonic() < deadline, f"the store role does not come back\n{house.log()[-6000:]}"
-        time.sleep(0.01)  # polls: the monitor's children
+    with events.Writes(house.output) as writes:
+        while (pid := house.role_pids("store").get(0)) in (None, last):
+            assert house.process.poll() is None, f"the monitor ended\n{house.log()[-6000:]}"
+            assert time.monotonic() < deadline, f"the store role does not come back\n{house.log()[-6000:]}"
+            writes.wait(1)
     os.kill(pid, signal.SIGKILL)
     return pid
 

@@ -17,6 +17,8 @@ import time
 
 import pytest
 
+import events
+
 from mailstead import Mailstead, binary, free_port_base, release_build
 
 ROLES = ("store", "auth", "lookup", "intake", "mx", "access", "outbound")
@@ -32,18 +34,19 @@ def pids(house):
     return found
 
 
-def until(what, seconds=60):
-    """The first true answer of what()."""
+def until(log, what, seconds=120):
+    """The first true answer of what(), asked whenever something was written to this log, which what it waits for does."""
     deadline = time.monotonic() + seconds
-    while True:
-        try:
-            answer = what()
-        except (OSError, ValueError, KeyError, imaplib.IMAP4.error, smtplib.SMTPException):
-            answer = None
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what.__name__}"
-        time.sleep(0.05)  # polls: what() above
+    with events.Writes(log) as writes:
+        while True:
+            try:
+                answer = what()
+            except (OSError, ValueError, KeyError, imaplib.IMAP4.error, smtplib.SMTPException):
+                answer = None
+            if answer:
+                return answer
+            assert time.monotonic() < deadline, f"waited {seconds} s for {what.__name__}"
+            writes.wait(1)
 
 
 def deliver(house, subject, to="alice@demo.test"):
@@ -68,9 +71,9 @@ def test_a_role_that_is_killed_comes_back(house, role):
         now = pids(house).get(role, [])
         return len(now) == len(before) and not set(now) & set(before)
 
-    until(back)
-    until(lambda: deliver(house, f"after-{role}") or True)
-    assert until(lambda: count(house, f"after-{role}")) >= 1
+    until(house.output, back)
+    until(house.output, lambda: deliver(house, f"after-{role}") or True)
+    assert until(house.output, lambda: count(house, f"after-{role}")) >= 1
 
 
 @pytest.mark.parametrize("role", ("store", "auth", "lookup", "intake", "mx"))
@@ -81,7 +84,7 @@ def test_a_signed_in_session_survives(house, role):
         m.select("INBOX")
         for pid in pids(house)[role]:
             os.kill(pid, signal.SIGKILL)
-        assert until(lambda: m.status("INBOX", "(MESSAGES)")[0] == "OK")
+        assert until(house.output, lambda: m.status("INBOX", "(MESSAGES)")[0] == "OK")
         assert m.noop()[0] == "OK"
 
 
@@ -92,7 +95,7 @@ def test_idle_hears_after_the_store_was_away(house):
         m.send(b"i1 IDLE\r\n")
         assert m.readline().startswith(b"+")
         os.kill(pids(house)["store"][0], signal.SIGKILL)
-        until(lambda: deliver(house, "while-idle", "bob@demo.test") or True)
+        until(house.output, lambda: deliver(house, "while-idle", "bob@demo.test") or True)
         line = m.readline()
         while b"EXISTS" not in line:
             assert line, "the session was closed"
@@ -141,7 +144,7 @@ def test_certificates_change_under_a_living_session(house):
         def changed():
             return serial() != old
 
-        until(changed)
+        until(house.output, changed)
         assert m.noop()[0] == "OK"
 
 
@@ -157,7 +160,7 @@ def test_bad_certificates_leave_the_old_ones(house):
     with open(tls, "w", encoding="ascii") as f:
         f.write("not a certificate\n")
     house.process.send_signal(signal.SIGHUP)
-    assert until(lambda: "certificate" in house.log().rpartition("SIGHUP")[2] or "certificates" in house.log())
+    assert until(house.output, lambda: "certificate" in house.log().rpartition("SIGHUP")[2] or "certificates" in house.log())
     with imaplib.IMAP4_SSL(house.host, house.port("imaps"),
                            ssl_context=no_name_check(ssl.create_default_context(cafile=house.ca)), timeout=60) as m:
         assert m.login(house.alice, house.password)[0] == "OK"
@@ -270,7 +273,7 @@ def test_run_as_root_with_a_user_for_every_role(tmp_path):
         process = subprocess.Popen([binary(), "run", "--config", str(config)], stdout=log, stderr=log,
                                    stdin=subprocess.DEVNULL)
     try:
-        until(lambda: socket.create_connection(("127.0.0.1", base + 143), timeout=5).recv(100))
+        until(tmp_path / "log", lambda: socket.create_connection(("127.0.0.1", base + 143), timeout=60).recv(100))
 
         def command(*arguments, stdin=None):
             done = subprocess.run([binary(), *arguments, "--config", str(config)], input=stdin, text=True,

@@ -136,7 +136,7 @@ def test_nobody_waits_for_those_that_hang(world):
 
 @pytest.fixture(scope="module", name="tried")
 def tried_fixture(world):
-    """All the others at once, with times of a second: {name: (id, sender)}, and how long it took at most."""
+    """All the others at once, with short times: {name: (id, sender)}, and how long it took at most."""
     office, tried = world.office, {}
     for name, value in SHORT.items():
         office.set(f"outbound.{name}_timeout", value)

@@ -122,8 +122,7 @@ def world_fixture():
         for address in (*HOSTS.values(), "127.0.31.2", "127.0.31.3", "127.0.31.4", "127.0.31.5", "::1"):
             world.server(Peer(address, world.port, world.hosts[address]))
         world.office = world.office("site.test", "127.0.31.254")
-        world.office.set("lookup.question_timeout", "2 s")
-        world.office.set("lookup.https_timeout", "1 s")
+        world.office.set("lookup.https_timeout", "10 s")
         yield world
 
 

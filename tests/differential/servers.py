@@ -26,7 +26,7 @@ import events
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNPACKED = os.environ.get("MAILSTEAD_UNPACKED", os.path.join(ROOT, "build/unpacked"))
 MAIL_USER = 5000  # who owns Dovecot's mail; no such user needs to exist
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 def free_port():
@@ -98,7 +98,7 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(20)
+            self.process.wait(60)
         events.end_group(self.process, 20)
         self.process = None
 
