@@ -111,6 +111,18 @@ bool outgoing_wants(const struct outgoing_recipient *r, enum queue_notify what);
 void outgoing_end(struct outgoing_recipient *r, enum outgoing_state state, enum queue_notify what,
     enum outgoing_owed owed);
 
+/* ---- who is on the suppression list by now (outgoing_barred.c) ---- */
+
+/* Whether one who waits in the run may be: cheap. */
+bool outgoing_may_be_barred(
+    const struct outgoing_message *m, bool forwarded, const struct outgoing_run *r, int64_t now);
+/* Whether one of them is: reads a row for each. */
+bool outgoing_is_barred(struct store *s, const struct outgoing_run *r, struct arena *a);
+/* Those fail, as a report would have it, but for the list itself; the others wait
+ * as before. Waits for the batch. */
+enum status outgoing_bar(
+    struct store *s, uint64_t message, uint32_t first, struct arena *a) MUST_CHECK;
+
 /* ---- time that passes (outgoing_late.c) ---- */
 
 /* Until when it is tried, seconds. */

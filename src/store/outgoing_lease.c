@@ -219,7 +219,23 @@ tell_recipients(struct queue_lease_reply *reply, const struct outgoing_run *r, s
 	}
 }
 
-/* NOT_FOUND: it was overtaken, there is nothing to do. */
+/* True: somebody has failed, or could not; how says. */
+static bool
+bars(struct store *s, const struct schedule_run *run, const struct outgoing_message *m,
+    const struct outgoing_envelope *e, const struct outgoing_run *r, int64_t now, struct arena *a,
+    enum status *how)
+{
+	if (!outgoing_may_be_barred(m, e->forward_sender.len > 0, r, now / CLOCK_SECOND) ||
+	    !outgoing_is_barred(s, r, a))
+		return false;
+	*how = outgoing_bar(s, run->message, run->first, a);
+	if (*how == STATUS_OK)
+		*how = STATUS_NOT_FOUND;
+	return true;
+}
+
+/* NOT_FOUND: it was overtaken, there is nothing to do, or not any more: who is on
+ * the suppression list by now has failed, and the others wait again. */
 static enum status
 read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct arena *a,
     struct queue_lease_reply *reply)
@@ -240,6 +256,8 @@ read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct 
 		how = read_row(s, key_u64(KEY_Q_ENVELOPE, run->message), a, &value);
 	if (how == STATUS_OK)
 		how = outgoing_envelope_unpack(value, &e);
+	if (how == STATUS_OK && bars(s, run, &m, &e, &r, now, a, &how))
+		return how;
 	if (how == STATUS_OK)
 		how = engine_blob_get(s->engine, m.blob, 0, a, &reply->piece0);
 	if (how != STATUS_OK)

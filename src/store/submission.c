@@ -166,30 +166,6 @@ serve_submission_sender(struct call_in *in, const void *request, void *context)
 
 /* ---- RCPT ---- */
 
-/* With the date, and what the server said, on one line. */
-static struct text
-why_suppressed(const struct suppressed *x, struct text address, struct arena *a)
-{
-	struct buffer b = BUFFER_INIT;
-	struct text out;
-	size_t words;
-
-	buffer_addf(&b, "%.*s ", TEXT_ARG(address));
-	buffer_add_string(
-	    &b, x->by_operator ? "was blocked here on " : "refused mail for good on ");
-	date_print_rfc3339(&b, x->at);
-	buffer_cut(&b, b.len - strlen("T00:00:00Z"));
-	words = b.len;
-	if (x->words.len > 0)
-		buffer_addf(&b, ": %.*s", TEXT_ARG(x->words));
-	for (size_t i = words; i < b.len; i++)
-		if ((unsigned char)b.ptr[i] < ' ' || b.ptr[i] == 0x7f)
-			b.ptr[i] = ' ';
-	out = arena_copy(a, buffer_text(&b));
-	buffer_done(&b);
-	return out;
-}
-
 static void
 is_elsewhere(
     struct store *s, struct call_in *in, struct text address, struct submission_rcpt_reply *reply)
@@ -202,7 +178,7 @@ is_elsewhere(
 		reply->words = TEXT("This is not a mail address.");
 	} else if (suppression_find(s, address, call_arena(in), &x) == STATUS_OK) {
 		reply->verdict = SUBMISSION_SUPPRESSED;
-		reply->words = why_suppressed(&x, reply->canonical, call_arena(in));
+		reply->words = suppression_words(&x, "", reply->canonical, call_arena(in));
 	} else {
 		reply->calm = !suppression_has_domain(s, domain);
 	}

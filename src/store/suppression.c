@@ -2,7 +2,10 @@
 /* See store/suppression.h. */
 #include "store/suppression.h"
 
+#include <string.h>
+
 #include "base/log.h"
+#include "codec/date.h"
 #include "mime/address.h"
 #include "runtime/settings.h"
 #include "store/core.h"
@@ -95,6 +98,30 @@ suppression_find(struct store *s, struct text address, struct arena *a, struct s
 	    has_expired(out, clock_wall() / CLOCK_SECOND))
 		return STATUS_NOT_FOUND;
 	return STATUS_OK;
+}
+
+struct text
+suppression_words(
+    const struct suppressed *x, const char *code, struct text address, struct arena *a)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text out;
+	size_t words;
+
+	buffer_addf(&b, "%s%.*s ", code, TEXT_ARG(address));
+	buffer_add_string(
+	    &b, x->by_operator ? "was blocked here on " : "refused mail for good on ");
+	date_print_rfc3339(&b, x->at);
+	buffer_cut(&b, b.len - strlen("T00:00:00Z"));
+	words = b.len;
+	if (x->words.len > 0)
+		buffer_addf(&b, ": %.*s", TEXT_ARG(x->words));
+	for (size_t i = words; i < b.len; i++)
+		if ((unsigned char)b.ptr[i] < ' ' || b.ptr[i] == 0x7f)
+			b.ptr[i] = ' ';
+	out = arena_copy(a, buffer_text(&b));
+	buffer_done(&b);
+	return out;
 }
 
 /* ---- domains that have one ---- */

@@ -44,6 +44,11 @@ enum status suppression_load(struct store *s, struct entity shard) MUST_CHECK;
  * since the start. */
 bool suppression_has_domain(struct store *s, struct text domain);
 
+/* Why it is on the list, on one line: behind the code the address, the date and
+ * what the server said. In the arena. */
+struct text suppression_words(
+    const struct suppressed *x, const char *code, struct text address, struct arena *a);
+
 /* What a report says of an address: refused with these words, or (empty)
  * delivered. Returns at once. */
 void suppression_learn(struct store *s, struct text address, struct text words);

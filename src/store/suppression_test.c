@@ -168,6 +168,52 @@ the_operator_has_the_last_word(void **state)
 	assert_text(got.words, "Bob@example.net was blocked here on 2023-11-14");
 }
 
+/* Mail that waits is not sent to who came on the list meanwhile: he fails, the
+ * sender is told, the others are tried; and it says nothing new of him. */
+static void
+mail_that_waits_fails(void **state)
+{
+	struct rig *r = *state;
+	uint64_t m = submit(r, BOB " carol@example.net");
+	struct outgoing_run run;
+
+	assert_int_equal(take(r), 2);
+	r->reply = "450 4.2.0 later";
+	report(r, QUEUE_LATER, SCHEDULE_WELL);
+	at(NOW + 10);
+	(void)change(r, BOB, false);
+	at(NOW + 86400);
+	assert_int_equal(take(r), 1);
+	assert_text(r->lease.recipients.at[0], "carol@example.net");
+	run = run_of(r, m, 0);
+	assert_int_equal(run.at[0].state, OUTGOING_FAILED);
+	assert_text(run.at[0].reply, "5.1.1 Bob@example.net was blocked here on 2023-11-14");
+	assert_true(run.at[0].owed & OWED_FAILURE);
+	assert_int_equal(run.at[1].attempts, 1);
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_int_equal(listed(r), 1);
+	assert_int_equal(list.times.at[0], NOW + 10);
+}
+
+/* All of them: there is nothing left to lease, and others are not in the way. */
+static void
+nobody_left_to_send_to(void **state)
+{
+	struct rig *r = *state;
+	uint64_t m;
+
+	r->not_before = NOW + 600;
+	m = submit(r, BOB);
+	r->not_before = 0;
+	(void)change(r, BOB, false);
+	at(NOW + 600);
+	assert_int_equal(take(r), 0);
+	assert_int_equal(run_of(r, m, 0).at[0].state, OUTGOING_FAILED);
+	(void)change(r, BOB, true);
+	(void)submit(r, BOB);
+	assert_int_equal(take(r), 1);
+}
+
 /* Page by page, each once. */
 static void
 a_long_list_is_whole(void **state)
@@ -203,6 +249,8 @@ main(void)
 		TEST(time_takes_it_off),
 		TEST(it_can_be_off),
 		TEST(the_operator_has_the_last_word),
+		TEST(mail_that_waits_fails),
+		TEST(nobody_left_to_send_to),
 		TEST(a_long_list_is_whole),
 	};
 
