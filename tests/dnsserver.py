@@ -128,7 +128,7 @@ class DnsServer:
     def over_tcp(self, connection):
         with connection, contextlib.suppress(OSError):
             length = int.from_bytes(connection.recv(2, socket.MSG_WAITALL), "big")
-            wire = self.answer(connection.recv(length, socket.MSG_WAITALL), True)
+            wire = self.answer(connection.recv(length, socket.MSG_WAITALL), True) if length else None
             if wire is not None:
                 connection.sendall(len(wire).to_bytes(2, "big") + wire)
 

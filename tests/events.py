@@ -5,8 +5,10 @@ of both by descriptors; nothing here looks again and again."""
 import contextlib
 import ctypes
 import os
+import re
 import select
 import signal
+import time
 
 IN_MODIFY = 2
 
@@ -31,6 +33,19 @@ class Writes:
 
     def __exit__(self, *why):
         os.close(self.fd)
+
+
+def await_lines(path, pattern, count, seconds):
+    """Waits until a log has so many places that match; gives the last of them, as re.findall does."""
+    deadline = time.monotonic() + seconds
+    with Writes(path) as writes:
+        while True:
+            with open(path, encoding="utf-8", errors="replace") as f:
+                said = f.read()
+            if len(found := re.findall(pattern, said)) >= count:
+                return found[count - 1]
+            assert time.monotonic() < deadline, f"no {pattern} in\n{said[-4000:]}"
+            writes.wait(deadline - time.monotonic())
 
 
 def await_exits(pids, seconds):

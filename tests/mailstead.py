@@ -125,12 +125,8 @@ class Mailstead:
         self.await_log(started, before + 1)
 
     def await_log(self, pattern, count=1, seconds=120):
-        """Waits until the log has so many lines that match."""
-        deadline = time.monotonic() + seconds
-        with events.Writes(self.output) as writes:
-            while len(re.findall(pattern, self.log())) < count:
-                assert time.monotonic() < deadline, f"no {pattern} in\n{self.log()[-4000:]}"
-                writes.wait(deadline - time.monotonic())
+        """Waits until the log has so many lines that match; the last of them."""
+        return events.await_lines(self.output, pattern, count, seconds)
 
     def sanitizer_reports(self):
         said = []

@@ -3,17 +3,13 @@
 families of addresses, DNSSEC with TLSA records (RFC 7672), MTA-STS (RFC 8461),
 REQUIRETLS (RFC 8689), and a DNS that lies, fails or is silent."""
 
-import base64
 import hashlib
-import re
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from badserver import Bad
 from clients import unique
-from world import Peer, World
+from world import Peer, World, certificates, sha256_of_key
 
 TLS, CLEAR = ("8BITMIME", "STARTTLS"), ("8BITMIME",)
 STS = ("sts.test", "sts-host.test", "sts-certificate.test", "sts-clear.test", "sts-second.test", "sts-testing.test",
@@ -80,19 +76,6 @@ RECORDS = {
 DNS_MANNERS = {"silent.test": "silent", "servfail.test": "servfail", "forged.signed.test": "forged",
                "stripped.signed.test": "stripped", "_{port}._tcp.mx.dane-forged.signed.test": "forged",
                "_{port}._tcp.mx.dane-broken.signed.test": "servfail"}
-
-
-def certificates(path):
-    """Those in a file, as the wire has them."""
-    with open(path, encoding="ascii") as f:
-        return [base64.b64decode(block) for block in
-                re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END", f.read(), re.S)]
-
-
-def sha256_of_key(wire):
-    key = x509.load_der_x509_certificate(wire).public_key()
-    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER,
-                                           serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def tlsa(world, domain, path):

@@ -5,9 +5,11 @@ and a DNS that leads to them, all on addresses of 127.0.0.0/8 and one port.
     with World(records) as world:
         office = world.office("a.test", "127.0.1.1")"""
 
+import base64
 import contextlib
 import email
 import email.policy
+import hashlib
 import json
 import os
 import re
@@ -18,6 +20,8 @@ import ssl
 import tempfile
 import threading
 
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import dnsserver
@@ -30,6 +34,19 @@ PASSWORD = "secret"
 SHORT = {**dict.fromkeys(("greeting", "hello", "mail", "rcpt", "data", "block", "dot", "connect"), "10 s"), "quit": "1 s"}
 
 
+def certificates(path):
+    """Those in a file, as the wire has them."""
+    with open(path, encoding="ascii") as f:
+        return [base64.b64decode(block) for block in
+                re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END", f.read(), re.S)]
+
+
+def sha256_of_key(wire):
+    key = x509.load_der_x509_certificate(wire).public_key()
+    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER,
+                                           serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
 class Office(mailstead.Site):
     """A site of ours with one domain, whose MX `mx.DOMAIN` is at an address of its own."""
 
@@ -39,7 +56,7 @@ class Office(mailstead.Site):
         certificate = world.certificate(self.hostname)
         listeners = "".join(f"listen {name} {{ address = {address}, port = {world.base + port}{more} }}\n"
                             for name, port, more in (("smtp", 25, ""), ("submission", 587, ", plain_auth = yes"),
-                                                     ("imap", 143, ", plain_auth = yes")))
+                                                     ("submissions", 465, ""), ("imap", 143, ", plain_auth = yes")))
         super().__init__(f'resolver = "127.0.0.1:{world.dns.port}"\ntrust_anchor = "{world.anchor}"\n'
                          f'ca_file = "{world.ca}"\ntls {{ certificate = "{certificate}"; key = "{certificate}" }}\n'
                          f'source = "{address}"\n' + listeners)
@@ -75,10 +92,10 @@ class Office(mailstead.Site):
         return address
 
     def submit(self, sender, recipients, subject, body=b"Hello.\r\n", mail=(), rcpt=(), header="", to=None, tls=False):
-        """Sends as a mail app does; the message's id."""
+        """Sends as a mail app does, over 587 in clear (tls: with STARTTLS, "at once": over 465); the message's id."""
         message = (f"From: <{sender}>\r\nTo: {to or recipients[0]}\r\nSubject: {subject}\r\n{header}\r\n").encode() + body
-        with smtplib.SMTP(self.host, self.port("submission"), "app.test", timeout=120) as client:
-            if tls:
+        with self.submission(tls == "at once") as client:
+            if tls is True:
                 client.starttls(context=self.world.context())
             client.login(sender, PASSWORD)
             client.ehlo()
@@ -90,6 +107,12 @@ class Office(mailstead.Site):
             code, words = client.data(message)
         assert code == 250, words
         return re.search(rb"as (\S+)", words).group(1).decode()
+
+    def submission(self, at_once):
+        if at_once:
+            return smtplib.SMTP_SSL(self.host, self.port("submissions"), "app.test", timeout=120,
+                                    context=self.world.context())
+        return smtplib.SMTP(self.host, self.port("submission"), "app.test", timeout=120)
 
     def mail(self, owner, subject, mailbox="INBOX", seconds=90):
         """The octets of the one message of that subject, when it is there."""
@@ -112,7 +135,7 @@ class Office(mailstead.Site):
 
     def attempt(self, recipient, count=1, seconds=120):
         """What the log says of the last of so many attempts for a recipient: {field: value}."""
-        pattern = rf"event=outbound\.(?:delivered|later|failed) .*\bto={re.escape(recipient)} .*"
+        pattern = rf'event=outbound\.(?:delivered|later|failed) .*\bto="?{re.escape(recipient)}"? .*'
         self.await_log(pattern, count, seconds)
         line = re.findall(pattern, self.log())[count - 1]
         fields = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)', line)}

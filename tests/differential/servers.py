@@ -63,21 +63,26 @@ class Server:
     def start(self):
         self.configure()
         with open(f"{self.dir}/output.log", "ab") as log, events.Writes(log.name) as writes:
+            before = log.tell()
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env={**os.environ, **self.environment()}, start_new_session=True)
-            self._await_ready(log.name, writes)
+            self._await_ready(log.name, writes, before)
+        self._await_greetings()
+        return self
+
+    def _await_greetings(self):
         for name in self.ports:  # it listens; who answers may still be starting
             with self.connect(name) as s:
                 assert s.recv(100), self.log()
-        return self
 
     def environment(self):
         return {}
 
-    def _await_ready(self, path, writes):
-        """Until its output has the line that it writes when it listens."""
+    def _await_ready(self, path, writes, before):
+        """Until its output has, behind what an earlier life left, the line that it writes when it listens."""
         deadline = time.monotonic() + START_SECONDS
         with open(path, encoding="utf-8", errors="replace") as f:
+            f.seek(before)
             said = ""
             while self.ready not in (said := said + f.read()):
                 if self.process.poll() is not None or time.monotonic() > deadline:
