@@ -103,9 +103,10 @@ talk(struct smtp_server *server, const struct session_class *class, struct text 
 	peer->sin_family = AF_INET;
 	peer->sin_addr.s_addr = htonl(0xc0000201);
 	x->server = server;
-	x->phase = SMTP_COMMANDS; /* it has waited for the greeting */
-	x->command_by = x->sign_in_by = clock_mono() + CLOCK_MINUTE;
 	stream_init_memory(&x->session.stream, script, &said);
+	(void)class->run(&x->session, WAKE_INPUT); /* to the greeting */
+	x->phase = SMTP_COMMANDS;		   /* it has waited for it */
+	x->command_by = x->sign_in_by = clock_mono() + CLOCK_MINUTE;
 	(void)class->run(&x->session, WAKE_INPUT);
 	(void)stream_flush(&x->session.stream);
 	v = verdict(x, buffer_text(&said));

@@ -44,6 +44,21 @@ a_relay_is_found(void **state)
 	expect(h, STRANGER_REFUSED);
 }
 
+/* Networks that may relay and that anybody may be of. */
+static void
+a_rule_for_everybody_is_found(void **state)
+{
+	struct house *h = *state;
+
+	house_set("submission.relay_networks", "10.0.0.0/8 192.0.0.0/8");
+	assert_int_equal(
+	    smtp_stranger_try(&h->submission, &smtp_submission_class), STRANGER_RELAYS);
+	house_set("submission.relay_networks", "10.0.0.0/8");
+	assert_int_equal(
+	    smtp_stranger_try(&h->submission, &smtp_submission_class), STRANGER_REFUSED);
+	house_set("submission.relay_networks", "");
+}
+
 static void
 who_does_not_answer_proves_nothing(void **state)
 {
@@ -59,6 +74,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(strangers_are_refused, house_setup, house_teardown),
 		cmocka_unit_test_setup_teardown(a_relay_is_found, house_setup, house_teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_rule_for_everybody_is_found, house_setup, house_teardown),
 		cmocka_unit_test_setup_teardown(
 		    who_does_not_answer_proves_nothing, house_setup, house_teardown),
 	};
