@@ -23,7 +23,7 @@ struct world {
 	struct calls *admin, *intake;
 	struct kept keys[KEYS_MAX];
 	uint32_t count;
-	unsigned asked;
+	_Atomic unsigned asked; /* by several threads */
 	bool away;
 };
 

@@ -43,7 +43,7 @@ struct sink {
 	/* What it saw, under the lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned connections, mails, messages;
+	_Atomic unsigned connections, mails, messages;
 	char from[INET_ADDRSTRLEN]; /* where the last connection came from */
 	bool ending, let_go;
 	struct buffer talk;    /* all command lines, each with '\n' */
@@ -300,7 +300,7 @@ sink_start(struct sink *s, const char *address, uint16_t port)
 
 /* Waits until it took so many messages, or saw so many connections. */
 UNUSED static void
-sink_await(struct sink *s, const unsigned *what, unsigned count)
+sink_await(struct sink *s, const _Atomic unsigned *what, unsigned count)
 {
 	pthread_mutex_lock(&s->lock);
 	while (*what < count)
