@@ -160,6 +160,8 @@ struct lease {
 };
 /* Whether the link has it. */
 bool lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first);
+/* The same, and it had it before the store started: queue_resume said so. */
+bool lease_is_resumed(struct store *s, uint64_t link, uint64_t message, uint32_t first);
 /* Whether anybody has it. */
 bool lease_is_out(struct store *s, uint64_t message, uint32_t first);
 /* Takes a run for the store itself (link 0), so that nobody else gets it; false:

@@ -87,6 +87,21 @@ lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first)
 	return held;
 }
 
+/* Such a one the schedule does not count. */
+bool
+lease_is_resumed(struct store *s, uint64_t link, uint64_t message, uint32_t first)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	const struct lease *l;
+	bool resumed;
+
+	pthread_mutex_lock(&o->lock);
+	l = find(o, message, first);
+	resumed = l != NULL && l->link == link && !l->counted;
+	pthread_mutex_unlock(&o->lock);
+	return resumed;
+}
+
 bool
 lease_is_out(struct store *s, uint64_t message, uint32_t first)
 {

@@ -168,7 +168,8 @@ report_finish(struct op *op, enum status how)
 		call_fail(op->in, how, &op->failure);
 		return;
 	}
-	if (!op->repeated)
+	if (!op->repeated ||
+	    lease_is_resumed(op->arg, k->link, k->r->message, (uint32_t)k->r->first))
 		lease_end(
 		    k->op.arg, k->r->message, (uint32_t)k->r->first, (enum schedule_end)k->r->how);
 	for (uint32_t i = 0; i < k->news && !op->repeated; i++)

@@ -254,6 +254,31 @@ what_is_in_hand_outlives_the_store(void **state)
 	assert_int_equal(take(r), 1);
 }
 
+/* The store died between the batch of a report and its answer: outbound says that it
+ * has it still, and reports again, which ends the lease. */
+static void
+a_report_made_again_ends_what_was_resumed(void **state)
+{
+	struct rig *r = *state;
+	uint64_t message = submit(r, "bob@example.org"), first = 0;
+	struct queue_resume_reply reply;
+
+	assert_int_equal(take(r), 1);
+	assert_ok(report_op(r, QUEUE_LATER, SCHEDULE_WELL, 78));
+	world_crash(r->w);
+	assert_ok(ASK(r->w, outbound, queue_resume, &reply, .messages = { &message, 1 },
+	    .firsts = { &first, 1 }));
+	assert_int_equal(reply.gone.count, 0);
+	r->lease.message = message;
+	r->lease.first = 0;
+	r->lease.numbers = (struct numbers){ &first, 1 };
+	assert_ok(report_op(r, QUEUE_LATER, SCHEDULE_WELL, 78));
+	assert_int_equal(run_of(r, message, 0).at[0].attempts, 1);
+	assert_int_equal(take(r), 0);
+	at(NOW + 3600);
+	assert_int_equal(take(r), 1);
+}
+
 /* Outbound has a new link before the store noticed that the first broke. */
 static void
 what_is_in_hand_outlives_the_link(void **state)
@@ -442,6 +467,7 @@ main(void)
 		CASE(a_call_made_again_changes_nothing),
 		CASE(a_lost_link_gives_back),
 		CASE(what_is_in_hand_outlives_the_store),
+		CASE(a_report_made_again_ends_what_was_resumed),
 		CASE(what_is_in_hand_outlives_the_link),
 		CASE(untried_is_tried_again),
 		CASE(the_bell_rings),
