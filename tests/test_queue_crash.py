@@ -90,11 +90,12 @@ class Book:
 
 class Connection(Dialogue):
     """One connection. last: number of the message it took last, whose client may not know of it until the next
-    begins; kills of outbound that were over when it took it, and that had begun when the connection ended."""
+    begins; kills of outbound that were over when it asked for that message (who sent it lived on), and that had
+    begun when the connection ended."""
 
     def setup(self):
         super().setup()
-        self.last, self.kills_at_last, self.kills_at_end, self.broken = None, 0, 0, False
+        self.last, self.kills_at_data, self.kills_at_last, self.kills_at_end, self.broken = None, 0, 0, 0, False
 
     def finish(self):
         self.kills_at_end = self.server.book.outbound_kills_begun
@@ -104,6 +105,8 @@ class Connection(Dialogue):
         if line.upper().startswith("RCPT TO:<NOBODY"):
             self.say("550 5.1.1 not known here")
             return True
+        if line.upper() == "DATA":
+            self.kills_at_data = self.server.book.outbound_kills
         return super().answer(line)
 
     def manner(self, number):
@@ -128,7 +131,7 @@ class Connection(Dialogue):
         if manner == "drop":
             return False
         recipients = [r.partition(">")[0].lstrip("<") for r in self.rcpts]
-        self.last, self.kills_at_last, self.broken = number, book.outbound_kills, manner == "mute"
+        self.last, self.kills_at_last, self.broken = number, self.kills_at_data, manner == "mute"
         book.take(number, recipients, self)
         if manner == "mute":
             return False
@@ -289,7 +292,9 @@ class Load:
         for (number, recipient), connections in book.taken.items():
             assert recipient in book.tried[number][1], f"never sent to {recipient}: {number}"
             for earlier in connections[:-1]:
-                assert earlier.in_doubt(number), f"{number} reached {recipient} {len(connections)} times, without need"
+                assert earlier.in_doubt(number), (
+                    f"{number} reached {recipient} {len(connections)} times, without need: last {earlier.last}, "
+                    f"kills {earlier.kills_at_last} and {earlier.kills_at_end} of {book.outbound_kills}")
                 doubts.add((id(earlier), number))
         lost = [(n, r) for n in book.accepted for r in book.tried[n][1]
                 if not r.startswith("nobody") and (n, r) not in book.taken]
