@@ -54,7 +54,8 @@ takes(struct limits *l, uint64_t key, enum setting an_hour, double cost)
 static bool
 within_bounds(const struct smtp_session *x, size_t octets)
 {
-	double cost = (double)(1 + octets / KIB);
+	size_t kib = 1 + octets / KIB;
+	double cost = (double)kib;
 	uint64_t client =
 	    smtp_signed_in(x) ? limits_key_text(x->address) : limits_key_address(&x->session.peer);
 
