@@ -50,7 +50,6 @@ all_holds(struct hand *h, struct arena *a, struct queue_resume_request *q)
 		at[n] = LIST_OWNER(it, struct hold, node);
 		q->messages.at[n] = at[n]->message;
 		q->firsts.at[n] = at[n]->first;
-		at[n]->said++;
 		n++;
 	}
 	return at;
@@ -128,35 +127,17 @@ note(struct hand *h, const struct queue_lease_reply *reply, struct hold *hold)
 	hold->message = reply->message;
 	hold->first = (uint32_t)reply->first;
 	hold->gone = false;
-	hold->said = 0;
 	pthread_mutex_lock(&h->lock);
 	list_add_last(&h->holds, &hold->node);
 	pthread_mutex_unlock(&h->lock);
 }
 
-static unsigned
-times_said(struct hand *h, const struct hold *hold)
+static void
+forget(struct hand *h, struct hold *hold)
 {
-	unsigned said;
-
 	pthread_mutex_lock(&h->lock);
-	said = hold->said;
+	list_remove(&hold->node);
 	pthread_mutex_unlock(&h->lock);
-	return said;
-}
-
-/* False: the store was told meanwhile that it is in hand. */
-static bool
-forget(struct hand *h, struct hold *hold, unsigned said)
-{
-	bool so;
-
-	pthread_mutex_lock(&h->lock);
-	so = hold->said == said;
-	if (so)
-		list_remove(&hold->node);
-	pthread_mutex_unlock(&h->lock);
-	return so;
 }
 
 enum status
@@ -225,14 +206,20 @@ hand_pause(const struct hand *h, unsigned tries)
 	thread_goes_on();
 }
 
+/* Nobody resumes between the answer and the end of the hold: what the store has the
+ * report of and is told of again would be a lease that nobody ends. */
 static enum status
-report_once(struct hand *h, const struct queue_report_request *r, struct failure *f)
+report_once(
+    struct hand *h, struct hold *hold, const struct queue_report_request *r, struct failure *f)
 {
 	struct queue_report_reply reply;
 	struct arena a = ARENA_INIT;
-	uint64_t epoch = epoch_now(h);
+	uint64_t epoch = enter(h);
 	enum status st = queue_report(h->calls, r, &a, &reply, f);
 
+	if (st == STATUS_OK)
+		forget(h, hold);
+	pthread_rwlock_unlock(&h->resuming);
 	if (st == STATUS_DENIED && resume(h, epoch) != STATUS_OK)
 		st = STATUS_UNAVAILABLE;
 	arena_done(&a);
@@ -246,40 +233,29 @@ is_hopeless(enum status st)
 	return st == STATUS_INVALID || st == STATUS_CORRUPT;
 }
 
-/* Of a report that failed: whether to try no more. */
-static bool
-gives_up(struct hand *h, const struct queue_report_request *r, const struct failure *f,
-    enum status st, unsigned denied)
-{
-	LOG_WARN("outbound.report_failed", FIELD_U64("message", r->message), FIELD_STATUS(st),
-	    FIELD_STRING("why", f->log));
-	return is_hopeless(st) || denied == TRIES || h->abandoned;
-}
-
 void
 hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r)
 {
 	enum status st = STATUS_UNAVAILABLE;
-	unsigned denied = 0, said, tries = 0;
-	bool over = false;
+	unsigned denied = 0;
 
 	r->op = random_u64();
 	r->message = hold->message;
 	r->first = hold->first;
-	do {
+	for (unsigned tries = 0; !hold->gone; tries++) {
 		struct failure f = { 0 };
 
-		said = times_said(h, hold);
-		if (over || hold->gone)
-			continue;
-		st = report_once(h, r, &f);
-		denied += st == STATUS_DENIED;
-		if (st != STATUS_OK)
-			over = gives_up(h, r, &f, st, denied);
-		if (st != STATUS_OK && st != STATUS_DENIED && !over)
-			hand_pause(h, tries++);
-	} while ((st != STATUS_OK && !over && !hold->gone) || !forget(h, hold, said));
-	if (st != STATUS_OK)
-		LOG_ALARM("outbound.unreported", FIELD_U64("message", r->message),
-		    FIELD_U64("recipients", r->numbers.count), FIELD_STATUS(st));
+		st = report_once(h, hold, r, &f);
+		if (st == STATUS_OK)
+			return;
+		LOG_WARN("outbound.report_failed", FIELD_U64("message", r->message),
+		    FIELD_STATUS(st), FIELD_STRING("why", f.log));
+		if (is_hopeless(st) || (st == STATUS_DENIED && ++denied == TRIES) || h->abandoned)
+			break;
+		if (st != STATUS_DENIED)
+			hand_pause(h, tries);
+	}
+	LOG_ALARM("outbound.unreported", FIELD_U64("message", r->message),
+	    FIELD_U64("recipients", r->numbers.count), FIELD_STATUS(st));
+	forget(h, hold);
 }

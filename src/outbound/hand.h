@@ -3,9 +3,9 @@
  * What of the queue is in hand, and the calls about it. The store forgets its
  * leases when it ends, and takes them back when the link breaks; so each new
  * link begins with queue_resume, which names all that is in hand. To name all,
- * nobody may be between a lease's reply and its note here meanwhile: leases are
- * taken under one side of a lock, and resuming is its other side. What is named
- * after its report reached the store is a lease again, and is reported again.
+ * nobody may be between a lease's reply and its note here meanwhile, nor between a
+ * report's and the end of the note: these are made under one side of a lock, and
+ * resuming is its other side.
  */
 #ifndef OUTBOUND_HAND_H
 #define OUTBOUND_HAND_H
@@ -21,7 +21,6 @@ struct hold {
 	struct list node;
 	uint64_t message;
 	uint32_t first;
-	unsigned said;	   /* how often queue_resume named it; under the lock */
 	_Atomic bool gone; /* is nobody's to send any more: stop */
 };
 

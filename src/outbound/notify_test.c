@@ -242,8 +242,18 @@ what_is_returned(void **state)
 	has_not(t, "Hello, this is a message.");
 }
 
-/* More than a piece of content has; whole only if it was asked for, and within
- * the bound. */
+/* The next message has more than a piece of content has. */
+static void
+make_large(struct rig *r, struct buffer *raw)
+{
+	buffer_add_string(raw, "Subject: large\r\n\r\n");
+	while (raw->len < 700000)
+		buffer_addf(raw, "%016llx\r\n", (unsigned long long)random_u64());
+	buffer_add_string(raw, "the end\r\n");
+	r->p = world_parcel(r->w, buffer_text(raw));
+}
+
+/* Whole only if it was asked for, and within the bound. */
 static void
 large_messages_come_back_by_pieces(void **state)
 {
@@ -251,11 +261,7 @@ large_messages_come_back_by_pieces(void **state)
 	struct buffer raw = BUFFER_INIT;
 	struct text t;
 
-	buffer_add_string(&raw, "Subject: large\r\n\r\n");
-	while (raw.len < 700000)
-		buffer_addf(&raw, "%016llx\r\n", (unsigned long long)random_u64());
-	buffer_add_string(&raw, "the end\r\n");
-	r->p = world_parcel(r->w, buffer_text(&raw));
+	make_large(r, &raw);
 	all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");
 	assert_ok(notify_one(notify));
 	(void)read_back(&t);
@@ -504,10 +510,7 @@ lost_content_is_no_reason_to_be_silent(void **state)
 	struct buffer raw = BUFFER_INIT;
 	struct text t;
 
-	buffer_add_string(&raw, "Subject: large\r\n\r\n");
-	while (raw.len < 700000)
-		buffer_addf(&raw, "%016llx\r\n", (unsigned long long)random_u64());
-	r->p = world_parcel(r->w, buffer_text(&raw));
+	make_large(r, &raw);
 	r->ret = QUEUE_RET_FULL;
 	for (uint16_t from = 0; from < 2; from++) {
 		all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");

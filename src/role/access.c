@@ -102,29 +102,6 @@ open_feed(struct access *x)
 		LOG_ALARM("access.no-feed", FIELD_STATUS(s));
 }
 
-static void
-directory_changed(void *arg, enum status s, const void *reply)
-{
-	struct access *x = arg;
-
-	(void)reply;
-	if (s == STATUS_OK)
-		smtp_known_changed(x->smtp.known);
-	else
-		smtp_known_lost(x->smtp.known);
-}
-
-static void
-follow_directory(struct access *x)
-{
-	const struct store_directory_feed_request request = { 0 };
-	enum status s =
-	    call_stream(x->calls, &store_directory_feed_call, &request, directory_changed, x);
-
-	if (s != STATUS_OK) /* then it is asked each time */
-		LOG_WARN("access.no-directory-feed", FIELD_STATUS(s));
-}
-
 static struct service_config
 service_defaults(void *context, enum setting idle)
 {
@@ -163,7 +140,7 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 		return s;
 	set_fed(x, x->imap_service);
 	open_feed(x);
-	follow_directory(x);
+	smtp_known_follow(x->smtp.known, x->calls);
 	config = service_defaults(x->pop3, SET_POP3_IDLE_TIMEOUT);
 	s = front_start(x->start, calls, pop3_protocols, ARRAY_LEN(pop3_protocols), &x->arena,
 	    &config, &x->pop3_service, f);
@@ -200,7 +177,7 @@ access_relinked(void *context, enum role peer)
 		return;
 	pop3_server_relinked(x->pop3);
 	open_feed(x);
-	follow_directory(x);
+	smtp_known_follow(x->smtp.known, x->calls);
 	imap_server_relinked(x->imap);
 	service_publish_all(x->imap_service);
 	if (x->pop3_service != NULL)

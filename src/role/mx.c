@@ -3,13 +3,11 @@
  * Role mx: the SMTP and LMTP sessions of strangers. It may ask the store
  * whether an address is ours, and hand a message to intake; it reads no mail.
  */
-#include "base/log.h"
 #include "role/front.h"
 #include "role/roles.h"
 #include "runtime/settings.h"
 #include "smtp/server.h"
 #include "smtp/stranger.h"
-#include "store/calls.h"
 
 #define GREETERS 100000 /* addresses that are remembered to have waited */
 #define KNOWN 10000	/* recipients that were accepted a moment ago */
@@ -49,30 +47,6 @@ mx_serve(void *context, struct call_server_config *config, struct failure *f)
 	return STATUS_OK;
 }
 
-/* By who reads the link. */
-static void
-directory_changed(void *arg, enum status s, const void *reply)
-{
-	struct mx *m = arg;
-
-	(void)reply;
-	if (s == STATUS_OK)
-		smtp_known_changed(m->server.known);
-	else
-		smtp_known_lost(m->server.known);
-}
-
-static void
-follow_directory(struct mx *m)
-{
-	const struct store_directory_feed_request request = { 0 };
-	enum status s =
-	    call_stream(m->calls, &store_directory_feed_call, &request, directory_changed, m);
-
-	if (s != STATUS_OK) /* then it is asked each time */
-		LOG_WARN("mx.no-directory-feed", FIELD_STATUS(s));
-}
-
 /* A new store knows no feed. */
 static void
 mx_relinked(void *context, enum role peer)
@@ -80,7 +54,7 @@ mx_relinked(void *context, enum role peer)
 	struct mx *m = context;
 
 	if (peer == ROLE_STORE && m->service != NULL)
-		follow_directory(m);
+		smtp_known_follow(m->server.known, m->calls);
 }
 
 static enum status
@@ -109,7 +83,7 @@ mx_begin(void *context, struct calls *calls, struct failure *f)
 	};
 	(void)smtp_stranger_try(&m->server, &smtp_mx_class);
 	m->server.telling = limits_new(SMTP_TELLING_CLIENTS);
-	follow_directory(m);
+	smtp_known_follow(m->server.known, m->calls);
 	return front_start(
 	    m->start, calls, protocols, ARRAY_LEN(protocols), &m->arena, &config, &m->service, f);
 }

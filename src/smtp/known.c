@@ -10,7 +10,9 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/map.h"
+#include "store/calls.h"
 
 struct accepted {
 	int64_t at; /* monotonic */
@@ -124,4 +126,25 @@ void
 smtp_known_lost(struct smtp_known *k)
 {
 	begin_era(k, false);
+}
+
+/* By who reads the link. */
+static void
+fed(void *arg, enum status s, const void *reply)
+{
+	(void)reply;
+	if (s == STATUS_OK)
+		smtp_known_changed(arg);
+	else
+		smtp_known_lost(arg);
+}
+
+void
+smtp_known_follow(struct smtp_known *k, struct calls *calls)
+{
+	const struct store_directory_feed_request request = { 0 };
+	enum status s = call_stream(calls, &store_directory_feed_call, &request, fed, k);
+
+	if (s != STATUS_OK) /* then it is asked each time */
+		LOG_WARN("smtp.no-directory-feed", FIELD_STATUS(s));
 }

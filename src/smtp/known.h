@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 
+struct calls;
 struct smtp_known;
 
 /* At most max addresses; any thread may use it. */
@@ -33,5 +34,8 @@ void smtp_known_add(struct smtp_known *k, struct text address, uint64_t size, ui
 void smtp_known_changed(struct smtp_known *k);
 /* It tells no more: nothing is known until the next smtp_known_changed. */
 void smtp_known_lost(struct smtp_known *k);
+/* Has the store tell it of both (store_directory_feed), until the link breaks; if it
+ * cannot, which is logged, nothing is known. It may come when all else is gone. */
+void smtp_known_follow(struct smtp_known *k, struct calls *calls);
 
 #endif

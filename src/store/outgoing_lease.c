@@ -73,33 +73,36 @@ give_back(struct outgoing *o, struct lease *l, int64_t due, int64_t now)
 
 /* ---- for the other files ---- */
 
+/* counted: whether the schedule counts it. */
+static bool
+held(struct store *s, uint64_t link, uint64_t message, uint32_t first, bool *counted)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	const struct lease *l;
+	bool so;
+
+	pthread_mutex_lock(&o->lock);
+	l = find(o, message, first);
+	so = l != NULL && l->link == link;
+	*counted = so && l->counted;
+	pthread_mutex_unlock(&o->lock);
+	return so;
+}
+
 bool
 lease_held(struct store *s, uint64_t link, uint64_t message, uint32_t first)
 {
-	struct outgoing *o = &s->queue.outgoing;
-	const struct lease *l;
-	bool held;
+	bool counted;
 
-	pthread_mutex_lock(&o->lock);
-	l = find(o, message, first);
-	held = l != NULL && l->link == link;
-	pthread_mutex_unlock(&o->lock);
-	return held;
+	return held(s, link, message, first, &counted);
 }
 
-/* Such a one the schedule does not count. */
 bool
 lease_is_resumed(struct store *s, uint64_t link, uint64_t message, uint32_t first)
 {
-	struct outgoing *o = &s->queue.outgoing;
-	const struct lease *l;
-	bool resumed;
+	bool counted;
 
-	pthread_mutex_lock(&o->lock);
-	l = find(o, message, first);
-	resumed = l != NULL && l->link == link && !l->counted;
-	pthread_mutex_unlock(&o->lock);
-	return resumed;
+	return held(s, link, message, first, &counted) && !counted;
 }
 
 bool
