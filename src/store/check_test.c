@@ -628,10 +628,15 @@ static void
 rows_of_limits_that_do_not_decode(void **state)
 {
 	struct key known = key_named(KEY_Q_KNOWN, TEXT("\1aaaaaaaa"));
+	struct key slot = key_named(KEY_Q_KNOWN, TEXT("\1aaaaaaaa\7"));
 
 	put((struct entity){ ENTITY_QUEUE, 3 }, known, TEXT("\1abcd"));
+	put((struct entity){ ENTITY_QUEUE, 3 }, slot, TEXT("\1abcd"));
 	world_check(bench.w, 0);
 	put((struct entity){ ENTITY_QUEUE, 3 }, known, TEXT("\1abc"));
+	says(0, "a row k does not decode");
+	put((struct entity){ ENTITY_QUEUE, 3 }, key_named(KEY_Q_KNOWN, TEXT("\1aaaaaaaa\10")),
+	    TEXT("\1abcd"));
 	says(0, "a row k does not decode");
 	put((struct entity){ ENTITY_QUEUE, 3 }, key_named(KEY_Q_SENT, TEXT("\1aaaaaaaa")),
 	    TEXT("?"));

@@ -51,7 +51,7 @@
 	X(Q_SUPPRESSED, 's', "address", "that refused mail for good, and its words")              \
 	X(Q_TLS, 't', "be32 day, domain", "TLS sessions with the servers of a domain")            \
 	X(Q_SENT, 'w', "u8 kind, be64 sender", "how much was sent in the last day")               \
-	X(Q_KNOWN, 'k', "u8 kind, be64 sender", "recipients that were written to")
+	X(Q_KNOWN, 'k', "u8 kind, be64 sender, u8 slot", "recipients that were written to")
 
 #define REFERENCE_KEYS(X)                                              \
 	X(R_HEAD, 'h', "16 octets of blob", "pieces of a shared blob") \

@@ -115,11 +115,13 @@ suppression(struct text value)
 static void
 sender(struct text value)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		struct key key = key_of(i == 0 ? KEY_Q_SENT : KEY_Q_KNOWN);
 
 		key_add(&key, SENDING_ACCOUNT, 1);
 		key_add(&key, 7, 8);
+		if (i == 2)
+			key_add(&key, 3, 1);
 		(void)sending_row_check(key_text(&key), value);
 	}
 }

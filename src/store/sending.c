@@ -2,23 +2,19 @@
 /* Who sent how much, and to whom; see store/sending.h. */
 #include "store/sending.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "codec/date.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
 #include "store/core.h"
+#include "store/sending_known.h"
 
-#define KNOWN_VERSION 1
 #define IDLE_SECONDS 3600 /* after that it is read again */
 #define SWEEP_SECONDS 60
 #define CALM_ROOM 100 /* of whatever, left below every line */
 
 struct sender {
 	struct sending_counts counts;
-	uint32_t *known; /* hashes of recipients, in order */
-	uint32_t known_count, known_cap;
+	struct known known; /* recipients */
 	uint32_t under_way; /* messages */
 	int64_t used;	    /* seconds */
 };
@@ -35,55 +31,29 @@ static const enum setting settings[SENDING_LIMITS] = {
 /* ---- rows ---- */
 
 static struct key
-row_key(enum key_kind kind, struct sending_key who)
+counts_key(struct sending_key who)
 {
-	struct key k = key_of(kind);
+	struct key k = key_of(KEY_Q_SENT);
 
 	key_add(&k, who.kind, 1);
 	key_add(&k, who.id, 8);
 	return k;
 }
 
-static enum status
-known_unpack(struct text value, struct text *hashes)
-{
-	struct unpack u = unpack_of(value);
-
-	if (unpack_u8(&u) != KNOWN_VERSION || cursor_left(&u.in) % 4 != 0 ||
-	    cursor_left(&u.in) > 4 * SENDING_KNOWN_MAX)
-		return STATUS_CORRUPT;
-	*hashes = text_part(value, 1, value.len);
-	return STATUS_OK;
-}
-
 enum status
 sending_row_check(struct text key, struct text value)
 {
 	struct sending_counts c;
-	struct text hashes;
 
-	if (key.len != 10)
-		return STATUS_CORRUPT;
-	return key.ptr[0] == KEY_Q_SENT ? sending_counts_unpack(value, &c)
-					: known_unpack(value, &hashes);
-}
-
-static uint32_t
-hash_of(struct text address, struct arena *a)
-{
-	char *low = arena_alloc(a, address.len + 1);
-
-	for (size_t i = 0; i < address.len; i++)
-		low[i] = (char)(address.ptr[i] >= 'A' && address.ptr[i] <= 'Z'
-				    ? address.ptr[i] + ('a' - 'A')
-				    : address.ptr[i]);
-	return (uint32_t)text_hash_stable((struct text){ low, address.len });
+	if (key.len > 0 && key.ptr[0] == KEY_Q_KNOWN)
+		return known_row_check(key, value);
+	return key.len == 10 ? sending_counts_unpack(value, &c) : STATUS_CORRUPT;
 }
 
 static enum status
 put_counts(struct txn *t, const struct sending_share *share)
 {
-	struct key key = row_key(KEY_Q_SENT, share->key);
+	struct key key = counts_key(share->key);
 	struct sending_counts c = { .at = { { { 0 } } } };
 	struct buffer b = BUFFER_INIT;
 	struct text value;
@@ -100,82 +70,22 @@ put_counts(struct txn *t, const struct sending_share *share)
 	return STATUS_OK;
 }
 
-/* The oldest go when there are too many. */
-static enum status
-put_known(struct txn *t, const struct sending_share *share)
-{
-	struct key key = row_key(KEY_Q_KNOWN, share->key);
-	uint32_t fresh = share->n[SENDING_FIRST], skipped = 0;
-	struct text value, old = TEXT_EMPTY;
-	struct buffer b = BUFFER_INIT;
-	enum status how = txn_get(t, key_text(&key), txn_arena(t), &value);
-
-	if (how == STATUS_OK)
-		how = known_unpack(value, &old);
-	if (how != STATUS_OK && how != STATUS_NOT_FOUND)
-		return how;
-	if (fresh > SENDING_KNOWN_MAX)
-		skipped = fresh - SENDING_KNOWN_MAX;
-	if (old.len / 4 + fresh - skipped > SENDING_KNOWN_MAX)
-		old = text_part(
-		    old, old.len - 4 * (size_t)(SENDING_KNOWN_MAX - fresh + skipped), old.len);
-	pack_u8(&b, KNOWN_VERSION);
-	buffer_add_text(&b, old);
-	for (uint32_t i = skipped; i < fresh; i++)
-		pack_be32(&b, share->first[i]);
-	txn_put(t, key_text(&key), buffer_text(&b));
-	buffer_done(&b);
-	return STATUS_OK;
-}
-
 enum status
 sending_put(struct txn *t, const struct sending_share *share)
 {
 	enum status how = share->at == 0 ? STATUS_OK : put_counts(t, share);
 
 	if (how == STATUS_OK && share->at != 0 && share->n[SENDING_FIRST] > 0)
-		how = put_known(t, share);
+		how = known_put(t, share);
 	return how;
 }
 
 /* ---- in memory ---- */
 
-static int
-by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static bool
-is_known(const struct sender *p, uint32_t hash)
-{
-	return p->known_count > 0 &&
-	       bsearch(&hash, p->known, p->known_count, sizeof(hash), by_number) != NULL;
-}
-
-static void
-know(struct sender *p, uint32_t hash)
-{
-	if (p->known_count == p->known_cap) {
-		p->known_cap = p->known_cap == 0 ? 16 : 2 * p->known_cap;
-		p->known = mem_resize(p->known, p->known_cap, sizeof(uint32_t));
-	}
-	p->known[p->known_count++] = hash;
-}
-
-static void
-known_sort(struct sender *p)
-{
-	if (p->known_count > 1)
-		qsort(p->known, p->known_count, sizeof(uint32_t), by_number);
-}
-
 static void
 sender_free(struct sender *p)
 {
-	mem_free(p->known);
+	known_done(&p->known);
 	mem_free(p);
 }
 
@@ -183,22 +93,18 @@ static enum status
 read_shard(struct store *s, struct sending_key who, uint32_t shard, struct sender *p)
 {
 	struct entity e = { ENTITY_QUEUE, shard };
-	struct key sent = row_key(KEY_Q_SENT, who), known = row_key(KEY_Q_KNOWN, who);
+	struct key sent = counts_key(who);
 	struct sending_counts c;
 	struct arena a = ARENA_INIT;
-	struct text value, hashes;
+	struct text value;
 	enum status how = engine_get(s->engine, e, key_text(&sent), &a, &value);
 
 	if (how == STATUS_OK)
 		how = sending_counts_unpack(value, &c);
 	if (how == STATUS_OK) {
 		sending_counts_merge(&p->counts, &c);
-		how = engine_get(s->engine, e, key_text(&known), &a, &value);
+		how = known_read(s, shard, who, &p->known);
 	}
-	if (how == STATUS_OK)
-		how = known_unpack(value, &hashes);
-	for (size_t i = 0; how == STATUS_OK && i + 4 <= hashes.len; i += 4)
-		know(p, (uint32_t)key_number(hashes, i, 4));
 	arena_done(&a);
 	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
 }
@@ -211,7 +117,6 @@ read_sender(struct store *s, struct sending_key who, struct sender **out)
 
 	for (uint32_t i = 0; how == STATUS_OK && i < QUEUE_SHARDS; i++)
 		how = read_shard(s, who, i, p);
-	known_sort(p);
 	if (how == STATUS_OK)
 		*out = p;
 	else
@@ -450,7 +355,7 @@ sending_may_address(struct store *s, const struct sending_who *who, struct text 
 	how = sender_lock(s, who->key, now, &p);
 	if (how != STATUS_OK)
 		return how;
-	more[SENDING_FIRST] = !is_known(p, hash_of(recipient, a));
+	more[SENDING_FIRST] = !known_has(&p->known, known_hash(recipient, a));
 	judge(p, who, &r, more, now, a, out);
 	pthread_mutex_unlock(&s->sending.lock);
 	return STATUS_OK;
@@ -467,9 +372,10 @@ find_first(const struct sender *p, const struct texts *recipients, struct arena 
 
 	share->first = ARENA_ARRAY(a, uint32_t, recipients->count);
 	for (uint32_t i = 0; i < recipients->count; i++) {
-		uint32_t hash = hash_of(recipients->at[i], a);
+		uint32_t hash = known_hash(recipients->at[i], a);
 
-		if (is_known(p, hash) || map_put_u64(&seen, (uint64_t)hash + 1, share) != NULL)
+		if (known_has(&p->known, hash) ||
+		    map_put_u64(&seen, (uint64_t)hash + 1, share) != NULL)
 			continue;
 		share->first[share->n[SENDING_FIRST]++] = hash;
 	}
@@ -482,9 +388,7 @@ count_in_memory(struct sender *p, struct sending_share *share, int64_t now)
 	share->at = now;
 	sending_counts_add(&p->counts, now, share->n);
 	for (uint32_t i = 0; i < share->n[SENDING_FIRST]; i++)
-		know(p, share->first[i]);
-	if (share->n[SENDING_FIRST] > 0)
-		known_sort(p);
+		known_add(&p->known, share->first[i]);
 	p->under_way++;
 }
 
@@ -587,7 +491,7 @@ sweep(struct map *senders, int64_t now, bool all)
 		p = v;
 		if (!all && (p->under_way > 0 ||
 				(p->used > now - IDLE_SECONDS && p->used <= now &&
-				    p->known_count <= 2 * QUEUE_SHARDS * SENDING_KNOWN_MAX)))
+				    p->known.count <= 2 * QUEUE_SHARDS * SENDING_KNOWN_MAX)))
 			continue;
 		(void)map_remove_u64(senders, id);
 		sender_free(p);

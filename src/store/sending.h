@@ -30,8 +30,7 @@
 #include "store/sending_counts.h"
 #include "store/submission_calls.h"
 
-#define SENDING_KNOWN_MAX 512u /* recipients that a shard remembers of one sender */
-#define SENDING_WHY_MAX 500u   /* octets */
+#define SENDING_WHY_MAX 500u /* octets */
 
 enum sending_kind { SENDING_ACCOUNT = 1, SENDING_NETWORK = 2 };
 
