@@ -16,6 +16,7 @@ struct auth_account {
 	struct text verifier;  /* sealed */
 	uint32_t generation;
 	bool suspended, admin;
+	struct text stopped; /* why it may not send, for its owner; empty: it may */
 };
 
 struct auth_dkim_key {

@@ -30,6 +30,7 @@ struct world {
 	struct calls *calls;
 	struct auth_account alice, bob, carol;
 	unsigned upgrades;
+	const char *service; /* NULL: imap */
 	bool away;
 	int64_t lookup_takes; /* on a clock that the test has set */
 };
@@ -103,13 +104,20 @@ set_up(void **state)
 
 	assert_ok(setting_apply(SET_AUTH_DELAY_MAX, TEXT("0")));
 	assert_ok(verifier_of_password(TEXT("secret"), &w->arena, &v, NULL));
-	w->alice = (struct auth_account){ 7, TEXT("alice@demo.test"), sealed(&w->arena, &v), 3,
-		false, false };
-	w->carol = (struct auth_account){ 9, TEXT("carol@demo.test"), sealed(&w->arena, &v), 1,
-		true, false };
+	w->alice = (struct auth_account){ .account = 7,
+		.canonical = TEXT("alice@demo.test"),
+		.verifier = sealed(&w->arena, &v),
+		.generation = 3 };
+	w->carol = (struct auth_account){ .account = 9,
+		.canonical = TEXT("carol@demo.test"),
+		.verifier = sealed(&w->arena, &v),
+		.generation = 1,
+		.suspended = true };
 	v.hash = TEXT_EMPTY;
-	w->bob = (struct auth_account){ 8, TEXT("bob@demo.test"), sealed(&w->arena, &v), 1, false,
-		false };
+	w->bob = (struct auth_account){ .account = 8,
+		.canonical = TEXT("bob@demo.test"),
+		.verifier = sealed(&w->arena, &v),
+		.generation = 1 };
 	w->auth = auth_new(&config);
 	auth_serve(w->auth, &server);
 	w->pair = call_pair_new(ROLE_ACCESS, &server, ROLE_AUTH, &w->calls);
@@ -138,7 +146,7 @@ start(struct world *w, const char *mechanism, struct text initial, uint64_t flag
 		.mechanism = text_of(mechanism),
 		.has_initial = initial.ptr != NULL,
 		.initial = initial,
-		.service = TEXT("imap"),
+		.service = w->service != NULL ? text_of(w->service) : TEXT("imap"),
 		.remote = TEXT("192.0.2.7"),
 		.flags = flags,
 		.binding_exporter = TEXT("0123456789abcdef0123456789abcdef"),
@@ -216,6 +224,26 @@ refusals_tell_nothing(void **state)
 	w->away = true;
 	start(w, "PLAIN", TEXT("\0alice@demo.test\0secret"), AUTH_MAY_PLAIN, &wrong);
 	assert_int_equal(wrong.code, AUTH_UNAVAILABLE);
+}
+
+/* Only who knows the password hears that sending is stopped, and why; reading goes on. */
+static void
+who_may_not_send_is_told(void **state)
+{
+	struct world *w = *state;
+	struct auth_start_reply r;
+
+	w->alice.stopped = TEXT("Sending is stopped");
+	start(w, "PLAIN", TEXT("\0alice@demo.test\0secret"), AUTH_MAY_PLAIN, &r);
+	assert_int_equal(r.state, AUTH_DONE);
+	w->service = "smtp";
+	start(w, "PLAIN", TEXT("\0alice@demo.test\0wrong"), AUTH_MAY_PLAIN, &r);
+	assert_int_equal(r.code, AUTH_BAD_CREDENTIALS);
+	start(w, "PLAIN", TEXT("\0alice@demo.test\0secret"), AUTH_MAY_PLAIN, &r);
+	assert_int_equal(r.state, AUTH_NO);
+	assert_int_equal(r.code, AUTH_STOPPED);
+	assert_true(text_equal(r.text, w->alice.stopped));
+	assert_int_equal(r.token.len, 0);
 }
 
 static void
@@ -659,6 +687,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(plain_gives_a_token, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_right_password_is_remembered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refusals_tell_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_may_not_send_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(plain_text_needs_leave, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(login_takes_three_messages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_old_verifier_is_made_new, set_up, tear_down),

@@ -57,6 +57,7 @@ enum auth_refusal {
 	AUTH_BAD_MESSAGE,     /* BAD, 501 5.5.2 */
 	AUTH_SUSPENDED,	      /* [CONTACTADMIN], 535 5.7.13 */
 	AUTH_TOO_MANY,	      /* slow down: 454 4.7.0 */
+	AUTH_STOPPED,	      /* the password is right, but nothing is to be sent: 525 5.7.13 */
 };
 
 /* Certificates without keys, for tls_context_new: parallel lists. */

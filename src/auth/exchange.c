@@ -174,12 +174,17 @@ static const char *const refusal_text[] = {
 };
 
 static void
+refuse_with(struct call_in *in, enum auth_refusal code, struct text words)
+{
+	struct auth_start_reply reply = { .state = AUTH_NO, .code = code, .text = words };
+
+	call_reply(in, &reply);
+}
+
+static void
 refuse(struct call_in *in, enum auth_refusal code)
 {
-	struct auth_start_reply reply = { .state = AUTH_NO, .code = code };
-
-	reply.text = text_of(refusal_text[code]);
-	call_reply(in, &reply);
+	refuse_with(in, code, text_of(refusal_text[code]));
 }
 
 struct late {
@@ -275,6 +280,13 @@ failed(struct auth *a, struct call_in *in, const struct exchange *e, const char 
 	delay_until(a->delay, late_after(e->asked, delay > other ? delay : other), send_late, l);
 }
 
+/* Who may not send signs in for reading as ever. */
+static bool
+is_stopped(const struct exchange *e)
+{
+	return e->account.stopped.len > 0 && text_equal(e->service, TEXT("smtp"));
+}
+
 static void
 signed_in(struct auth *a, struct call_in *in, struct exchange *e, struct text last)
 {
@@ -321,7 +333,12 @@ conclude(struct auth *a, struct call_in *in, struct exchange *e, enum verdict v,
 {
 	switch (v) {
 	case VERDICT_RIGHT:
-		signed_in(a, in, e, last);
+		if (is_stopped(e)) {
+			LOG_INFO("auth.stopped", FIELD_TEXT("account", e->account.canonical));
+			refuse_with(in, AUTH_STOPPED, e->account.stopped);
+		} else {
+			signed_in(a, in, e, last);
+		}
 		break;
 	case VERDICT_WRONG:
 		failed(a, in, e, e->real ? "wrong" : "wrong or no such account");

@@ -33,6 +33,7 @@ lookup(void *arg, struct text address, struct arena *a, struct auth_account *out
 			.generation = (uint32_t)reply.generation,
 			.suspended = reply.suspended != 0,
 			.admin = reply.admin != 0,
+			.stopped = reply.stopped,
 		};
 	return s;
 }

@@ -11,7 +11,7 @@
 
 #define FAILED_MAX 10 /* sign-ins on one connection */
 
-/* RFC 4954 4, 6 */
+/* RFC 4954 4, 6. 525: the password was right, there is no reason to ask for it again. */
 #define REFUSAL_TABLE(X)                                   \
 	X(AUTH_BAD_CREDENTIALS, REPLY_SIGN_IN_WRONG)       \
 	X(AUTH_UNAVAILABLE, REPLY_SIGN_IN_LATER)           \
@@ -19,7 +19,8 @@
 	X(AUTH_BAD_MECHANISM, REPLY_SIGN_IN_BAD_MECHANISM) \
 	X(AUTH_BAD_MESSAGE, REPLY_SIGN_IN_BAD_MESSAGE)     \
 	X(AUTH_SUSPENDED, REPLY_SIGN_IN_SUSPENDED)         \
-	X(AUTH_TOO_MANY, REPLY_SIGN_IN_LATER)
+	X(AUTH_TOO_MANY, REPLY_SIGN_IN_LATER)              \
+	X(AUTH_STOPPED, REPLY_SIGN_IN_STOPPED)
 
 static enum smtp_reply
 reply_of_refusal(enum auth_refusal code)

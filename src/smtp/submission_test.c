@@ -55,6 +55,7 @@ static const struct dialogue sign_ins[] = {
 	{ HELO "AUTH PLAIN AHByaXZhdGUAZGVtbw==\r\n", "250 538:5.7.11" },
 	{ HELO "AUTH PLAIN AHN1c3BlbmRlZABkZW1v\r\n", "250 535:5.7.13" },
 	{ HELO "AUTH PLAIN AGhhc3R5AGRlbW8=\r\n", "250 454:4.7.0" },
+	{ HELO "AUTH PLAIN AHN0b3BwZWQAZGVtbw==\r\n", "250 525:5.7.13" },
 	/* Once, and not inside a transaction. */
 	{ SIGN_IN "AUTH PLAIN " ALICE "\r\n", SIGNED_IN "503:5.5.1" },
 	{ SIGN_IN FROM_ALICE "AUTH PLAIN " ALICE "\r\n", SIGNED_IN "250:2.1.0 503:5.5.1" },

@@ -46,6 +46,7 @@ static const struct {
 	{ "private", AUTH_NEEDS_TLS, "" },
 	{ "suspended", AUTH_SUSPENDED, "" },
 	{ "hasty", AUTH_TOO_MANY, "Wait a minute" },
+	{ "stopped", AUTH_STOPPED, "Sending is stopped" },
 };
 
 static struct auth_start_reply

@@ -295,6 +295,8 @@ verifier_answer(struct op *op)
 
 	if (v->has_scram != v->row.has_scram)
 		put_right(v->a.a->owner.store, v);
+	v->reply.stopped =
+	    sending_stopped(v->a.a->owner.store, v->reply.account, v->reply.canonical, op->arena);
 	call_reply(op->in, &v->reply);
 }
 

@@ -380,12 +380,14 @@ enum flags_mode { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
 
 /* ---- for auth ---- */
 
-/* NOT_FOUND: no such account. The verifier is sealed (auth/verifier.h). */
+/* NOT_FOUND: no such account. The verifier is sealed (auth/verifier.h). stopped: words for
+ * the owner, if sending is stopped; else empty. */
 #define store_verifier_REQUEST(F, S) F(S, TEXT, address)
 #define store_verifier_REPLY(F, S) \
 	F(S, U64, account)         \
 	F(S, TEXT, canonical)      \
-	F(S, TEXT, verifier) F(S, U64, generation) F(S, U64, suspended) F(S, U64, admin)
+	F(S, TEXT, verifier)       \
+	F(S, U64, generation) F(S, U64, suspended) F(S, U64, admin) F(S, TEXT, stopped)
 /* An upgraded verifier in place of `old`; CONFLICT if it is another by now. */
 #define store_verifier_set_REQUEST(F, S) \
 	F(S, U64, account) F(S, TEXT, old) F(S, TEXT, verifier) F(S, U64, has_scram)

@@ -95,6 +95,8 @@ enum status directory_finish_intents(struct store *s) MUST_CHECK;
 /* Removes what there is of an account whose intent is written, and then the
  * intent. The address is the intent's. */
 void directory_remove_later(struct store *s, uint64_t account, struct text address);
+/* The last step of it, after which the intent is gone; in the background. */
+void directory_forget_intent(struct store *s, uint64_t account, struct text address);
 void directory_done(struct directory *d);
 struct shard *directory_shard(struct directory *d, struct text domain);
 

@@ -8,7 +8,8 @@
  *		3 shard: the address leads to the account; the intent goes
  *	remove	1 shard: the address is free; an intent names the account
  *		2 account: rows and content, in bounded steps
- *		3 shard: the intent goes
+ *		3 queue, site: what is counted of its sending, and its rule
+ *		4 shard: the intent goes
  *
  * The account is there from add 3 until remove 1. What an intent still names
  * at the next start is removed (directory_finish_intents); what failed while this
@@ -352,29 +353,49 @@ left_purged(struct op *op, enum status s)
 
 	if (s == STATUS_OK) {
 		tend_account(w->store, w->account, false); /* shared content is still to go */
-		w->d.op.apply = left_forget;
-		w->d.op.finish = left_forgotten;
-		owner_submit_later(shard_owner(w), &w->d.op);
+		tend_sender(w->store, w->account, w->d.key.whole);
 	} else {
 		tend_left(w->store, w->account, w->d.key.whole);
-		left_free(w);
 	}
+	left_free(w);
 	account_put(a);
 }
 
-void
-directory_remove_later(struct store *s, uint64_t account, struct text address)
+/* NULL: no such address. */
+static struct account_work *
+left_new(struct store *s, uint64_t account, struct text address)
 {
 	struct account_work *w = MEM_NEW(struct account_work);
 
 	w->store = s;
 	w->account = account;
 	w->a.op.arena = w->d.op.arena = &w->own;
-	if (address_key(address, &w->own, &w->d.key) != STATUS_OK) {
-		LOG_ALARM("store.intent_corrupt", FIELD_U64("account", account));
-		left_free(w);
+	if (address_key(address, &w->own, &w->d.key) == STATUS_OK)
+		return w;
+	LOG_ALARM("store.intent_corrupt", FIELD_U64("account", account));
+	left_free(w);
+	return NULL;
+}
+
+void
+directory_forget_intent(struct store *s, uint64_t account, struct text address)
+{
+	struct account_work *w = left_new(s, account, address);
+
+	if (w == NULL)
 		return;
-	}
+	w->d.op.apply = left_forget;
+	w->d.op.finish = left_forgotten;
+	owner_submit_later(shard_owner(w), &w->d.op);
+}
+
+void
+directory_remove_later(struct store *s, uint64_t account, struct text address)
+{
+	struct account_work *w = left_new(s, account, address);
+
+	if (w == NULL)
+		return;
 	w->a.run = account_purge;
 	w->a.op.finish = left_purged;
 	serve_trusted_later(s, account, &w->a);

@@ -2,6 +2,7 @@
 /* Who sent how much, and to whom; see store/sending.h. */
 #include "store/sending.h"
 
+#include "base/log.h"
 #include "codec/date.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
@@ -80,6 +81,15 @@ sending_put(struct txn *t, const struct sending_share *share)
 	return how;
 }
 
+void
+sending_delete(struct txn *t, struct sending_key who)
+{
+	struct key counts = counts_key(who);
+
+	txn_delete(t, key_text(&counts));
+	known_delete(t, who);
+}
+
 /* ---- in memory ---- */
 
 static void
@@ -107,6 +117,20 @@ read_shard(struct store *s, struct sending_key who, uint32_t shard, struct sende
 	}
 	arena_done(&a);
 	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+}
+
+/* Known recipients come with counts, never without them. */
+enum status
+sending_has_rows(struct store *s, struct sending_key who, uint32_t shard)
+{
+	struct key counts = counts_key(who);
+	struct arena a = ARENA_INIT;
+	struct text value;
+	enum status how = engine_get(
+	    s->engine, (struct entity){ ENTITY_QUEUE, shard }, key_text(&counts), &a, &value);
+
+	arena_done(&a);
+	return how;
 }
 
 static enum status
@@ -179,16 +203,23 @@ site_of(struct text address)
 	return text_part(address, text_find_last(address, '@'), address.len);
 }
 
-static void
-frozen(const struct sending_who *who, const struct sending_rule *r, struct arena *a,
-    struct sending_answer *out)
+static struct text
+stopped(struct text address, const struct sending_rule *r, struct arena *a)
 {
-	out->verdict = SUBMISSION_FROZEN;
-	out->words = arena_printf(a,
+	return arena_printf(a,
 	    "Sending is stopped for %.*s since %.*s: %.*s. Change your password and ask "
 	    "postmaster%.*s to let it go on.",
-	    TEXT_ARG(who->address), TEXT_ARG(moment(r->since, a)), TEXT_ARG(r->why),
-	    TEXT_ARG(site_of(who->address)));
+	    TEXT_ARG(address), TEXT_ARG(moment(r->since, a)), TEXT_ARG(r->why),
+	    TEXT_ARG(site_of(address)));
+}
+
+struct text
+sending_stopped(struct store *s, uint64_t account, struct text address, struct arena *a)
+{
+	struct sending_rule r;
+
+	sending_rule(s, account, a, &r);
+	return r.since == 0 ? TEXT_EMPTY : stopped(address, &r, a);
 }
 
 /* Which limit it is over with so many more; SENDING_LIMITS: none. */
@@ -237,7 +268,7 @@ limited(const struct sending_who *who, const struct sender *p, const struct send
 	metric_add(METRIC_SENDING_LIMITED, 1);
 }
 
-/* Whether the account is too often over the line by now. */
+/* Not 0: an account is too often over the line by now, or a network just came to be. */
 static uint64_t
 refused_too_often(struct sender *p, const struct sending_who *who, int64_t now)
 {
@@ -247,7 +278,9 @@ refused_too_often(struct sender *p, const struct sending_who *who, int64_t now)
 
 	sending_counts_add(&p->counts, now, one);
 	n = sending_counts_sum(&p->counts, SENDING_HOUR, SENDING_REFUSED, now);
-	return who->key.kind == SENDING_ACCOUNT && most != 0 && n >= (uint64_t)most ? n : 0;
+	if (most == 0 || n < (uint64_t)most)
+		return 0;
+	return who->key.kind == SENDING_ACCOUNT || n == (uint64_t)most ? n : 0;
 }
 
 /* Whether it is so far from every line that what is sent in a moment does not
@@ -295,18 +328,24 @@ is_frozen(struct store *s, const struct sending_who *who, struct arena *a, struc
 	else
 		network_rule(r);
 	if (r->since != 0)
-		frozen(who, r, a, out);
+		*out = (struct sending_answer){ .verdict = SUBMISSION_FROZEN,
+			.words = stopped(who->address, r, a) };
 	return r->since != 0;
 }
 
 static void
 freeze_if(struct store *s, const struct sending_who *who, uint64_t refused)
 {
-	if (refused != 0)
+	if (refused != 0 && who->key.kind == SENDING_NETWORK) {
+		LOG_ALARM("sending.network_refused", FIELD_TEXT("client", who->address),
+		    FIELD_U64("refused", refused));
+		metric_add(METRIC_ALARMS, 1);
+	} else if (refused != 0) {
 		sending_freeze(s, who->key.id,
 		    "%llu messages in the last hour were refused because they were too many, or "
 		    "had too many recipients",
 		    (unsigned long long)refused);
+	}
 }
 
 enum status
@@ -496,6 +535,23 @@ sweep(struct map *senders, int64_t now, bool all)
 		(void)map_remove_u64(senders, id);
 		sender_free(p);
 	}
+}
+
+void
+sending_unlearn(struct store *s, struct sending_key who)
+{
+	struct sending *k = &s->sending;
+	struct sender *p;
+
+	pthread_mutex_lock(&k->lock);
+	p = map_get_u64(&k->senders[who.kind], who.id);
+	if (p != NULL && p->under_way == 0) {
+		(void)map_remove_u64(&k->senders[who.kind], who.id);
+		sender_free(p);
+	}
+	if (who.kind == SENDING_ACCOUNT)
+		(void)map_remove_u64(&k->bounces, who.id);
+	pthread_mutex_unlock(&k->lock);
 }
 
 void

@@ -39,8 +39,9 @@ struct sending_key {
 	uint64_t id; /* account, or hash of the network's name */
 };
 
-enum sending_todo { SENDING_HOLD = 1, SENDING_TELL = 2, SENDING_RELEASE = 4 };
-#define SENDING_TODO_ALL 7u
+/* FORGET: the account is removed, the row goes when nothing else is to be done. */
+enum sending_todo { SENDING_HOLD = 1, SENDING_TELL = 2, SENDING_RELEASE = 4, SENDING_FORGET = 8 };
+#define SENDING_TODO_ALL 15u
 
 /* A limit of its own: the number and 1; 0: the setting's. Limit 0 is none. */
 struct sending_rule {
@@ -51,6 +52,15 @@ struct sending_rule {
 	uint64_t limit[SENDING_LIMITS];
 };
 
+/* How far the background is in changing the mail of an account. */
+struct sending_pass {
+	uint64_t account; /* 0: none */
+	int64_t since;	  /* of its rule */
+	char after[64];	  /* where the next step begins */
+	size_t after_len;
+	uint64_t left; /* recipients that were changed, or are busy */
+};
+
 struct sending {
 	pthread_mutex_t lock;
 	struct map senders[SENDING_NETWORK + 1]; /* id -> struct sender */
@@ -58,6 +68,7 @@ struct sending {
 	int64_t swept;				 /* seconds */
 	int64_t next;	    /* when what is to be done is tried again, seconds */
 	_Atomic bool hurry; /* a rule was changed: now */
+	struct sending_pass pass;
 	struct owner owner; /* of the rules */
 	struct map rules;   /* account -> struct sending_rule, under the owner's lock */
 };
@@ -83,6 +94,9 @@ struct sending_answer {
 	bool calm; /* many more would be OK, too */
 };
 
+/* Words for the owner, in the arena, if sending of the account is stopped; else empty. */
+struct text sending_stopped(
+    struct store *s, uint64_t account, struct text address, struct arena *a);
 /* Whether one more message may be begun. What is refused for a limit too often
  * in an hour stops the account. May read rows. */
 enum status sending_may_begin(struct store *s, const struct sending_who *who, struct arena *a,
@@ -109,6 +123,15 @@ void sending_counted(struct store *s, const struct sending_share *share, bool wr
 /* What became of a recipient elsewhere: there is nobody of that name, or not. */
 void sending_bounced(struct store *s, uint64_t account, bool nobody);
 
+/* Its rows in a shard of the queue; NOT_FOUND: there are none. */
+enum status sending_has_rows(struct store *s, struct sending_key who, uint32_t shard) MUST_CHECK;
+void sending_delete(struct txn *t, struct sending_key who);
+/* What is in memory, unless a message of it is under way: then it goes when it is idle. */
+void sending_unlearn(struct store *s, struct sending_key who);
+/* All that is known of an account that was removed, in memory and in rows; waits.
+ * For the background thread. */
+enum status sending_forget(struct store *s, uint64_t account) MUST_CHECK;
+
 /* In force for an account. */
 uint64_t sending_limit(const struct sending_rule *r, unsigned limit);
 /* So much of each limit is used now. */
@@ -125,6 +148,7 @@ enum sending_change {
 	SENDING_RESUME,
 	SENDING_SET_LIMIT,
 	SENDING_FINISHED, /* todo: what was done of a rule that began `since` */
+	SENDING_GONE,	  /* the account was removed */
 	SENDING_CHANGES
 };
 

@@ -16,35 +16,49 @@
 #include "store/serve.h"
 
 #define AGAIN_SECONDS 5
+#define STEPS_A_ROUND 16u /* each at most QUEUE_WALK_RUNS runs looked at, and 512 changed */
 /* What was counted when the account was stopped is in the queue by then. */
 #define SETTLED_SECONDS 30
 
 /* ---- mail that waits ---- */
 
-/* Once through the queue; left: recipients that were changed, or are busy. */
+/* Goes on through the queue for the account, a bounded number of steps a round, so that
+ * nothing else in the background waits for it. AGAIN: not at the end yet. left: recipients
+ * that were changed since its beginning, or are busy. */
 static enum status
-change_all(struct store *s, uint64_t account, enum queue_admin_change change, uint64_t *left)
+change_some(struct store *s, uint64_t account, const struct sending_rule *r, uint64_t *left)
 {
+	enum queue_admin_change change =
+	    (r->todo & SENDING_HOLD) != 0 ? QUEUE_ADMIN_HOLD : QUEUE_ADMIN_RELEASE;
+	struct sending_pass *p = &s->sending.pass;
 	struct arena a = ARENA_INIT;
-	char after[64];
-	struct queue_admin_change_request q = { .account = account, .change = change };
-	struct queue_change_done done = { .changed = 0 };
-	enum status how;
+	enum status how = STATUS_AGAIN;
 
-	*left = 0;
-	do {
-		how = queue_change_step(s, &a, &q, &done);
+	if (p->account != 0 && p->account != account)
+		return STATUS_AGAIN; /* one after the other */
+	if (p->account == 0 || p->since != r->since)
+		*p = (struct sending_pass){ .account = account, .since = r->since };
+	for (unsigned i = 0; i < STEPS_A_ROUND && how == STATUS_AGAIN; i++) {
+		struct queue_admin_change_request q = {
+			.account = account, .change = change, .after = { p->after, p->after_len }
+		};
+		struct queue_change_done done = { .changed = 0 };
+
+		how =
+		    atomic_load(&s->closing) ? STATUS_CLOSED : queue_change_step(s, &a, &q, &done);
 		if (how != STATUS_OK)
 			break;
-		*left += done.changed + done.busy;
-		CHECK(done.resume.len <= sizeof(after));
-		memcpy(after, done.resume.ptr, done.resume.len);
-		q.after = (struct text){ after, done.resume.len };
+		p->left += done.changed + done.busy;
+		CHECK(done.resume.len <= sizeof(p->after));
+		memcpy(p->after, done.resume.ptr, done.resume.len);
+		p->after_len = done.resume.len;
+		how = p->after_len > 0 ? STATUS_AGAIN : STATUS_OK;
 		arena_reset(&a);
-	} while (q.after.len > 0 && !atomic_load(&s->closing));
-	if (how == STATUS_OK && q.after.len > 0)
-		how = STATUS_CLOSED;
+	}
 	arena_done(&a);
+	*left = p->left;
+	if (how != STATUS_AGAIN)
+		*p = (struct sending_pass){ .account = 0 };
 	return how;
 }
 
@@ -171,24 +185,35 @@ tell(struct store *s, uint64_t account, const struct sending_rule *r)
 	if (how == STATUS_OK)
 		how = tell_postmaster(s, account, address, &what, &a);
 	arena_done(&a);
-	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+	return how;
 }
 
 /* ---- one account ---- */
 
 static enum status
-finish(struct store *s, uint64_t account, const struct sending_rule *r, enum sending_todo what)
+order(struct store *s, struct sending_order *o)
 {
 	struct arena a = ARENA_INIT;
-	struct sending_order o = {
-		.account = account, .change = SENDING_FINISHED, .todo = what, .since = r->since
-	};
 	enum status how;
 
-	o.op.arena = &a;
-	how = sending_order_wait(s, &o);
+	o->op.arena = &a;
+	how = sending_order_wait(s, o);
 	arena_done(&a);
 	return how;
+}
+
+static enum status
+finish(struct store *s, uint64_t account, const struct sending_rule *r, enum sending_todo what)
+{
+	return order(s,
+	    &(struct sending_order){
+		.account = account, .change = SENDING_FINISHED, .todo = what, .since = r->since });
+}
+
+static enum status
+gone(struct store *s, uint64_t account)
+{
+	return order(s, &(struct sending_order){ .account = account, .change = SENDING_GONE });
 }
 
 static enum status
@@ -202,11 +227,15 @@ follow_one(struct store *s, uint64_t account, const struct sending_rule *r, int6
 		how = tell(s, account, r);
 		if (how == STATUS_OK)
 			how = finish(s, account, r, SENDING_TELL);
+		else if (how == STATUS_NOT_FOUND)
+			how = gone(s, account);
 	}
 	if (how != STATUS_OK || (r->todo & (SENDING_HOLD | SENDING_RELEASE)) == 0)
 		return how;
-	how = change_all(s, account, hold ? QUEUE_ADMIN_HOLD : QUEUE_ADMIN_RELEASE, &left);
-	if (left > 0)
+	how = change_some(s, account, r, &left);
+	if (how == STATUS_AGAIN)
+		atomic_store(&s->sending.hurry, true);
+	if (how == STATUS_OK && left > 0)
 		LOG_INFO(hold ? "sending.held" : "sending.released", FIELD_U64("account", account),
 		    FIELD_U64("recipients", left));
 	if (how != STATUS_OK || left > 0 || (hold && now < r->since + SETTLED_SECONDS))
@@ -237,4 +266,48 @@ sending_follow(struct store *s)
 			    FIELD_STATUS(how));
 	}
 	arena_done(&a);
+}
+
+/* ---- a removed account ---- */
+
+struct forgetting {
+	struct op op; /* first */
+	uint64_t account;
+};
+
+static enum status
+forget_apply(struct txn *t, struct op *op)
+{
+	struct sending_key who = { SENDING_ACCOUNT, ((struct forgetting *)(void *)op)->account };
+
+	sending_delete(t, who);
+	return STATUS_OK;
+}
+
+static enum status
+forget_in(struct store *s, uint32_t shard, uint64_t account)
+{
+	struct arena a = ARENA_INIT;
+	struct forgetting f = { .op = { .apply = forget_apply, .arena = &a }, .account = account };
+	enum status how = owner_wait(&s->queue.shard[shard].owner, &f.op);
+
+	arena_done(&a);
+	return how;
+}
+
+enum status
+sending_forget(struct store *s, uint64_t account)
+{
+	struct sending_key who = { SENDING_ACCOUNT, account };
+	enum status how = gone(s, account);
+
+	for (uint32_t i = 0; i < QUEUE_SHARDS && how == STATUS_OK; i++) {
+		how = sending_has_rows(s, who, i);
+		how = how == STATUS_OK		? forget_in(s, i, account)
+		      : how == STATUS_NOT_FOUND ? STATUS_OK
+						: how;
+	}
+	if (how == STATUS_OK)
+		sending_unlearn(s, who);
+	return how;
 }

@@ -152,6 +152,19 @@ known_put(struct txn *t, const struct sending_share *share)
 	return how;
 }
 
+void
+known_delete(struct txn *t, struct sending_key who)
+{
+	struct key key = sender_rows(who);
+
+	txn_delete(t, key_text(&key)); /* of before there were slots */
+	for (uint32_t slot = 0; slot < SENDING_SLOTS; slot++) {
+		key = sender_rows(who);
+		key_add(&key, slot, 1);
+		txn_delete(t, key_text(&key));
+	}
+}
+
 static enum status
 add_row(void *arg, struct text key, struct text value)
 {

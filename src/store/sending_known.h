@@ -31,6 +31,8 @@ uint32_t known_hash(struct text address, struct arena *a);
 
 /* For apply() on a shard: the recipients of share->first. */
 enum status known_put(struct txn *t, const struct sending_share *share) MUST_CHECK;
+/* All that a shard remembers. */
+void known_delete(struct txn *t, struct sending_key who);
 /* Adds what a shard remembers. */
 enum status known_read(
     struct store *s, uint32_t shard, struct sending_key who, struct known *out) MUST_CHECK;

@@ -292,6 +292,21 @@ put(struct txn *t, uint64_t account, const struct sending_rule *r)
 	buffer_done(&value);
 }
 
+/* Of a removed account nothing stays but that its mail is still to be held. */
+static bool
+forget(struct sending_rule *r)
+{
+	uint32_t left = r->todo & (SENDING_HOLD | SENDING_RELEASE);
+
+	if (says_nothing(r))
+		return false;
+	*r = left == 0 ? (struct sending_rule){ .since = 0 }
+		       : (struct sending_rule){
+				 .since = r->since, .todo = left | SENDING_FORGET, .why = r->why
+			 };
+	return true;
+}
+
 static bool
 change(struct txn *t, const struct sending_order *o, struct sending_rule *r)
 {
@@ -316,9 +331,14 @@ change(struct txn *t, const struct sending_order *o, struct sending_rule *r)
 		r->limit[o->limit] = o->value;
 		return true;
 	case SENDING_FINISHED:
-		if (r->since == o->since)
-			r->todo &= ~o->todo;
-		return r->since == o->since;
+		if (r->since != o->since)
+			return false;
+		r->todo &= ~o->todo;
+		if (r->todo == SENDING_FORGET)
+			*r = (struct sending_rule){ .since = 0 };
+		return true;
+	case SENDING_GONE:
+		return forget(r);
 	case SENDING_CHANGES:
 		break;
 	}

@@ -313,21 +313,29 @@ the_memory_is_bounded(void **state)
 	assert_int_equal(rcpt(r, "u11.59@example.org", 0), SUBMISSION_OK);
 }
 
-/* A row of before there were slots is known still. */
+/* One of before there were slots, that knows old@example.org. */
 static void
-rows_without_a_slot_are_read(void **state)
+put_row_without_a_slot(struct rig *r, uint64_t shard)
 {
-	struct rig *r = *state;
 	struct key key = key_of(KEY_Q_KNOWN);
 	struct buffer value = BUFFER_INIT;
 
-	assert_int_equal(verdict_op(r, "a@example.org", 5), SUBMISSION_OK);
 	key_add(&key, SENDING_ACCOUNT, 1);
 	key_add(&key, r->alice, 8);
 	pack_u8(&value, 1);
 	pack_be32(&value, known_hash(TEXT("old@example.org"), &r->w->arena));
-	world_damage(r->w, (struct entity){ ENTITY_QUEUE, 5 }, key_text(&key), buffer_text(&value));
+	world_damage(
+	    r->w, (struct entity){ ENTITY_QUEUE, shard }, key_text(&key), buffer_text(&value));
 	buffer_done(&value);
+}
+
+static void
+rows_without_a_slot_are_read(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(verdict_op(r, "a@example.org", 5), SUBMISSION_OK);
+	put_row_without_a_slot(r, 5);
 	crash(r);
 	set(r, "sending.first_day", "1");
 	assert_int_equal(rcpt(r, "a@example.org", 0), SUBMISSION_OK);
@@ -436,6 +444,43 @@ what_is_to_be_held_stays(void **state)
 	assert_int_equal(take(r), 1);
 }
 
+/* Each round in the background does a part of a long queue; meanwhile nothing is given
+ * out, and other accounts' mail waits for no more than a round. */
+static void
+a_long_queue_is_held_in_parts(void **state)
+{
+	struct rig *r = *state;
+	unsigned rounds = 0;
+
+	set(r, "sending.recipients_hour", "0");
+	set(r, "sending.first_hour", "0");
+	set(r, "sending.first_day", "0");
+	for (unsigned i = 0; i < 160; i++) {
+		struct buffer to = BUFFER_INIT;
+
+		for (unsigned k = 0; k < 60; k++)
+			buffer_addf(&to, "%su@d%u.example", k > 0 ? " " : "", k);
+		assert_int_equal(verdict_op(r, buffer_string(&to), 16 + i), SUBMISSION_OK);
+		buffer_done(&to);
+	}
+	assert_int_equal(change(r, LIMITS_FREEZE, "a test"), 1);
+	later(r, 60);
+	while (shown(r).following != 0) {
+		store_tend(r->w->store);
+		store_settle(r->w->store);
+		if (rounds == 0)
+			assert_int_equal(r->w->store->sending.pass.account, r->alice);
+		assert_int_equal(take(r), 0);
+		assert_in_range(++rounds, 1, 20);
+		later(r, 60 + 6 * rounds);
+	}
+	assert_in_range(rounds, 3, 20);
+	assert_int_equal(change(r, LIMITS_RESUME, ""), 1);
+	later(r, 500);
+	tend(r);
+	assert_int_equal(take(r), 1);
+}
+
 static void
 who_writes_to_nobody_is_stopped(void **state)
 {
@@ -460,6 +505,134 @@ who_writes_to_nobody_is_stopped(void **state)
 	assert_int_equal(in_inbox(r, ALICE), 1);
 }
 
+/* ---- removed ---- */
+
+static enum status
+count_row(void *arg, struct text key, struct text value)
+{
+	(void)key;
+	(void)value;
+	++*(unsigned *)arg;
+	return STATUS_OK;
+}
+
+/* Rows in which the account is counted, or has a rule. */
+static unsigned
+rows_of(struct rig *r, uint64_t account)
+{
+	static const enum key_kind kinds[] = { KEY_Q_SENT, KEY_Q_KNOWN };
+	struct key rule = key_u64(KEY_S_RULE, account);
+	struct text value;
+	unsigned n = engine_get(r->w->engine, (struct entity){ ENTITY_SITE, 1 }, key_text(&rule),
+			 &r->w->arena, &value) == STATUS_OK;
+
+	for (uint64_t i = 0; i < QUEUE_SHARDS; i++)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+			struct key from = key_of(kinds[k]), until;
+
+			key_add(&from, SENDING_ACCOUNT, 1);
+			key_add(&from, account, 8);
+			until = key_behind(from);
+			assert_ok(scan_rows(r->w->store, (struct entity){ ENTITY_QUEUE, i },
+			    key_text(&from), key_text(&until), count_row, &n));
+		}
+	return n;
+}
+
+static void
+remove_alice(struct rig *r)
+{
+	struct store_account_remove_reply none;
+
+	assert_ok(ASK(r->w, admin, store_account_remove, &none, .address = TEXT(ALICE)));
+}
+
+/* A new account of the name begins with nothing. */
+static void
+what_is_removed_is_forgotten(void **state)
+{
+	struct rig *r = *state;
+	uint64_t before = r->alice;
+
+	set(r, "sending.messages_hour", "8");
+	for (uint64_t op = 1; op <= 8; op++)
+		assert_int_equal(
+		    verdict_op(r, "a@example.org b@example.net", 16 + op), SUBMISSION_OK);
+	limit(r, 1, true, 9);
+	put_row_without_a_slot(r, 5);
+	assert_in_range(rows_of(r, before), 11, 18);
+	remove_alice(r);
+	tend(r);
+	assert_int_equal(rows_of(r, before), 0);
+	r->alice = world_account(r->w, ALICE);
+	assert_int_not_equal(r->alice, before);
+	r->token = world_token(r->w, r->alice);
+	assert_int_equal(used(r, SENDING_MESSAGES, SENDING_DAY), 0);
+	assert_int_equal(shown(r).own.at[1], 0);
+	assert_int_equal(verdict(r, "a@example.org"), SUBMISSION_OK);
+	assert_int_equal(used(r, SENDING_FIRST, SENDING_DAY), 1);
+}
+
+/* A crash in the middle of it leaves it to the next start. */
+static void
+a_crash_while_it_is_forgotten(void **state)
+{
+	struct rig *r = *state;
+	uint64_t before = r->alice;
+
+	for (uint64_t op = 1; op <= 8; op++)
+		assert_int_equal(verdict_op(r, "a@example.org", 16 + op), SUBMISSION_OK);
+	remove_alice(r);
+	crash(r);
+	tend(r);
+	assert_int_equal(rows_of(r, before), 0);
+}
+
+/* What waits is held even so, and stays for the operator. */
+static void
+who_is_removed_while_stopped(void **state)
+{
+	struct rig *r = *state;
+	uint64_t before = r->alice;
+
+	(void)submit(r, "a@example.org");
+	assert_int_equal(change(r, LIMITS_FREEZE, "a test"), 1);
+	remove_alice(r);
+	tend(r);
+	assert_int_equal(take(r), 0);
+	crash(r);
+	assert_int_equal(take(r), 0);
+	later(r, 60);
+	tend(r);
+	later(r, 70);
+	tend(r);
+	assert_int_equal(rows_of(r, before), 0);
+	later(r, 7200);
+	assert_int_equal(take(r), 0);
+}
+
+/* Its bounces come when it is gone already. */
+static void
+who_is_stopped_after_removal(void **state)
+{
+	struct rig *r = *state;
+	uint64_t before = r->alice;
+
+	set(r, "sending.freeze_bounces", "1");
+	r->reply = "550 5.1.1 no such user";
+	(void)submit(r, "a@example.org");
+	assert_int_equal(take(r), 1);
+	remove_alice(r);
+	tend(r);
+	report(r, QUEUE_FAILED, SCHEDULE_WELL);
+	store_settle(r->w->store);
+	assert_int_equal(rows_of(r, before), 1);
+	tend(r);
+	later(r, 60);
+	tend(r);
+	assert_int_equal(rows_of(r, before), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_sending, teardown_sending)
 
 int
@@ -477,6 +650,11 @@ main(void)
 		CASE(what_was_held_by_hand_stays),
 		CASE(what_is_to_be_held_stays),
 		CASE(who_writes_to_nobody_is_stopped),
+		CASE(a_long_queue_is_held_in_parts),
+		CASE(what_is_removed_is_forgotten),
+		CASE(a_crash_while_it_is_forgotten),
+		CASE(who_is_removed_while_stopped),
+		CASE(who_is_stopped_after_removal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

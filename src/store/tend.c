@@ -37,16 +37,27 @@ tend_account(struct store *s, uint64_t account, bool urgent)
 	pthread_mutex_unlock(&t->lock);
 }
 
-void
-tend_left(struct store *s, uint64_t account, struct text address)
+static void
+note(struct tender *t, struct map *where, uint64_t account, struct text address)
 {
-	struct tender *t = &s->tender;
 	char *old;
 
 	pthread_mutex_lock(&t->lock);
-	old = map_put_u64(&t->left, account, mem_string(address));
+	old = map_put_u64(where, account, mem_string(address));
 	pthread_mutex_unlock(&t->lock);
 	mem_free(old);
+}
+
+void
+tend_left(struct store *s, uint64_t account, struct text address)
+{
+	note(&s->tender, &s->tender.left, account, address);
+}
+
+void
+tend_sender(struct store *s, uint64_t account, struct text address)
+{
+	note(&s->tender, &s->tender.senders, account, address);
 }
 
 void
@@ -86,20 +97,29 @@ tend_one(struct store *s, uint64_t account, uintptr_t what)
 		tend_account(s, account, true);
 }
 
+/* What is in the list by now. */
+static struct map
+take(struct tender *t, struct map *list)
+{
+	struct map now;
+
+	pthread_mutex_lock(&t->lock);
+	now = *list;
+	*list = (struct map)MAP_INIT;
+	if (list == &t->accounts)
+		t->urgent = false;
+	pthread_mutex_unlock(&t->lock);
+	return now;
+}
+
 static void
 tend_accounts(struct store *s)
 {
-	struct tender *t = &s->tender;
-	struct map now;
+	struct map now = take(&s->tender, &s->tender.accounts);
 	uint64_t account;
 	size_t at = 0;
 	void *p;
 
-	pthread_mutex_lock(&t->lock);
-	now = t->accounts;
-	t->accounts = (struct map)MAP_INIT;
-	t->urgent = false;
-	pthread_mutex_unlock(&t->lock);
 	while (map_each(&now, &at, NULL, &account, &p)) {
 		if (atomic_load(&s->closing))
 			break;
@@ -109,23 +129,40 @@ tend_accounts(struct store *s)
 }
 
 static void
+forget_sender(struct store *s, uint64_t account, struct text address)
+{
+	enum status how = atomic_load(&s->closing) ? STATUS_CLOSED : sending_forget(s, account);
+
+	if (how == STATUS_OK) {
+		directory_forget_intent(s, account, address);
+		return;
+	}
+	if (how != STATUS_CLOSED)
+		LOG_WARN(
+		    "store.sender_not_forgotten", FIELD_U64("account", account), FIELD_STATUS(how));
+	tend_sender(s, account, address);
+}
+
+static void
 tend_removals(struct store *s)
 {
-	struct tender *t = &s->tender;
-	struct map now;
+	struct map left = take(&s->tender, &s->tender.left),
+		   senders = take(&s->tender, &s->tender.senders);
 	uint64_t account;
 	size_t at = 0;
 	void *p;
 
-	pthread_mutex_lock(&t->lock);
-	now = t->left;
-	t->left = (struct map)MAP_INIT;
-	pthread_mutex_unlock(&t->lock);
-	while (map_each(&now, &at, NULL, &account, &p)) {
+	while (map_each(&left, &at, NULL, &account, &p)) {
 		directory_remove_later(s, account, text_of(p));
 		mem_free(p);
 	}
-	map_done(&now);
+	map_done(&left);
+	at = 0;
+	while (map_each(&senders, &at, NULL, &account, &p)) {
+		forget_sender(s, account, text_of(p));
+		mem_free(p);
+	}
+	map_done(&senders);
 }
 
 static bool
@@ -292,12 +329,16 @@ void
 tender_done(struct store *s)
 {
 	struct tender *t = &s->tender;
-	size_t at = 0;
+	struct map lists[] = { t->left, t->senders };
 	void *p;
 
-	while (map_each(&t->left, &at, NULL, NULL, &p))
-		mem_free(p);
-	map_done(&t->left);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		size_t at = 0;
+
+		while (map_each(&lists[i], &at, NULL, NULL, &p))
+			mem_free(p);
+		map_done(&lists[i]);
+	}
 	map_done(&t->accounts);
 	(void)pthread_cond_destroy(&t->wake);
 	(void)pthread_mutex_destroy(&t->lock);

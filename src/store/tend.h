@@ -22,6 +22,7 @@ struct tender {
 	bool running, stop, urgent;
 	struct map accounts; /* id -> TEND_*: have garbage or dying mailboxes */
 	struct map left;     /* id -> address: accounts whose removal failed */
+	struct map senders;  /* id -> address: removed, but for what is counted of them */
 	/* What was looked at since the start: up to this entity of this kind. */
 	uint64_t walked;
 	bool walking;
@@ -48,5 +49,8 @@ void tend_references(struct store *s);
 enum status collect_account(struct store *s, uint64_t account, bool *left, bool *more) MUST_CHECK;
 /* The removal of an account failed and is tried again. */
 void tend_left(struct store *s, uint64_t account, struct text address);
+/* The account is removed but for what is counted of its sending; then its intent
+ * goes (directory_forget_intent). */
+void tend_sender(struct store *s, uint64_t account, struct text address);
 
 #endif
