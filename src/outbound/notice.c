@@ -3,11 +3,9 @@
  * 5.4.7 (RFC 3463 3.5, RFC 2852 4.2). */
 #include "outbound/notice.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/pack.h"
 #include "codec/utf8.h"
 #include "mime/summary.h"
 #include "store/outgoing_rows.h"
@@ -198,24 +196,4 @@ notice_build(const struct queue_owed_reply *o, struct text hostname, struct text
 	buffer_add_text(out, buffer_text(&tail));
 	buffer_done(&tail);
 	arena_done(&a);
-}
-
-uint64_t
-notice_op(const struct queue_owed_reply *o)
-{
-	struct buffer b = BUFFER_INIT;
-	unsigned char hash[EVP_MAX_MD_SIZE];
-	size_t len = 0;
-	uint64_t op;
-
-	buffer_add_string(&b, "dsn");
-	pack_be64(&b, o->message);
-	pack_be64(&b, o->kind);
-	pack_be64(&b, o->late);
-	for (uint32_t i = 0; i < o->numbers.count; i++)
-		pack_be64(&b, o->numbers.at[i]);
-	CHECK(EVP_Q_digest(NULL, "SHA256", NULL, b.ptr, b.len, hash, &len) == 1);
-	buffer_done(&b);
-	memcpy(&op, hash, sizeof(op));
-	return op == 0 ? 1 : op;
 }

@@ -29,8 +29,4 @@ enum report_returned notice_returns(
 void notice_build(const struct queue_owed_reply *o, struct text hostname, struct text unique,
     int64_t now, enum report_returned kind, struct text returned, struct buffer *out);
 
-/* The op of the notice: the same for the same recipients of a message, told the
- * same, of the same lateness. */
-uint64_t notice_op(const struct queue_owed_reply *o);
-
 #endif

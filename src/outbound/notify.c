@@ -132,7 +132,7 @@ notice_id(const struct queue_owed_reply *o, struct arena *a)
 {
 	char id[TRACE_ID_LENGTH];
 
-	trace_id_print(notice_op(o), id);
+	trace_id_print(o->notice_op, id);
 	return arena_copy(a, (struct text){ id, sizeof(id) });
 }
 
@@ -141,7 +141,7 @@ hand_in_with(struct notify *n, const struct queue_owed_reply *o, enum report_ret
     struct arena *a, struct failure *f)
 {
 	struct buffer returned = BUFFER_INIT, message = BUFFER_INIT;
-	struct intake_notice_request request = { .op = notice_op(o), .recipient = o->sender };
+	struct intake_notice_request request = { .op = o->notice_op, .recipient = o->sender };
 	struct intake_notice_reply reply;
 	enum status how = read_returned(n, o, kind, &returned);
 	char unique[32];
@@ -201,18 +201,20 @@ well_formed(const struct queue_owed_reply *o)
 {
 	uint32_t n = o->numbers.count;
 
-	return n > 0 && o->sender.len > 0 && o->recipients.count == n && o->firsts.count == n &&
-	       o->orcpts.count == n && o->states.count == n && o->attempts.count == n &&
-	       o->lasts.count == n && o->replies.count == n && o->servers.count == n;
+	return n > 0 && o->notice_op != 0 && o->sender.len > 0 && o->recipients.count == n &&
+	       o->firsts.count == n && o->orcpts.count == n && o->states.count == n &&
+	       o->attempts.count == n && o->lasts.count == n && o->replies.count == n &&
+	       o->servers.count == n;
 }
 
 static enum status
 settle(struct notify *n, const struct queue_owed_reply *o, bool told, struct text notice,
     struct arena *a)
 {
-	struct queue_told_request request = {
-		.op = random_u64(), .message = o->message, .kind = o->kind
-	};
+	struct queue_told_request request = { .op = random_u64(),
+		.message = o->message,
+		.notice_op = o->notice_op,
+		.kind = o->kind };
 	struct queue_told_reply reply;
 	struct failure f;
 

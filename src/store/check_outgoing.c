@@ -51,6 +51,23 @@ is_row(struct store *s, struct entity e, struct text key, struct text value)
 	return is;
 }
 
+/* A notice that is written down is of recipients that there are. */
+static bool
+has_its_notice(struct store *s, uint64_t id, const struct outgoing_message *m)
+{
+	struct outgoing_notice n;
+	struct arena a = ARENA_INIT;
+	enum status how = outgoing_notice_read(s, id, &a, &n);
+	bool good = how == (m->noticed ? STATUS_OK : STATUS_NOT_FOUND);
+
+	if (how == STATUS_OK) {
+		good &= runs_last(&n.numbers) <= m->recipients;
+		runs_done(&n.numbers);
+	}
+	arena_done(&a);
+	return good;
+}
+
 static void
 look_at_message(struct tally *t, struct entity e, uint64_t id, const struct outgoing_message *m,
     struct text value)
@@ -61,7 +78,8 @@ look_at_message(struct tally *t, struct entity e, uint64_t id, const struct outg
 
 	whole = scan_rows(t->s, e, key_text(&run), key_text(&behind), tally_run, t) == STATUS_OK &&
 		!t->gap && !t->endless && t->recipients == m->recipients && t->open == m->open &&
-		t->owed == m->owed && is_row(t->s, e, key_text(&envelope), TEXT_EMPTY);
+		t->owed == m->owed && is_row(t->s, e, key_text(&envelope), TEXT_EMPTY) &&
+		has_its_notice(t->s, id, m);
 	if (!is_row(t->s, e, key_text(&row), value))
 		return;
 	if (!whole)

@@ -473,6 +473,7 @@ look_queue(struct survey *v, struct entity e)
 	check_rows_together(v->store, e, content, ARRAY_LEN(content), v, v->f);
 	check_rows(v->store, e, KEY_Q_ENVELOPE, look_at_part, v, v->f);
 	check_rows(v->store, e, KEY_Q_RUN, look_at_part, v, v->f);
+	check_rows(v->store, e, KEY_Q_NOTICE, look_at_part, v, v->f);
 	check_rows(v->store, e, KEY_Q_SUPPRESSED, look_at_suppressed, v, v->f);
 	check_rows(v->store, e, KEY_Q_TLS, look_at_tls, v, v->f);
 	check_rows(v->store, e, KEY_Q_SENT, look_at_sender, v, v->f);

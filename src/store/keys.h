@@ -48,6 +48,7 @@
 	X(Q_MESSAGE, 'm', "be64 message", "a message that goes out")                              \
 	X(Q_ENVELOPE, 'e', "be64 message", "its envelope and summary")                            \
 	X(Q_RUN, 'r', "be64 message, be32 first recipient", "recipients that are tried together") \
+	X(Q_NOTICE, 'n', "be64 message", "what its sender is being told")                         \
 	X(Q_SUPPRESSED, 's', "address", "that refused mail for good, and its words")              \
 	X(Q_TLS, 't', "be32 day, domain", "TLS sessions with the servers of a domain")            \
 	X(Q_SENT, 'w', "u8 kind, be64 sender", "how much was sent in the last day")               \

@@ -146,6 +146,18 @@ struct notice {
 int64_t outgoing_owed_next(const struct outgoing *o);
 /* Under the lock: what the link had in hand is told by the next. */
 void outgoing_owed_lost(struct outgoing *o, uint64_t link, int64_t now);
+/* The op of the notice that tells it: the same for the same recipients. */
+uint64_t outgoing_notice_op(uint64_t message, const struct queue_owed_reply *o);
+/* The row. NOT_FOUND: there is none. */
+enum status outgoing_notice_read(
+    struct store *s, uint64_t message, struct arena *a, struct outgoing_notice *out) MUST_CHECK;
+/* Puts the row, instead of that of an op (0: there is none). EXISTS: there is
+ * another. NOT_FOUND: the message is gone. Waits for the batch. */
+enum status outgoing_notice_write(struct store *s, uint64_t message,
+    const struct outgoing_notice *n, uint64_t instead, struct arena *a) MUST_CHECK;
+/* For apply(): it was told, so the row of that op goes. */
+enum status outgoing_notice_told(
+    struct txn *t, uint64_t message, uint64_t op, struct arena *a) MUST_CHECK;
 /* Whether the link is to tell something about the message. */
 bool notice_held(struct store *s, uint64_t link, uint64_t message);
 

@@ -63,7 +63,8 @@ enum status
 outgoing_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
 {
 	struct key row = key_u64(KEY_Q_MESSAGE, message),
-		   envelope = key_u64(KEY_Q_ENVELOPE, message), run = key_u64(KEY_Q_RUN, message),
+		   envelope = key_u64(KEY_Q_ENVELOPE, message),
+		   notice = key_u64(KEY_Q_NOTICE, message), run = key_u64(KEY_Q_RUN, message),
 		   behind = key_behind(run);
 	enum status how = content_goes(t, message, m);
 
@@ -71,6 +72,8 @@ outgoing_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
 		return how;
 	txn_delete(t, key_text(&row));
 	txn_delete(t, key_text(&envelope));
+	if (m->noticed)
+		txn_delete(t, key_text(&notice));
 	return txn_scan(t, key_text(&run), key_text(&behind), delete_row, t);
 }
 

@@ -122,6 +122,7 @@ notice_held(struct store *s, uint64_t link, uint64_t message)
 struct gathering {
 	struct arena *a;
 	struct queue_owed_reply *reply;
+	const struct outgoing_notice *only; /* what was written down, or NULL */
 	size_t octets;
 };
 
@@ -142,7 +143,7 @@ reserve(struct queue_owed_reply *reply, struct arena *a)
 }
 
 static void
-gather(struct queue_owed_reply *reply, const struct outgoing_recipient *r, uint32_t first,
+add_recipient(struct queue_owed_reply *reply, const struct outgoing_recipient *r, uint32_t first,
     uint32_t number)
 {
 	uint32_t i = reply->numbers.count;
@@ -162,6 +163,28 @@ gather(struct queue_owed_reply *reply, const struct outgoing_recipient *r, uint3
 	reply->lasts.count = reply->replies.count = reply->servers.count = i;
 }
 
+static bool
+belongs(const struct gathering *g, const struct outgoing_recipient *r, uint32_t number)
+{
+	uint32_t kind = outgoing_owed_kind(r);
+
+	if (g->only != NULL)
+		return kind == g->only->kind && runs_has(&g->only->numbers, number + 1);
+	return kind != 0 && (g->reply->kind == 0 || g->reply->kind == kind);
+}
+
+/* Whether there is room for one more. What was written down has it, if need be
+ * without words. */
+static bool
+fits(struct gathering *g, struct outgoing_recipient *r)
+{
+	g->octets += r->address.len + r->orcpt.len + r->reply.len + r->server.len;
+	if (g->only != NULL && g->octets > REPLY_MAX)
+		r->reply = TEXT_EMPTY;
+	return g->only != NULL || (g->reply->numbers.count < QUEUE_OWED_MAX &&
+				      (g->octets <= REPLY_MAX || g->reply->numbers.count == 0));
+}
+
 /* Of the kind that is met first. */
 static enum status
 gather_run(void *arg, struct text key, struct text value)
@@ -174,19 +197,16 @@ gather_run(void *arg, struct text key, struct text value)
 					: STATUS_CORRUPT;
 
 	for (uint32_t i = 0; how == STATUS_OK && i < run.count; i++) {
-		const struct outgoing_recipient *r = &run.at[i];
-		uint32_t kind = outgoing_owed_kind(r);
+		struct outgoing_recipient *r = &run.at[i];
 
-		if (kind == 0 || (reply->kind != 0 && reply->kind != kind))
+		if (!belongs(g, r, first + i))
 			continue;
-		g->octets += r->address.len + r->orcpt.len + r->reply.len + r->server.len;
-		if (reply->numbers.count == QUEUE_OWED_MAX ||
-		    (g->octets > REPLY_MAX && reply->numbers.count > 0))
+		if (!fits(g, r))
 			return STATUS_NOT_FOUND;
-		reply->kind = kind;
-		if (kind == OWED_DELAY)
+		reply->kind = outgoing_owed_kind(r);
+		if (reply->kind == OWED_DELAY)
 			reply->late |= r->owed & (WARNED | WARNED_BY);
-		gather(reply, r, first, first + i);
+		add_recipient(reply, r, first, first + i);
 	}
 	return how;
 }
@@ -213,13 +233,68 @@ read_first_piece(
 	return STATUS_OK;
 }
 
-/* NOT_FOUND: nothing is owed (any more). */
+/* All that is owed, or what of the notice is. NOT_FOUND: nothing. */
+static enum status
+gather_owed(struct store *s, uint64_t message, const struct outgoing_notice *only, struct arena *a,
+    struct queue_owed_reply *reply)
+{
+	struct gathering g = { .a = a, .reply = reply, .only = only };
+	struct entity shard = { ENTITY_QUEUE, message % QUEUE_SHARDS };
+	struct key run = key_u64(KEY_Q_RUN, message), behind = key_behind(run);
+	enum status how;
+
+	reserve(reply, a);
+	reply->kind = reply->late = 0;
+	how = scan_rows(s, shard, key_text(&run), key_text(&behind), gather_run, &g);
+	if (how == STATUS_OK && reply->numbers.count == 0)
+		return STATUS_NOT_FOUND;
+	reply->notice_op = only != NULL ? only->op : outgoing_notice_op(message, reply);
+	return how;
+}
+
+/* While more may come, it is written down. */
+static enum status
+gather_new(struct store *s, uint64_t message, bool more, uint64_t instead, struct arena *a,
+    struct queue_owed_reply *reply)
+{
+	struct outgoing_notice n = { .numbers = RUNS_INIT };
+	enum status how = gather_owed(s, message, NULL, a, reply);
+
+	if (how != STATUS_OK || !more)
+		return how;
+	n.op = reply->notice_op;
+	n.kind = (uint32_t)reply->kind;
+	n.late = (uint32_t)reply->late;
+	for (uint32_t i = 0; i < reply->numbers.count; i++)
+		runs_add(&n.numbers, (uint32_t)reply->numbers.at[i] + 1,
+		    (uint32_t)reply->numbers.at[i] + 1);
+	how = outgoing_notice_write(s, message, &n, instead, a);
+	runs_done(&n.numbers);
+	return how;
+}
+
+/* As it was given before, if it was; its row is read before the runs, so that
+ * what is told meanwhile is seen there. */
+static enum status
+gather(struct store *s, uint64_t message, const struct outgoing_message *m, struct arena *a,
+    struct queue_owed_reply *reply)
+{
+	struct outgoing_notice n = { .op = 0 };
+	enum status how = m->noticed ? outgoing_notice_read(s, message, a, &n) : STATUS_NOT_FOUND;
+
+	if (how == STATUS_OK) {
+		how = gather_owed(s, message, &n, a, reply);
+		runs_done(&n.numbers);
+	}
+	if (how == STATUS_NOT_FOUND)
+		how = gather_new(s, message, m->open > 0, n.op, a, reply);
+	return how;
+}
+
+/* NOT_FOUND: nothing is owed (any more). EXISTS: it is to be read again. */
 static enum status
 read_owed(struct store *s, uint64_t message, struct arena *a, struct queue_owed_reply *reply)
 {
-	struct gathering g = { .a = a, .reply = reply };
-	struct entity shard = { ENTITY_QUEUE, message % QUEUE_SHARDS };
-	struct key run = key_u64(KEY_Q_RUN, message), behind = key_behind(run);
 	struct outgoing_message m;
 	struct outgoing_envelope e;
 	struct text value;
@@ -233,10 +308,7 @@ read_owed(struct store *s, uint64_t message, struct arena *a, struct queue_owed_
 		how = outgoing_envelope_unpack(value, &e);
 	if (how != STATUS_OK || m.owed == 0)
 		return how == STATUS_OK ? STATUS_NOT_FOUND : how;
-	reserve(reply, a);
-	how = scan_rows(s, shard, key_text(&run), key_text(&behind), gather_run, &g);
-	if (how == STATUS_OK && reply->numbers.count == 0)
-		return STATUS_NOT_FOUND;
+	how = gather(s, message, &m, a, reply);
 	if (how == STATUS_OK)
 		how = read_first_piece(s, &m, a, &reply->piece0);
 	if (how != STATUS_OK)
@@ -284,7 +356,9 @@ serve_queue_owed(struct call_in *in, const void *request, void *context)
 		pthread_mutex_unlock(&o->lock);
 		if (message == 0)
 			break;
-		how = read_owed(s, message, call_arena(in), &reply);
+		do
+			how = read_owed(s, message, call_arena(in), &reply);
+		while (how == STATUS_EXISTS);
 		if (how == STATUS_OK)
 			break;
 		drop(s, message, how);
@@ -299,6 +373,7 @@ struct telling {
 	struct store *s;
 	uint64_t link;
 	bool more; /* is owed */
+	bool news; /* it was not told before */
 };
 
 static struct telling *
@@ -322,6 +397,7 @@ tell_one(struct txn *t, struct telling *k, uint32_t i)
 	if (at < run.count && outgoing_owed_kind(&run.at[at]) == r->kind) {
 		outgoing_count(&run, &m, -1);
 		run.at[at].owed &= ~(uint32_t)r->kind;
+		k->news = true;
 		outgoing_count(&run, &m, 1);
 		how = outgoing_put(t, r->message, first, &m, &run);
 	}
@@ -348,11 +424,13 @@ told_apply(struct txn *t, struct op *op)
 	struct telling *k = telling_of(op);
 	enum status how = STATUS_OK;
 
-	k->more = false;
-	if (!op->repeated && k->r->notice.len > 0)
-		tell_trace(t, k->r);
+	k->more = k->news = false;
 	for (uint32_t i = 0; !op->repeated && how == STATUS_OK && i < k->r->numbers.count; i++)
 		how = tell_one(t, k, i);
+	if (!op->repeated && how == STATUS_OK)
+		how = outgoing_notice_told(t, k->r->message, k->r->notice_op, op->arena);
+	if (how == STATUS_OK && k->news && k->r->notice.len > 0)
+		tell_trace(t, k->r);
 	return how;
 }
 

@@ -6,6 +6,7 @@
 
 #define VERSION 1
 #define SHARED 1
+#define NOTICED 2
 #define OWED_ALL 63
 
 void
@@ -14,7 +15,7 @@ outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
 	pack_u8(out, VERSION);
 	blob_id_pack(out, m->blob);
 	pack_varint(out, m->pieces);
-	pack_u8(out, m->shared ? SHARED : 0);
+	pack_u8(out, (m->shared ? SHARED : 0) | (m->noticed ? NOTICED : 0));
 	pack_varint(out, m->record);
 	pack_varint(out, m->account);
 	pack_signed(out, m->received);
@@ -37,6 +38,7 @@ outgoing_message_unpack(struct text value, struct outgoing_message *out)
 	m.pieces = (uint32_t)unpack_varint_max(&u, UINT16_MAX);
 	bits = unpack_u8(&u);
 	m.shared = (bits & SHARED) != 0;
+	m.noticed = (bits & NOTICED) != 0;
 	m.record = unpack_varint(&u);
 	m.account = unpack_varint(&u);
 	m.received = unpack_signed(&u);
@@ -159,5 +161,43 @@ outgoing_run_unpack(struct text value, struct arena *a, struct outgoing_run *out
 	if (!unpack_end(&u))
 		return STATUS_CORRUPT;
 	*out = r;
+	return STATUS_OK;
+}
+
+void
+outgoing_notice_pack(struct buffer *out, const struct outgoing_notice *n)
+{
+	pack_u8(out, VERSION);
+	pack_be64(out, n->op);
+	pack_varint(out, n->kind);
+	pack_varint(out, n->late);
+	runs_pack(out, &n->numbers);
+}
+
+static bool
+is_kind(uint32_t kind)
+{
+	return kind == QUEUE_OWED_SUCCESS || kind == QUEUE_OWED_DELAY || kind == QUEUE_OWED_FAILURE;
+}
+
+enum status
+outgoing_notice_unpack(struct text value, struct outgoing_notice *out)
+{
+	struct unpack u = unpack_of(value);
+	uint8_t version = unpack_u8(&u);
+	struct outgoing_notice n = { .op = unpack_be64(&u) };
+	enum status how;
+
+	n.kind = (uint32_t)unpack_varint_max(&u, QUEUE_OWED_FAILURE);
+	n.late = (uint32_t)unpack_varint_max(&u, OWED_ALL);
+	how = runs_unpack(&u, QUEUE_OWED_MAX, &n.numbers);
+	if (how == STATUS_OK && (!unpack_end(&u) || version != VERSION || n.op == 0 ||
+				    !is_kind(n.kind) || runs_empty(&n.numbers))) {
+		runs_done(&n.numbers);
+		how = STATUS_CORRUPT;
+	}
+	if (how != STATUS_OK)
+		return STATUS_CORRUPT;
+	*out = n;
 	return STATUS_OK;
 }

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/pack.h"
+#include "base/runs.h"
 #include "store/engine.h"
 #include "store/queue_calls.h"
 #include "store/schedule.h"
@@ -82,6 +83,16 @@ struct outgoing_message {
 	uint32_t recipients; /* in all */
 	uint32_t open;	     /* not at their end */
 	uint32_t owed;	     /* recipients about whom the sender is to be told something */
+	bool noticed;	     /* there is a row of what he is being told */
+};
+
+/* What the sender is being told, since when more may come. op: of the notice.
+ * numbers: of recipients, + 1. To be freed with runs_done. */
+struct outgoing_notice {
+	uint64_t op;   /* not 0 */
+	uint32_t kind; /* enum queue_owed_kind */
+	uint32_t late;
+	struct runs numbers;
 };
 
 /* sender is told; forward_sender, unless it is empty, is what the message goes
@@ -120,5 +131,7 @@ enum status outgoing_envelope_unpack(struct text value, struct outgoing_envelope
 void outgoing_run_pack(struct buffer *out, const struct outgoing_run *r);
 enum status outgoing_run_unpack(
     struct text value, struct arena *a, struct outgoing_run *out) MUST_CHECK;
+void outgoing_notice_pack(struct buffer *out, const struct outgoing_notice *n);
+enum status outgoing_notice_unpack(struct text value, struct outgoing_notice *out) MUST_CHECK;
 
 #endif

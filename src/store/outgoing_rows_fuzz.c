@@ -49,6 +49,26 @@ envelope(struct text value)
 	buffer_done(&b);
 }
 
+static void
+notice(struct text value)
+{
+	struct buffer once = BUFFER_INIT, twice = BUFFER_INIT;
+	struct outgoing_notice n, again;
+
+	if (outgoing_notice_unpack(value, &n) != STATUS_OK)
+		return;
+	outgoing_notice_pack(&once, &n);
+	CHECK(outgoing_notice_unpack(buffer_text(&once), &again) == STATUS_OK);
+	outgoing_notice_pack(&twice, &again);
+	CHECK(n.op == again.op && n.kind == again.kind && n.late == again.late);
+	CHECK(runs_total(&n.numbers) == runs_total(&again.numbers));
+	CHECK(text_equal(buffer_text(&once), buffer_text(&twice)));
+	buffer_done(&once);
+	buffer_done(&twice);
+	runs_done(&n.numbers);
+	runs_done(&again.numbers);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -58,6 +78,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(value, &a);
 	message(value);
 	envelope(value);
+	notice(value);
 	arena_done(&a);
 	return 0;
 }

@@ -149,6 +149,69 @@ refused(void)
 	return s;
 }
 
+/* ---- what the sender is told ---- */
+
+/* To two, of whom one is refused and the other waits. */
+static enum status
+one_of_two_fails(uint64_t *message)
+{
+	struct text to[] = { TEXT("x@example.org"), TEXT("y@example.net") };
+	struct text orcpts[] = { TEXT_EMPTY, TEXT_EMPTY }, words = TEXT("450 4.2.0 busy");
+	uint64_t notify[] = { 0, 0 }, outcome;
+	struct submission_commit_reply r;
+	struct queue_resume_reply resumed;
+	struct queue_report_reply reported;
+	struct queue_lease_reply lease;
+	enum status s = ASK(scene.w, intake, submission_commit, &r, .token = scene.token, .op = OP,
+	    .id = TEXT("ID"), .sender = TEXT("alice@example.com"),
+	    .received = clock_wall() / CLOCK_SECOND, .size = scene.small.raw.len,
+	    .summary = scene.small.summary, .recipients = { to, 2 }, .orcpts = { orcpts, 2 },
+	    .notify = { notify, 2 }, .content = PAYLOAD_OF(scene.small.content));
+
+	if (s == STATUS_OK)
+		s = ASK(scene.w, outbound, queue_resume, &resumed);
+	while (s == STATUS_OK && to_lease(&lease) > 0) {
+		outcome = text_equal(lease.recipients.at[0], to[0]) ? QUEUE_FAILED : QUEUE_LATER;
+		s = ASK(scene.w, outbound, queue_report, &reported, .op = OP + 1 + outcome,
+		    .message = lease.message, .first = lease.first, .how = SCHEDULE_WELL,
+		    .numbers = lease.numbers, .outcomes = { &outcome, 1 }, .replies = { &words, 1 },
+		    .server = TEXT("mx"));
+	}
+	*message = r.message;
+	return and_collect(s);
+}
+
+/* What is given is the same after each end. */
+static enum status
+told_of_one(void)
+{
+	struct queue_owed_reply o;
+	struct queue_told_reply told;
+	struct outgoing_notice n;
+	uint64_t message;
+	enum status s = one_of_two_fails(&message);
+
+	if (s != STATUS_OK)
+		return s;
+	clock_set_for_test(clock_wall() + CLOCK_MINUTE, clock_mono() + CLOCK_MINUTE);
+	assert_ok(ASK(scene.w, outbound, queue_owed, &o));
+	if (o.message != 0) {
+		assert_int_equal(o.numbers.count, 1);
+		assert_ok(outgoing_notice_read(scene.w->store, message, &scene.w->arena, &n));
+		assert_true(n.op == o.notice_op);
+		runs_done(&n.numbers);
+		s = ASK(scene.w, outbound, queue_told, &told, .op = OP + 9, .message = o.message,
+		    .notice_op = o.notice_op, .kind = o.kind, .numbers = o.numbers,
+		    .firsts = o.firsts, .notice = TEXT("n"));
+	}
+	clock_set_for_test(-1, -1);
+	s = and_collect(s);
+	if (s == STATUS_OK)
+		assert_int_equal(outgoing_notice_read(scene.w->store, message, &scene.w->arena, &n),
+		    STATUS_NOT_FOUND);
+	return s;
+}
+
 /* ---- limits ---- */
 
 static enum status
@@ -287,6 +350,7 @@ tls_reported(void)
 	X(suppress_and_not, 3) \
 	X(delivered, 4)        \
 	X(refused, 4)          \
+	X(told_of_one, 3)      \
 	X(own_limit, 3)        \
 	X(frozen, 4)           \
 	X(resumed, 4)          \

@@ -134,6 +134,8 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 /* The next message whose sender (never empty) is to be told something, and all
  * of one kind that he is to be told, QUEUE_OWED_MAX recipients at most. message
  * 0: nothing now. It is the link's until queue_told, or until the link is lost.
+ * notice_op: of what tells it. Given again, it is the same op and the same
+ * recipients, without those who came to another end meanwhile.
  * expires: until when who is delayed is tried, seconds. late: by which times, of
  * a delay; another delay of the same recipients has another. Parallel lists:
  * recipients, numbers in the message, firsts of their runs, orcpts, states
@@ -144,6 +146,7 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 #define queue_owed_REQUEST(F, S)
 #define queue_owed_REPLY(F, S)  \
 	F(S, U64, message)      \
+	F(S, U64, notice_op)    \
 	QUEUE_ENVELOPE(F, S)    \
 	F(S, U64, kind)         \
 	F(S, I64, expires)      \
@@ -161,11 +164,12 @@ enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_
 
 /* These were told, as queue_owed gave them; the message goes if it was the last
  * of it. notice: id of the message that told it, for the trace; empty: nobody could
- * be told. Without any: it could not be told
- * now, and is given again after a time that doubles. Made again it changes nothing. */
+ * be told. Without any: it could not be told now, and is given again after a time
+ * that doubles. Made again it changes nothing. */
 #define queue_told_REQUEST(F, S) \
 	F(S, U64, op)            \
 	F(S, U64, message)       \
+	F(S, U64, notice_op)     \
 	F(S, U64, kind) F(S, NUMBERS, numbers) F(S, NUMBERS, firsts) F(S, TEXT, notice)
 #define queue_told_REPLY(F, S)
 
