@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
+
 static _Atomic bool seeded;
 static _Atomic uint64_t sequence;
 
@@ -65,6 +67,12 @@ random_u64(void)
 
 	random_bytes(&v, sizeof(v));
 	return v;
+}
+
+uint64_t
+random_by_time(void)
+{
+	return (uint64_t)(clock_wall() / (CLOCK_SECOND / 64)) << 40 | random_u64() >> 24;
 }
 
 /* Draws again what falls into the last, incomplete stretch of n values. */

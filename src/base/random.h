@@ -8,6 +8,11 @@
 /* Fills from getrandom(2); ends the process if the kernel refuses. */
 void random_bytes(void *dst, size_t n);
 uint64_t random_u64(void);
+/* A name for something that comes now: rows named so lie together as they came,
+ * which a store that sorts them rewards. Of 64 bits the upper 24 are the time in
+ * 64ths of a second, which begin anew every three days; 40 are random: of what
+ * is not older than that, two are the same no more often than of random_u64(). */
+uint64_t random_by_time(void);
 /* Uniform in [0, n); n > 0. */
 uint64_t random_below(uint64_t n);
 

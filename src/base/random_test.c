@@ -2,6 +2,7 @@
 /* Tests of base/random.h. */
 #include "base/random.h"
 
+#include "base/clock.h"
 #include "base/testing.h"
 
 static void
@@ -47,6 +48,27 @@ bounded_numbers_reach_every_value(void **state)
 	random_seed_for_test(0);
 }
 
+/* In the order of time, up to 1/64 of a second, for three days. */
+static void
+names_by_time(void **state)
+{
+	int64_t now = INT64_C(1700000000) * CLOCK_SECOND, begins;
+	uint64_t before, last = 0;
+
+	begins = now - now % ((CLOCK_SECOND / 64) << 24);
+	for (int i = 0; i < 3 * 24; i++) {
+		clock_set_for_test(begins + i * 60 * CLOCK_MINUTE, 1);
+		before = last;
+		last = random_by_time();
+		assert_true(last > before);
+		assert_true(last >> 40 == random_by_time() >> 40);
+		assert_true(last != random_by_time());
+	}
+	clock_set_for_test(begins + ((CLOCK_SECOND / 64) << 24), 1);
+	assert_true(random_by_time() < last);
+	clock_set_for_test(-1, -1);
+}
+
 static void
 secrets(void **state)
 {
@@ -70,6 +92,7 @@ main(void)
 		cmocka_unit_test(kernel_bytes),
 		cmocka_unit_test(a_seed_repeats),
 		cmocka_unit_test(bounded_numbers_reach_every_value),
+		cmocka_unit_test(names_by_time),
 		cmocka_unit_test(secrets),
 	};
 

@@ -214,7 +214,7 @@ log_outcome(const struct smtp_session *x, const struct smtp_result *o, uint64_t 
 static struct smtp_result
 settle(struct smtp_session *x, struct smtp_message *m)
 {
-	uint64_t op = random_u64();
+	uint64_t op = random_by_time();
 	struct smtp_result o = { .id = smtp_id(&x->scratch, op), .all = REPLY_NONE };
 	enum smtp_reply fault;
 	struct payload message;

@@ -137,7 +137,7 @@ void
 smtp_tell_recipients(struct smtp_session *x)
 {
 	if (x->tx.noted.recipients.count > 0)
-		smtp_tell_refused(x, smtp_id(&x->scratch, random_u64()), NULL, 0, 0);
+		smtp_tell_refused(x, smtp_id(&x->scratch, random_by_time()), NULL, 0, 0);
 }
 
 void
@@ -147,7 +147,7 @@ smtp_tell_sender(struct smtp_session *x, struct text sender, enum smtp_reply rep
 	struct trace_event e = { .words = line_of(&x->scratch, reply, detail, words) };
 
 	if (is_told(x))
-		tell(x, smtp_id(&x->scratch, random_u64()), sender, &e, 1, 0);
+		tell(x, smtp_id(&x->scratch, random_by_time()), sender, &e, 1, 0);
 }
 
 void

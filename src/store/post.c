@@ -99,7 +99,7 @@ hold_content(struct store *s, struct record *r, struct arena *a)
 static struct record *
 record_copy(struct store *s, const struct record *r, uint64_t number)
 {
-	struct record *kept = record_new(s, random_u64(), (uint32_t)(number % QUEUE_SHARDS));
+	struct record *kept = record_new(s, random_by_time(), (uint32_t)(number % QUEUE_SHARDS));
 	struct buffer value = BUFFER_INIT;
 
 	record_pack(&value, r);

@@ -205,7 +205,7 @@ submit(struct bench *b, uint64_t from)
 	uint64_t notify[EACH] = { 0 };
 	char id[TRACE_ID_LENGTH];
 	struct submission_commit_request q = { .token = b->token[from / EACH % SENDERS],
-		.op = random_u64(),
+		.op = random_by_time(),
 		.received = clock_wall() / CLOCK_SECOND,
 		.size = b->size,
 		.summary = b->summary,
