@@ -40,10 +40,12 @@ def pem(*things):
 
 class PolicyHost:
     """manners: {domain: "redirect" | "large" | "html" | "missing" | "drip" | "nonsense" | "testing"}; a domain that is named here
-    and in `untrusted` has no good certificate. `fetched` counts by domain."""
+    and in `untrusted` has no good certificate. `fetched` counts by domain. posts: what was sent to it, (path, header,
+    octets); post_status is its answer to that."""
 
     def __init__(self, folder, domains, manners, untrusted=()):
         self.manners, self.fetched, self.stopping = manners, {}, os.pipe()
+        self.posts, self.post_status, self.posted = [], 201, threading.Condition()
         authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         root = certificate((), authority)
         leaf = certificate([f"mta-sts.{d}" for d in domains if d not in untrusted], key, root, authority)
@@ -74,6 +76,22 @@ class PolicyHost:
             policy = "mode: enforce\r\n"
         return f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(policy)}\r\n\r\n{policy}"
 
+    def take_post(self, s, request):
+        header, _, octets = request.partition(b"\r\n\r\n")
+        first, *fields = header.decode().split("\r\n")
+        fields = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in fields)}
+        while len(octets) < int(fields["content-length"]):
+            octets += s.recv(65536) or b"x" * 1000000  # what broke off is no report
+        with self.posted:
+            self.posts.append((first.split(" ")[1], fields, octets))
+            status = self.post_status
+            self.posted.notify_all()
+        s.sendall(f"HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n".encode())
+
+    def await_posts(self, count, seconds=120):
+        with self.posted:
+            assert self.posted.wait_for(lambda: len(self.posts) >= count, seconds), f"{len(self.posts)} of {count}"
+
     def talk(self, raw):
         try:
             with self.context.wrap_socket(raw, server_side=True) as s:
@@ -83,6 +101,9 @@ class PolicyHost:
                     if not piece:
                         return
                     request += piece
+                if request.startswith(b"POST "):
+                    self.take_post(s, request)
+                    return
                 host = next(line.split(":")[1].strip() for line in request.decode().split("\r\n")
                             if line.lower().startswith("host:"))
                 domain = host.removeprefix("mta-sts.")

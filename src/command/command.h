@@ -53,7 +53,8 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 	X(KEEP, "--keep", keep, false, "a copy of what is forwarded stays here (default)")    \
 	X(NO_KEEP, "--no-keep", no_keep, false, "no copy stays here")                         \
 	X(OFF, "--off", off, false, "mail is not forwarded any more")                         \
-	X(REASON, "--reason", reason, true, "why, as the account is told")
+	X(REASON, "--reason", reason, true, "why, as the account is told")                    \
+	X(NOW, "--now", now, false, "also of the day that is not over")
 
 enum option {
 #define X(id, name, field, takes, help) OPTION_##id,
@@ -135,6 +136,7 @@ int command_set(const struct command *c, const struct options *o);
 int command_metrics(const struct command *c, const struct options *o);
 int command_doctor(const struct command *c, const struct options *o);
 int command_suppression(const struct command *c, const struct options *o);
+int command_tlsrpt(const struct command *c, const struct options *o);
 int command_trace(const struct command *c, const struct options *o);
 int command_lookup(const struct command *c, const struct options *o);
 int command_queue(const struct command *c, const struct options *o);

@@ -285,6 +285,40 @@ keep(void *arg)
 	return NULL;
 }
 
+/* ---- calls ---- */
+
+static void
+serve_tls_reports(struct call_in *in, const void *request, void *context)
+{
+	const struct outbound_tls_reports_request *q = request;
+	struct outbound *o = *(struct outbound **)context;
+	struct outbound_tls_reports_reply reply = { .reports = 0 };
+	struct failure f = { .status = STATUS_OK };
+	enum status how;
+
+	if (q->want >= OUTBOUND_TLS_WANTS) {
+		call_refuse(in, STATUS_INVALID, "Bad request.", "outbound_tls_reports");
+		return;
+	}
+	how = tls_reporter_want(o->reporter, (enum outbound_tls_want)q->want, q->domain,
+	    call_arena(in), &reply.reports, &f);
+	if (how == STATUS_OK)
+		call_reply(in, &reply);
+	else
+		call_fail(in, how, &f);
+}
+
+void
+outbound_serve(struct outbound **o, struct call_server_config *config)
+{
+	static const struct call_row rows[] = { { &outbound_tls_reports_call, serve_tls_reports } };
+
+	config->rows = rows;
+	config->row_count = ARRAY_LEN(rows);
+	config->context = o;
+	config->threads = 2;
+}
+
 /* ---- life ---- */
 
 static void

@@ -51,6 +51,9 @@ void outbound_free(struct outbound *o);
 /* What sessions with other servers came to, for reports about TLS. */
 struct tls_results *outbound_tls_results(struct outbound *o);
 
+/* Serves outbound/calls.h; requests come when *o is there. */
+void outbound_serve(struct outbound **o, struct call_server_config *config);
+
 /* Waits until nobody works, for tests: what was due is reported. */
 void outbound_settle(struct outbound *o);
 

@@ -35,10 +35,25 @@ tls_report_op(const struct tls_report *r, struct text to)
 	pack_be64(&b, r->day);
 	pack_text(&b, r->domain);
 	pack_text(&b, to);
+	if (r->facts->until != 0)
+		pack_be64(&b, (uint64_t)r->facts->until);
 	CHECK(EVP_Q_digest(NULL, "SHA256", NULL, b.ptr, b.len, hash, &len) == 1);
 	buffer_done(&b);
 	memcpy(&op, hash, sizeof(op));
 	return op == 0 ? 1 : op;
+}
+
+/* The time that it is about (RFC 8460 4.4 date-range), seconds. */
+static int64_t
+begin_of(const struct tls_report *r)
+{
+	return r->facts->from != 0 ? r->facts->from : (int64_t)r->day * DAY;
+}
+
+static int64_t
+end_of(const struct tls_report *r)
+{
+	return r->facts->until != 0 ? r->facts->until : (int64_t)r->day * DAY + DAY - 1;
 }
 
 /* A word that names this report of this submitter (RFC 8460 4.4 report-id). */
@@ -144,8 +159,8 @@ tls_report_json(const struct tls_report *r, struct buffer *out)
 	key_text(&j, "organization-name", tls_report_submitter(r));
 	json_key(&j, "date-range");
 	json_object(&j);
-	key_time(&j, "start-datetime", (int64_t)r->day * DAY);
-	key_time(&j, "end-datetime", (int64_t)r->day * DAY + DAY - 1);
+	key_time(&j, "start-datetime", begin_of(r));
+	key_time(&j, "end-datetime", end_of(r));
 	json_object_end(&j);
 	key_text(&j, "contact-info", r->contact);
 	key_text(&j, "report-id", buffer_text(&id));
@@ -251,9 +266,9 @@ tls_report_mail(
 	buffer_addf(out,
 	    "\r\n--=_%.*s\r\nContent-Type: application/tlsrpt+gzip\r\n"
 	    "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment;\r\n"
-	    " filename=\"%.*s!%.*s!%llu!%llu.json.gz\"\r\n\r\n",
+	    " filename=\"%.*s!%.*s!%lld!%lld.json.gz\"\r\n\r\n",
 	    TEXT_ARG(name), TEXT_ARG(tls_report_submitter(r)), TEXT_ARG(r->domain),
-	    (unsigned long long)r->day * DAY, (unsigned long long)r->day * DAY + DAY - 1);
+	    (long long)begin_of(r), (long long)end_of(r));
 	add_base64(compressed, out);
 	buffer_addf(out, "\r\n--=_%.*s--\r\n", TEXT_ARG(name));
 	buffer_done(&id);

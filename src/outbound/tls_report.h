@@ -11,7 +11,7 @@
 struct tls_report {
 	struct text contact; /* address of who sends it; its domain is the submitter */
 	struct text domain;  /* whom it is about, A-labels */
-	uint64_t day;	     /* since 1970 */
+	uint64_t day;	     /* since 1970; the facts say if it is about a part of it */
 	const struct tls_day *facts;
 	int64_t now; /* seconds: Date of the message */
 };

@@ -27,7 +27,8 @@ struct tls_reporter {
 	struct calls *calls;
 	struct tls_results *results;
 	struct text hostname;
-	uint64_t day; /* of what is counted now */
+	uint64_t day;		/* of what is counted now */
+	pthread_mutex_t taking; /* of what follows */
 	/* Taken, and not all in the store yet. */
 	struct arena arena;
 	struct texts domains, counts;
@@ -54,6 +55,7 @@ tls_reporter_new(struct calls *calls, struct tls_results *results, struct text h
 	r->results = results;
 	r->hostname = hostname;
 	r->day = today();
+	CHECK(pthread_mutex_init(&r->taking, NULL) == 0);
 	return r;
 }
 
@@ -61,6 +63,7 @@ void
 tls_reporter_free(struct tls_reporter *r)
 {
 	arena_done(&r->arena);
+	(void)pthread_mutex_destroy(&r->taking);
 	mem_free(r);
 }
 
@@ -120,8 +123,8 @@ add(struct tls_reporter *r, uint32_t n)
 	return how == STATUS_OK || how == STATUS_INVALID;
 }
 
-enum status
-tls_reporter_flush(struct tls_reporter *r)
+static enum status
+flush(struct tls_reporter *r)
 {
 	for (int rounds = 0; rounds < 2; rounds++) {
 		while (r->domains.count > 0) {
@@ -139,6 +142,45 @@ tls_reporter_flush(struct tls_reporter *r)
 	return STATUS_OK;
 }
 
+enum status
+tls_reporter_flush(struct tls_reporter *r)
+{
+	enum status how;
+
+	pthread_mutex_lock(&r->taking);
+	how = flush(r);
+	pthread_mutex_unlock(&r->taking);
+	return how;
+}
+
+static void
+wake(struct tls_reporter *r)
+{
+	r->rung++;
+	thread_wake(&r->rung);
+}
+
+enum status
+tls_reporter_want(struct tls_reporter *r, enum outbound_tls_want want, struct text domain,
+    struct arena *a, uint64_t *reports, struct failure *f)
+{
+	struct tls_report_now_request q = {
+		.op = random_u64(), .domain = domain, .today = want == OUTBOUND_TLS_TODAY
+	};
+	struct tls_report_now_reply reply = { .reports = 0 };
+	enum status how = tls_reporter_flush(r);
+
+	if (how != STATUS_OK)
+		return fail(f, how, "The store is away. Try again later.", "counts of TLS");
+	if (want != OUTBOUND_TLS_COUNTED)
+		how = tls_report_now(r->calls, &q, a, &reply, f);
+	if (how != STATUS_OK)
+		return how;
+	wake(r);
+	*reports = reply.reports;
+	return STATUS_OK;
+}
+
 /* ---- one report ---- */
 
 struct sending {
@@ -147,7 +189,8 @@ struct sending {
 	struct tls_day facts;
 	struct arena *a;
 	struct text compressed;
-	bool later, posted; /* somebody did not get it; somebody did over HTTPS */
+	int64_t until;
+	bool later, taken; /* somebody is yet to get it; somebody has it */
 };
 
 /* tlsrpt.contact, or the postmaster; an address in ASCII. */
@@ -198,6 +241,7 @@ by_mail(struct sending *s, struct text to)
 	q.message = PAYLOAD_OF(buffer_text(&message));
 	how = intake_notice(s->r->calls, &q, s->a, &reply, &f);
 	say(s, to, how, f.log);
+	s->taken |= how == STATUS_OK;
 	s->later |= how == STATUS_UNAVAILABLE || how == STATUS_TIMEOUT || how == STATUS_AMBIGUOUS ||
 		    how == STATUS_FULL || how == STATUS_IO;
 	buffer_done(&message);
@@ -218,7 +262,7 @@ by_https(struct sending *s, struct text to)
 	bool answered = how == STATUS_OK && reply.outcome == LOOKUP_HTTPS_ANSWERED;
 
 	if (answered && reply.status / 100 == 2) {
-		s->posted = true;
+		s->taken = true;
 		say(s, to, STATUS_OK, "");
 		return;
 	}
@@ -236,6 +280,7 @@ step(struct sending *s, enum tls_report_step what)
 	struct tls_report_step_request q = { .op = random_u64(),
 		.day = s->report.day,
 		.domain = s->report.domain,
+		.until = s->until,
 		.step = what,
 		.due = s->report.now + AGAIN };
 	struct tls_report_step_reply reply;
@@ -291,7 +336,7 @@ deliver(struct sending *s, const struct tlsrpt *t)
 			by_mail(s, t->rua[i].to);
 		else if (!s->facts.sending)
 			by_https(s, t->rua[i].to);
-	return step(s, s->later && !s->posted ? TLS_REPORT_LATER : TLS_REPORT_DONE);
+	return step(s, s->later && !s->taken ? TLS_REPORT_LATER : TLS_REPORT_DONE);
 }
 
 static enum status
@@ -300,7 +345,7 @@ report(struct sending *s)
 	struct tlsrpt t;
 	enum status how;
 
-	if (!setting(SET_TLSRPT_SEND) ||
+	if (!setting(SET_TLSRPT_SEND) || s->facts.count == 0 ||
 	    s->report.now > ((int64_t)s->report.day + 1) * DAY + GIVEN_UP)
 		return step(s, TLS_REPORT_DONE);
 	how = places(s, &t);
@@ -322,6 +367,7 @@ tls_reporter_one(struct tls_reporter *r, int64_t *due)
 		*due = reply.due;
 		how = STATUS_NOT_FOUND;
 	} else if (how == STATUS_OK) {
+		s.until = reply.until;
 		s.report = (struct tls_report){ .contact = contact_of(r, &a),
 			.domain = reply.domain,
 			.day = reply.day,
@@ -388,8 +434,7 @@ tls_reporter_stop(struct tls_reporter *r, int64_t deadline)
 	r->stopping = true;
 	if (!r->started)
 		return true;
-	r->rung++;
-	thread_wake(&r->rung);
+	wake(r);
 	while (r->ended == 0)
 		if (!thread_sleep(&r->ended, 0, deadline) && r->ended == 0)
 			return false;

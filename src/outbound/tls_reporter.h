@@ -9,11 +9,13 @@
  *
  * A mail has an op that its report gives, so that it is one mail however often
  * it is handed in. What was being sent over HTTPS when the process ended is not
- * sent there again. What did not go is tried for two days.
+ * sent there again. It is done with when one of the places took it (RFC 8460 3);
+ * what none took is tried for two days.
  */
 #ifndef OUTBOUND_TLS_REPORTER_H
 #define OUTBOUND_TLS_REPORTER_H
 
+#include "outbound/calls.h"
 #include "outbound/tls_results.h"
 #include "runtime/calls.h"
 
@@ -28,6 +30,11 @@ enum status tls_reporter_start(struct tls_reporter *r) MUST_CHECK;
  * at the deadline (monotonic), and nothing may be freed. */
 bool tls_reporter_stop(struct tls_reporter *r, int64_t deadline);
 void tls_reporter_free(struct tls_reporter *r);
+
+/* What the operator wants (outbound/calls.h): on this thread to the store, then
+ * on the reporter's own. *reports: how many are due. */
+enum status tls_reporter_want(struct tls_reporter *r, enum outbound_tls_want want,
+    struct text domain, struct arena *a, uint64_t *reports, struct failure *f) MUST_CHECK;
 
 /* On this thread: what was counted goes to the store. */
 enum status tls_reporter_flush(struct tls_reporter *r) MUST_CHECK;

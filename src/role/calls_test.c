@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "intake/calls.h"
 #include "lookup/calls.h"
+#include "outbound/calls.h"
 #include "runtime/call_permission_test_helper.h"
 #include "runtime/runtime_calls.h"
 #include "store/calls.h"

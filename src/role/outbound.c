@@ -62,13 +62,13 @@ outbound_prepare(const struct role_start *start, void **context, struct failure 
 	return make_trust(r, f);
 }
 
-/* Nobody asks anything of it. */
 static enum status
 outbound_role_serve(void *context, struct call_server_config *config, struct failure *f)
 {
-	(void)context;
+	struct outbound_role *r = context;
+
 	(void)f;
-	config->threads = 1;
+	outbound_serve(&r->outbound, config);
 	return STATUS_OK;
 }
 

@@ -110,7 +110,8 @@ struct call {
 	X(TRACE, 9, trace)              \
 	X(QUEUE_ADMIN, 10, queue_admin) \
 	X(LIMITS, 11, limits)           \
-	X(TLS_REPORT, 12, tls_report)
+	X(TLS_REPORT, 12, tls_report)   \
+	X(OUTBOUND, 13, outbound)
 
 enum call_table {
 #define X(name, number, folder) CALLS_##name = (number),

@@ -331,7 +331,10 @@ look_at_tls(void *arg, struct text key, struct text value)
 	struct survey *v = arg;
 	struct arena a = ARENA_INIT;
 	struct tls_day d;
-	enum status s = key.len > 5 ? tls_day_unpack(value, &a, &d) : STATUS_CORRUPT;
+	struct text domain;
+	uint64_t day;
+	enum status s =
+	    tls_report_of_key(key, &day, &domain) ? tls_day_unpack(value, &a, &d) : STATUS_CORRUPT;
 
 	arena_done(&a);
 	if (s == STATUS_OK && v->entity != TLS_REPORT_SHARD)

@@ -342,6 +342,33 @@ tls_reported(void)
 	return s;
 }
 
+/* Counted today, and a report of it is wanted now. */
+static enum status
+tls_wanted(void)
+{
+	struct tls_count c = { .type = TLS_POLICY_NONE, .good = 5 };
+	struct text name = TEXT("example.org"), count;
+	struct buffer b = BUFFER_INIT;
+	struct tls_report_add_reply added;
+	struct tls_report_now_reply wanted;
+	struct tls_report_next_reply next;
+	enum status s;
+
+	tls_count_pack(&b, &c);
+	count = arena_copy(&scene.w->arena, buffer_text(&b));
+	buffer_done(&b);
+	s = ASK(scene.w, outbound, tls_report_add, &added, .op = OP,
+	    .day = (uint64_t)(clock_wall() / CLOCK_SECOND / TLS_REPORT_DAY),
+	    .domains = { &name, 1 }, .counts = { &count, 1 });
+	if (s == STATUS_OK)
+		s = ASK(scene.w, outbound, tls_report_now, &wanted, .op = OP + 1, .today = 1);
+	if (s != STATUS_OK)
+		return s;
+	assert_ok(ASK(scene.w, outbound, tls_report_next, &next));
+	assert_true(next.domain.len > 0);
+	return s;
+}
+
 #define WAYS(X)                \
 	X(hold_out, 4)         \
 	X(release_out, 4)      \
@@ -355,6 +382,7 @@ tls_reported(void)
 	X(frozen, 4)           \
 	X(resumed, 4)          \
 	X(tls_counted, 3)      \
+	X(tls_wanted, 3)       \
 	X(tls_reported, 3)
 
 WAYS(WAY_TEST)

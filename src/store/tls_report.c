@@ -6,7 +6,8 @@
  *			      ^--- later <--'
  *
  * Rows stand in the order of their days, so that what is due is found by reading
- * no more than the days that are over.
+ * no more than the days that are over. What was closed before its day was over
+ * (store/tls_report_now.c) stands before all of them.
  */
 #include "store/tls_report.h"
 
@@ -14,16 +15,35 @@
 #include "store/core.h"
 #include "store/scan.h"
 
-#define DAY 86400
+#define DAY TLS_REPORT_DAY
 #define DOMAIN_MAX 240u
+#define CLOSED_OCTETS 6u /* behind a domain: 0, and be40 of the time */
 
-static struct key
-day_key(uint64_t day, struct text domain)
+struct key
+tls_report_key(uint64_t day, struct text domain, int64_t until)
 {
-	struct key k = key_u32(KEY_Q_TLS, (uint32_t)day);
+	struct key k = key_u32(KEY_Q_TLS, until == 0 ? (uint32_t)day : 0);
 
 	key_add_text(&k, domain);
+	if (until != 0) {
+		key_add(&k, 0, 1);
+		key_add(&k, (uint64_t)until, CLOSED_OCTETS - 1);
+	}
 	return k;
+}
+
+bool
+tls_report_of_key(struct text key, uint64_t *day, struct text *domain)
+{
+	*day = key.len > 5 ? key_number(key, 1, 4) : 0;
+	*domain = text_part(key, 5, key.len);
+	if (key.len > 5 && *day == 0) {
+		if (domain->len <= CLOSED_OCTETS)
+			return false;
+		*day = key_number(key, key.len - CLOSED_OCTETS + 1, CLOSED_OCTETS - 1) / DAY;
+		*domain = text_part(*domain, 0, domain->len - CLOSED_OCTETS);
+	}
+	return domain->len > 0;
 }
 
 static struct owner *
@@ -41,8 +61,8 @@ read_day(struct txn *t, struct arena *a, struct text key, struct tls_day *out)
 	return how == STATUS_OK ? tls_day_unpack(value, a, out) : how;
 }
 
-static void
-put_day(struct txn *t, struct text key, const struct tls_day *d)
+void
+tls_report_put(struct txn *t, struct text key, const struct tls_day *d)
 {
 	struct buffer value = BUFFER_INIT;
 
@@ -73,8 +93,8 @@ count_rows(struct txn *t, uint64_t day, uint32_t *out)
 }
 
 /* Reports of one day do not all go out at once (RFC 8460 4.1). */
-static int64_t
-due_of(uint64_t day)
+int64_t
+tls_report_due(uint64_t day)
 {
 	return (int64_t)(day + 1) * DAY + (int64_t)random_below(TLS_REPORT_DELAY);
 }
@@ -88,7 +108,7 @@ static enum status
 add_one(struct txn *t, struct arena *a, struct adding *n, uint64_t day, struct text domain,
     const struct tls_count *more)
 {
-	struct key key = day_key(day, domain);
+	struct key key = tls_report_key(day, domain, 0);
 	struct tls_day d = { .count = 0 };
 	enum status how = read_day(t, a, key_text(&key), &d);
 
@@ -98,12 +118,12 @@ add_one(struct txn *t, struct arena *a, struct adding *n, uint64_t day, struct t
 		if (how == STATUS_OK && n->rows >= TLS_REPORT_DOMAINS)
 			return STATUS_OK;
 		n->rows++;
-		d.due = due_of(day);
+		d.due = tls_report_due(day);
 	}
 	if (how != STATUS_OK)
 		return how;
 	tls_day_add(&d, more, a);
-	put_day(t, key_text(&key), &d);
+	tls_report_put(t, key_text(&key), &d);
 	return STATUS_OK;
 }
 
@@ -187,13 +207,16 @@ look(void *arg, struct text key, struct text value)
 	struct looking *l = arg;
 	struct arena a = ARENA_INIT;
 	struct tls_day d;
+	struct text domain;
 	enum status how = tls_day_unpack(value, &a, &d);
 
 	if (how == STATUS_OK && d.due <= l->now) {
-		l->reply.day = key_number(key, 1, 4);
-		l->reply.domain = arena_copy(l->a, text_part(key, 5, key.len));
+		if (!tls_report_of_key(key, &l->reply.day, &domain))
+			how = STATUS_CORRUPT;
+		l->reply.domain = arena_copy(l->a, domain);
+		l->reply.until = d.until;
 		l->reply.facts = arena_copy(l->a, value);
-		how = STATUS_NOT_FOUND; /* the end */
+		how = how == STATUS_OK ? STATUS_NOT_FOUND : how; /* the end */
 	} else if (how == STATUS_OK && (l->reply.due == 0 || d.due < l->reply.due)) {
 		l->reply.due = d.due;
 	}
@@ -221,7 +244,7 @@ static enum status
 step_apply(struct txn *t, struct op *op)
 {
 	const struct tls_report_step_request *r = op->request;
-	struct key key = day_key(r->day, r->domain);
+	struct key key = tls_report_key(r->day, r->domain, r->until);
 	struct tls_day d;
 	enum status how;
 
@@ -239,7 +262,7 @@ step_apply(struct txn *t, struct op *op)
 	d.sending = r->step == TLS_REPORT_SENDING;
 	if (r->step == TLS_REPORT_LATER)
 		d.due = r->due;
-	put_day(t, key_text(&key), &d);
+	tls_report_put(t, key_text(&key), &d);
 	return STATUS_OK;
 }
 

@@ -5,6 +5,8 @@
 #include "base/pack.h"
 
 #define VERSION 1
+#define SENDING 1u
+#define PART 2u
 
 static const char *const words[TLS_POLICY_COUNT] = {
 #define X(id, word) [TLS_POLICY_##id] = word,
@@ -95,9 +97,15 @@ tls_count_unpack(struct text t, struct arena *a, struct tls_count *out)
 void
 tls_day_pack(struct buffer *out, const struct tls_day *d)
 {
+	bool part = d->from != 0 || d->until != 0;
+
 	pack_u8(out, VERSION);
-	pack_u8(out, d->sending ? 1 : 0);
+	pack_u8(out, (uint8_t)((d->sending ? SENDING : 0) | (part ? PART : 0)));
 	pack_signed(out, d->due);
+	if (part) {
+		pack_signed(out, d->from);
+		pack_signed(out, d->until);
+	}
 	pack_varint(out, d->count);
 	for (uint32_t i = 0; i < d->count; i++)
 		count_pack(out, &d->at[i]);
@@ -109,10 +117,14 @@ tls_day_unpack(struct text t, struct arena *a, struct tls_day *out)
 	struct unpack u = unpack_of(t);
 	struct tls_day d = { .count = 0 };
 	uint8_t version = unpack_u8(&u);
-	unsigned seen = 0;
+	unsigned seen = 0, bits = unpack_u8(&u);
 
-	d.sending = unpack_u8(&u) != 0;
+	d.sending = (bits & SENDING) != 0;
 	d.due = unpack_signed(&u);
+	if (bits & PART) {
+		d.from = unpack_signed(&u);
+		d.until = unpack_signed(&u);
+	}
 	d.count = (uint32_t)unpack_varint_max(&u, TLS_POLICY_COUNT);
 	if (!unpack_ok(&u))
 		return STATUS_CORRUPT;

@@ -43,10 +43,13 @@ struct tls_count {
 	uint32_t failure_count;
 };
 
-/* All that is known of one domain on one day: at most one count a type. */
+/* All that is known of one domain on one day: at most one count a type. from,
+ * until: seconds, where a report was asked for before the day was over: since
+ * then, and up to then; 0: the day's beginning and end. */
 struct tls_day {
 	bool sending; /* an attempt was begun whose end is not known */
 	int64_t due;  /* seconds: the report is sent then */
+	int64_t from, until;
 	struct tls_count at[TLS_POLICY_COUNT];
 	uint32_t count;
 };

@@ -71,7 +71,42 @@ step(struct rig *r, enum tls_report_step how, int64_t due)
 	struct tls_report_step_reply reply;
 
 	assert_ok(ASK(r->w, outbound, tls_report_step, &reply, .op = random_u64(), .day = next.day,
-	    .domain = next.domain, .step = how, .due = due));
+	    .domain = next.domain, .until = next.until, .step = how, .due = due));
+}
+
+/* How many reports are due when it is wanted; the seed of the op is given, to make
+ * the call again. */
+static uint64_t
+wanted_op(struct rig *r, const char *domain, bool today, uint64_t op)
+{
+	struct tls_report_now_reply reply;
+
+	assert_ok(ASK(r->w, outbound, tls_report_now, &reply, .op = op, .domain = text_of(domain),
+	    .today = today));
+	return reply.reports;
+}
+
+static uint64_t
+wanted(struct rig *r, const char *domain, bool today)
+{
+	return wanted_op(r, domain, today, random_u64());
+}
+
+/* How many rows are shown, and what the last one is. */
+static uint32_t
+listed(struct rig *r, const char *domain, struct tls_day *last)
+{
+	struct tls_report_list_request q = { .domain = text_of(domain) };
+	struct tls_report_list_reply reply;
+	uint32_t n = 0;
+
+	do {
+		assert_ok(tls_report_list(r->w->admin, &q, &r->w->arena, &reply, NULL));
+		for (uint32_t i = 0; i < reply.days.count; i++, n++)
+			assert_ok(tls_day_unpack(reply.facts.at[i], &r->w->arena, last));
+		q.after = reply.resume;
+	} while (reply.resume.len > 0);
+	return n;
 }
 
 static void
@@ -170,6 +205,106 @@ a_report_ends_once(void **state)
 	assert_int_equal(rows(r), 0);
 }
 
+/* The day is over, and its time has not come yet. */
+static void
+a_report_is_wanted_before_its_time(void **state)
+{
+	struct rig *r = *state;
+
+	add(r, "a.example", TLS_POLICY_NONE, 1, 0);
+	add(r, "b.example", TLS_POLICY_NONE, 1, 0);
+	assert_int_equal(wanted(r, "", false), 0);
+	at((int64_t)(TODAY + 1) * DAY);
+	assert_int_equal(wanted(r, "b.example", false), 1);
+	assert_true(ask(r));
+	assert_text(next.domain, "b.example");
+	assert_int_equal(next.until, 0);
+	step(r, TLS_REPORT_LATER, clock_wall() / CLOCK_SECOND + 3600);
+	assert_int_equal(wanted(r, "", false), 2);
+	crash(r);
+	for (int i = 0; i < 2; i++) {
+		assert_true(ask(r));
+		step(r, TLS_REPORT_DONE, 0);
+	}
+	assert_int_equal(rows(r), 0);
+}
+
+/* Each session is in one report, however often one is asked for. */
+static void
+a_day_is_reported_in_parts(void **state)
+{
+	struct rig *r = *state;
+	struct tls_day last;
+
+	add(r, "a.example", TLS_POLICY_NONE, 3, 0);
+	add(r, "b.example", TLS_POLICY_NONE, 1, 0);
+	assert_int_equal(wanted(r, "a.example", true), 1);
+	add(r, "a.example", TLS_POLICY_NONE, 4, 0);
+	assert_int_equal(wanted(r, "a.example", true), 1); /* in the same second: later */
+	crash(r);
+	assert_true(ask(r));
+	assert_text(next.domain, "a.example");
+	assert_true(next.day == TODAY && next.until == NOW);
+	assert_true(facts.from == 0 && facts.until == NOW && facts.at[0].good == 3);
+	step(r, TLS_REPORT_SENDING, 0);
+	step(r, TLS_REPORT_DONE, 0);
+	assert_false(ask(r));
+	at(NOW + 100);
+	assert_int_equal(wanted(r, "a.example", true), 1);
+	assert_true(ask(r));
+	assert_true(facts.from == NOW && facts.until == NOW + 100 && facts.at[0].good == 4);
+	step(r, TLS_REPORT_DONE, 0);
+	assert_int_equal(wanted(r, "a.example", true), 0); /* nothing since */
+	assert_int_equal(listed(r, "", &last), 2);
+	assert_int_equal(listed(r, "b.example", &last), 1);
+	assert_true(last.at[0].good == 1 && last.from == 0);
+	assert_int_equal(listed(r, "c.example", &last), 0);
+	after_the_day();
+	assert_true(ask(r));
+	assert_text(next.domain, "a.example");
+	assert_true(facts.from == NOW + 100 && facts.until == 0 && facts.count == 0);
+}
+
+static void
+a_want_made_again_closes_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	add(r, "a.example", TLS_POLICY_NONE, 3, 0);
+	(void)wanted_op(r, "", true, 77);
+	at(NOW + 10);
+	add(r, "a.example", TLS_POLICY_NONE, 1, 0);
+	(void)wanted_op(r, "", true, 77);
+	assert_true(ask(r));
+	step(r, TLS_REPORT_DONE, 0);
+	assert_false(ask(r));
+}
+
+/* More than one batch, and more than one page. */
+static void
+many_are_wanted(void **state)
+{
+	struct rig *r = *state;
+	struct tls_day last;
+	char name[32];
+	uint64_t due;
+
+	for (int i = 0; i < 450; i++) {
+		(void)snprintf(name, sizeof(name), "d%03d.example", i);
+		add(r, name, TLS_POLICY_NONE, 1, 0);
+	}
+	assert_int_equal(listed(r, "", &last), 450);
+	due = wanted(r, "", true);
+	assert_int_equal(due, 450);
+	assert_int_equal(listed(r, "", &last), 900);
+	assert_int_equal(wanted(r, "", true), 450);
+	for (int i = 0; i < 450; i++) {
+		assert_true(ask(r));
+		step(r, TLS_REPORT_DONE, 0);
+	}
+	assert_false(ask(r));
+}
+
 static void
 kinds_of_failure_are_bounded(void **state)
 {
@@ -222,6 +357,10 @@ main(void)
 		TEST(reports_are_spread),
 		TEST(a_call_made_again_adds_nothing),
 		TEST(a_report_ends_once),
+		TEST(a_report_is_wanted_before_its_time),
+		TEST(a_day_is_reported_in_parts),
+		TEST(a_want_made_again_closes_nothing),
+		TEST(many_are_wanted),
 		TEST(kinds_of_failure_are_bounded),
 		TEST(bad_counts_are_refused),
 	};
