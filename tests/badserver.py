@@ -48,11 +48,11 @@ VERBS = {b"EHLO": "ehlo", b"HELO": "helo", b"STAR": "starttls", b"MAIL": "mail",
 
 class Bad:
     """steps: {place: octets | HANG | CLOSE | RESET | Drip | Flood | Then | callable(dialogue)}; offers: of EHLO. kept: what was taken
-    with a good answer, as octets. where: place -> how often a client came there, told by `told` if it is given."""
+    with a good answer, as octets. senders: the lines of MAIL. where: place -> how often a client came there, told by `told` if it is given."""
 
     def __init__(self, steps, offers=("8BITMIME",), certificate=None, told=None):
         self.steps, self.offers, self.certificate, self.told = steps, offers, certificate, told or (lambda place: None)
-        self.kept, self.recipients = [], []
+        self.kept, self.recipients, self.senders = [], [], []
 
     def __call__(self, connection):
         Dialogue(self, connection).run()
@@ -140,6 +140,7 @@ class Dialogue:
                 place = VERBS.get(line[:4].upper(), "else")
                 if place == "mail":
                     self.rcpts = []
+                    self.bad.senders.append(line)
                 elif place == "rcpt":
                     self.rcpts.append(line[8:])
                 self.at(place)

@@ -3,7 +3,10 @@
 families of addresses, DNSSEC with TLSA records (RFC 7672), MTA-STS (RFC 8461),
 REQUIRETLS (RFC 8689), and a DNS that lies, fails or is silent."""
 
+import email
+import email.policy
 import hashlib
+import smtplib
 
 import pytest
 
@@ -172,3 +175,58 @@ def test_require_tls(world):
     fate = office.attempt("r@sts.test")
     assert fate["event"] == "failed" and "5.7.30" in fate["reply"], fate
     assert b"<r@trusted.test>" not in world.hosts["trusted.test"].recipients
+
+
+def deliver_over_tls(world, sender, recipient, subject, mail):
+    """As a server elsewhere does, over STARTTLS."""
+    with smtplib.SMTP(world.office.host, world.office.port("smtp"), "mx.elsewhere.test", timeout=120) as client:
+        client.starttls(context=world.context())
+        client.ehlo()
+        for code, words in (client.mail(sender, mail), client.rcpt(recipient),
+                            client.data(f"From: <{sender}>\r\nTo: <{recipient}>\r\nSubject: {subject}\r\n\r\nSecret.\r\n".encode())):
+            assert code == 250, words
+
+
+def bounce(server, at):
+    """The message that a server elsewhere has taken after so many others, and its line of MAIL."""
+    return email.message_from_bytes(server.kept[at], policy=email.policy.default), server.senders[-1].decode()
+
+
+def test_a_bounce_of_what_requires_tls(world):
+    """RFC 8689 5: the header alone, whatever RET asks for, and with REQUIRETLS; where that is not known it goes out
+    all the same."""
+    office, sender = world.office, world.office.account()
+    office.submit(sender, ["b@trusted.test"], unique("bounce"), mail=["REQUIRETLS", "RET=FULL"], tls=True, body=b"Secret.\r\n")
+    notice, = office.notices(sender, 1)
+    returned = list(notice.iter_parts())[2]
+    assert returned.get_content_type() == "text/rfc822-headers" and b"Secret." not in notice.as_bytes()
+    office.run("alias", "add", "onward@site.test", "b@trusted.test")
+    for domain, mark in (("dane.signed.test", True), ("dane-ta.signed.test", False)):
+        server = world.hosts[domain]
+        kept = len(server.kept)
+        deliver_over_tls(world, f"from@{domain}", "onward@site.test", unique("onward"), ["REQUIRETLS", "RET=FULL"])
+        fate = office.attempt(f"from@{domain}")
+        assert fate["event"] == "delivered", fate
+        message, line = bounce(server, kept)
+        assert line.startswith("MAIL FROM:<>") and (" REQUIRETLS" in line) == mark, line
+        assert list(message.iter_parts())[1].get_payload()[1]["Status"] == "5.7.30"
+        assert b"Secret." not in server.kept[kept]
+
+
+def try_now(office, number):
+    """The domain may be left in peace, since other mail did not get there."""
+    office.run("queue", "retry", number, check=False)
+
+
+def test_tls_is_not_required(world):
+    """RFC 8689 3: the sender's "TLS-Required: No" is above the domain's TLSA records and policy."""
+    office, sender = world.office, world.office.account()
+    for domain in ("dane-wrong.signed.test", "sts-certificate.test"):
+        try_now(office, office.submit(sender, [f"n@{domain}"], unique("no"), header="TLS-Required: No\r\n"))
+        fate = office.attempt(f"n@{domain}")
+        assert fate["event"] == "delivered" and "unverified" in fate["facts"], fate
+        assert f"<n@{domain}>".encode() in world.hosts[domain].recipients
+        try_now(office, office.submit(sender, [f"y@{domain}"], unique("yes")))
+        fate = office.attempt(f"y@{domain}")
+        assert fate["event"] == "later" and "4.7.5" in fate["reply"], fate
+        assert f"<y@{domain}>".encode() not in world.hosts[domain].recipients

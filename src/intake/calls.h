@@ -82,9 +82,10 @@
 #define intake_submit_REPLY(F, S) F(S, U64, verdict) F(S, TEXT, words)
 
 /* A message of this site itself to one address, with the null sender (a DSN,
- * RFC 3464): whole, with all its header. id: for the log. */
+ * RFC 3464): whole, with all its header. id: for the log. needs: enum queue_needs,
+ * beside what the message itself says: REQUIRETLS or nothing. */
 #define intake_notice_REQUEST(F, S) \
-	F(S, U64, op) F(S, TEXT, id) F(S, TEXT, recipient) F(S, PAYLOAD, message)
+	F(S, U64, op) F(S, TEXT, id) F(S, TEXT, recipient) F(S, U64, needs) F(S, PAYLOAD, message)
 #define intake_notice_REPLY(F, S)
 
 #define INTAKE_CALLS(X)                                                       \

@@ -286,7 +286,7 @@ notice(struct intake *in, const struct intake_notice_request *q, struct worker *
 		.id = q->id,
 		.recipient = q->recipient,
 		.body = octets_body(o.octets),
-		.needs = needs_of(&o, a),
+		.needs = needs_of(&o, a) | (q->needs & QUEUE_REQUIRETLS),
 		.summary = o.mail.summary,
 		.size = size_of(&o),
 		.content = o.mail.content,

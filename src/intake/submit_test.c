@@ -350,6 +350,7 @@ a_notice_is_signed_and_handed_on(void **state)
 	struct intake_notice_request q = { .op = 9,
 		.id = TEXT("id"),
 		.recipient = TEXT("bob@two.test"),
+		.needs = QUEUE_REQUIRETLS | QUEUE_BINARYMIME,
 		.message = PAYLOAD_OF(TEXT("From: <mailer-daemon@mx.one.test>\r\n" REST
 					   "Subject: Undelivered\r\n\r\nWords\r\n")) };
 	struct intake_notice_reply reply;
@@ -364,6 +365,7 @@ a_notice_is_signed_and_handed_on(void **state)
 	assert_int_equal(r.notice.op, 9);
 	assert_text(r.notice.recipient, "bob@two.test");
 	assert_int_equal(r.notice.body, QUEUE_7BIT);
+	assert_int_equal(r.notice.needs, QUEUE_REQUIRETLS);
 	assert_int_equal(r.notice.size, m.len);
 	assert_ok(mime_summary_unpack(r.notice.summary, &r.arena, &s));
 	assert_int_equal(s.size, m.len);

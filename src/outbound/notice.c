@@ -143,7 +143,8 @@ notice_returns(const struct queue_owed_reply *o, uint64_t return_unsaid, uint64_
 			: o->ret == QUEUE_RET_UNSAID ? return_unsaid
 						     : 0;
 
-	return o->kind == QUEUE_OWED_FAILURE && o->size <= most && o->body != QUEUE_BINARYMIME
+	return o->kind == QUEUE_OWED_FAILURE && o->size <= most && o->body != QUEUE_BINARYMIME &&
+		       (o->needs & QUEUE_REQUIRETLS) == 0
 		   ? REPORT_MESSAGE
 		   : REPORT_HEADER;
 }

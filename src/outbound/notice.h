@@ -20,7 +20,8 @@ struct notice_said notice_said_of(struct text reply);
 
 /* What is returned of a message (RFC 3461 4.3): all of it where a failure is
  * told and it is small enough for who did not say (return_unsaid, octets), or
- * did ask for it (return_max). Of what needs BINARYMIME the header. */
+ * did ask for it (return_max). Of what needs BINARYMIME, and of what came with
+ * REQUIRETLS (RFC 8689 5), the header. */
 enum report_returned notice_returns(
     const struct queue_owed_reply *o, uint64_t return_unsaid, uint64_t return_max);
 

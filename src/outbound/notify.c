@@ -141,7 +141,9 @@ hand_in_with(struct notify *n, const struct queue_owed_reply *o, enum report_ret
     struct arena *a, struct failure *f)
 {
 	struct buffer returned = BUFFER_INIT, message = BUFFER_INIT;
-	struct intake_notice_request request = { .op = o->notice_op, .recipient = o->sender };
+	struct intake_notice_request request = { .op = o->notice_op,
+		.recipient = o->sender,
+		.needs = o->needs & QUEUE_REQUIRETLS /* RFC 8689 5 */ };
 	struct intake_notice_reply reply;
 	enum status how = read_returned(n, o, kind, &returned);
 	char unique[32];

@@ -17,7 +17,7 @@
 #define TAKEN_MAX 8u
 
 struct taken {
-	uint64_t op;
+	uint64_t op, needs;
 	char *to, *message;
 };
 
@@ -37,8 +37,8 @@ keep(const struct intake_notice_request *q)
 		if (intake.at[i].op == q->op)
 			return;
 	CHECK(intake.count < TAKEN_MAX);
-	intake.at[intake.count++] =
-	    (struct taken){ q->op, mem_string(q->recipient), mem_string(q->message.bytes) };
+	intake.at[intake.count++] = (struct taken){ q->op, q->needs, mem_string(q->recipient),
+		mem_string(q->message.bytes) };
 }
 
 static void
@@ -237,6 +237,26 @@ what_is_returned(void **state)
 	r->notify = QUEUE_NOTIFY_SUCCESS;
 	all_end(r, "bob@example.org", QUEUE_RELAYED, "250 ok");
 	assert_ok(notify_one(notify));
+	(void)read_back(&t);
+	has(t, "Content-Type: text/rfc822-headers");
+	has_not(t, "Hello, this is a message.");
+}
+
+/* RFC 8689 5: never more than the header, and as carefully as the message. */
+static void
+of_what_requires_tls(void **state)
+{
+	struct rig *r = *state;
+	struct text t;
+
+	r->ret = QUEUE_RET_FULL;
+	all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");
+	assert_ok(notify_one(notify));
+	assert_int_equal(intake.at[0].needs, 0);
+	r->needs = QUEUE_REQUIRETLS | QUEUE_SMTPUTF8;
+	all_end(r, "bob@example.org", QUEUE_FAILED, "550 5.1.1 no");
+	assert_ok(notify_one(notify));
+	assert_int_equal(intake.at[1].needs, QUEUE_REQUIRETLS);
 	(void)read_back(&t);
 	has(t, "Content-Type: text/rfc822-headers");
 	has_not(t, "Hello, this is a message.");
@@ -600,6 +620,7 @@ main(void)
 		CASE(of_success),
 		CASE(in_utf8),
 		CASE(nobody_is_told_of_a_bounce),
+		CASE(of_what_requires_tls),
 		CASE(a_crash_in_between_makes_no_second),
 		CASE(what_intake_refuses_for_now_is_told_later),
 		CASE(what_intake_never_takes_is_given_up),

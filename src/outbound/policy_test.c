@@ -274,6 +274,36 @@ required_and_not_to_be_had(void **state)
 	assert_int_equal(s->one.mails, 0);
 }
 
+/* RFC 8689 5: a bounce says it where it is understood, and goes out where not. */
+static void
+a_bounce_is_not_lost(void **state)
+{
+	struct scene *s = *state;
+
+	s->rig->needs = QUEUE_REQUIRETLS;
+	s->rig->sender = "";
+	tls_begin(s, right);
+	assert_int_equal(sent_to(s, "bob@dane.test").state, OUTGOING_STATES);
+	assert_true(sink_heard(&s->one, "MAIL FROM:<>"));
+	assert_true(sink_heard(&s->one, " REQUIRETLS\n"));
+	assert_int_equal(s->one.mails, 1);
+}
+
+static void
+a_bounce_is_not_lost_where_nobody_knows_it(void **state)
+{
+	struct scene *s = *state;
+
+	s->rig->needs = QUEUE_REQUIRETLS;
+	s->rig->sender = "";
+	s->one.offers = "";
+	tls_begin(s, right);
+	tlsa_name[0] = 'x';
+	assert_int_equal(sent_to(s, "bob@plain.test").state, OUTGOING_STATES);
+	assert_false(sink_heard(&s->one, "REQUIRETLS"));
+	assert_int_equal(s->one.mails, 1);
+}
+
 /* RFC 8461 5: in testing anybody may be there, so what was opened for others is
  * no connection to try a message with REQUIRETLS over. */
 static void
@@ -340,6 +370,8 @@ main(void)
 		TLS_CASE(whatever_there_is),
 		TLS_CASE(required_and_had),
 		TLS_CASE(required_and_not_to_be_had),
+		TLS_CASE(a_bounce_is_not_lost),
+		TLS_CASE(a_bounce_is_not_lost_where_nobody_knows_it),
 		TLS_CASE(required_where_nothing_was_proved),
 		TLS_CASE(policies_do_not_count),
 	};

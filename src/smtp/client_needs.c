@@ -176,12 +176,14 @@ body_lacks(const struct smtp_client *c, const struct smtp_envelope *e)
 	return SMTP_LACKS_NONE;
 }
 
-/* RFC 8689 4.2.1: nothing less than a connection to who was meant. */
+/* RFC 8689 4.2.1: nothing less than a connection to who was meant. A bounce had
+ * better be read by others than by nobody (RFC 8689 5). */
 static bool
 tls_lacks(const struct smtp_client *c, const struct smtp_envelope *e)
 {
-	return e->require_tls && (!c->tls.encrypted || c->tls.verified == TLS_VERIFIED_NOT ||
-				     !offers(c, SMTP_OFFERS_REQUIRETLS));
+	return e->require_tls && e->sender.len > 0 &&
+	       (!c->tls.encrypted || c->tls.verified == TLS_VERIFIED_NOT ||
+		   !offers(c, SMTP_OFFERS_REQUIRETLS));
 }
 
 /* RFC 2852 4.1.4: with R, who cannot promise the time does not get the mail. */
@@ -318,7 +320,7 @@ client_mail_print(const struct smtp_client *c, const struct smtp_envelope *e,
 		buffer_add_string(out, " SMTPUTF8");
 	if (offers(c, SMTP_OFFERS_DSN))
 		add_mail_dsn(e, out);
-	if (e->require_tls)
+	if (e->require_tls && offers(c, SMTP_OFFERS_REQUIRETLS))
 		buffer_add_string(out, " REQUIRETLS");
 	if (e->has_priority && offers(c, SMTP_OFFERS_MT_PRIORITY))
 		buffer_addf(out, " MT-PRIORITY=%d", e->priority);

@@ -442,7 +442,9 @@ lacks(void **state)
 		{ { .sender = { "\xc3\xbc@x", 4 } }, SMTP_LACKS_SENDER_UTF8, "5.6.7" },
 		{ { .sender = { "a\n@x", 4 } }, SMTP_LACKS_ADDRESS, "5.1.3" },
 		{ { .size = 101 }, SMTP_LACKS_SIZE, "5.3.4" },
-		{ { .require_tls = true }, SMTP_LACKS_REQUIRETLS, "5.7.30" },
+		{ { .sender = { "a@x", 3 }, .require_tls = true }, SMTP_LACKS_REQUIRETLS,
+		    "5.7.30" },
+		{ { .require_tls = true }, SMTP_LACKS_NONE, "" }, /* RFC 8689 5 */
 		{ { .by_mode = 'R', .by_seconds = 100 }, SMTP_LACKS_DELIVERBY, "5.3.3" },
 		{ { .hold_seconds = 1 }, SMTP_LACKS_HOLDFOR, "5.3.3" },
 		{ { .size = 100, .by_mode = 'N' }, SMTP_LACKS_NONE, "" },
