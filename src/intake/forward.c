@@ -123,21 +123,22 @@ is_plain(struct text t)
 	return t.len > 0;
 }
 
-/* RFC 8601 2.2, 2.7.1; RFC 8617 4.1.1. */
+/* RFC 8601 2.2, 2.7.1; RFC 8617 4.1.1: behind the name of who says it, or by
+ * itself. */
 static struct text
-results(const struct intake *in, const struct judged *j)
+results(const struct judged *j, struct text who, const char *between)
 {
 	struct buffer out = BUFFER_INIT;
 	struct text t;
 
-	buffer_add_text(&out, in->hostname);
-	buffer_addf(&out, ";\r\n\tarc=%s", arc_result_word(j->chain.result));
+	buffer_add_text(&out, who);
+	buffer_addf(&out, "%sarc=%s", who.len > 0 ? between : "", arc_result_word(j->chain.result));
 	if (j->dkim.count == 0)
-		buffer_add_string(&out, ";\r\n\tdkim=none");
+		buffer_addf(&out, "%sdkim=none", between);
 	for (uint32_t i = 0; i < j->dkim.count; i++) {
 		const struct dkim_verdict *v = &j->dkim.at[i];
 
-		buffer_addf(&out, ";\r\n\tdkim=%s", dkim_result_word(v->result));
+		buffer_addf(&out, "%sdkim=%s", between, dkim_result_word(v->result));
 		if (is_plain(v->signature.domain))
 			buffer_addf(&out, " header.d=%.*s", TEXT_ARG(v->signature.domain));
 		if (is_plain(v->signature.selector))
@@ -180,7 +181,7 @@ seal_with(struct intake *in, const struct sign_domain *d, const struct sign_key 
 	enum status s;
 
 	if (j->chain.temporary || arc_seal_begin(&seal, &j->message, &j->chain, &how,
-				      results(in, j), j->arena) != STATUS_OK)
+				      results(j, in->hostname, ";\r\n\t"), j->arena) != STATUS_OK)
 		return STATUS_OK;
 	s = sign_part(in, d, key, &seal, &signature, f);
 	if (s == STATUS_OK) {
@@ -198,7 +199,7 @@ seal_with(struct intake *in, const struct sign_domain *d, const struct sign_key 
 /* Those who check ARC know of RSA alone (RFC 8617 4.1.2). */
 static enum status
 seal(struct intake *in, struct text domain, struct text header, struct text body, struct arena *a,
-    struct text *out, struct failure *f)
+    struct text *out, struct text *checked, struct failure *f)
 {
 	struct sign_domain d;
 	struct judged j = { .arena = a };
@@ -209,6 +210,7 @@ seal(struct intake *in, struct text domain, struct text header, struct text body
 	for (uint32_t i = 0; i < d.count; i++)
 		if (d.keys[i].algorithm == DKIM_RSA_SHA256) {
 			judge(in, header, body, &j);
+			*checked = results(&j, TEXT_EMPTY, "; ");
 			return seal_with(in, &d, &d.keys[i], &j, out, f);
 		}
 	return STATUS_OK;
@@ -250,5 +252,5 @@ forward_prepare(struct intake *in, const struct intake_deliver_request *q, struc
 	m->forward.been = been_at(header, a);
 	m->forward.body = octets_body(octets);
 	m->forward.needs = octets_needs(header, &known, a);
-	return seal(in, sender.domain, header, body, a, &m->forward.prefix, f);
+	return seal(in, sender.domain, header, body, a, &m->forward.prefix, &m->forward.checked, f);
 }

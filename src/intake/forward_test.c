@@ -171,6 +171,7 @@ signatures_are_judged(void **state)
 	buffer_add_string(&signed_mail, MESSAGE);
 	is = forwarded(r, buffer_text(&signed_mail));
 	assert_true(text_find(is, TEXT("dkim=pass header.d=one.test header.s=e\r\n"), 0) < is.len);
+	assert_text(r->deliver.checked, "arc=none; dkim=pass header.d=one.test header.s=e");
 	buffer_add_string(&signed_mail, "more\r\n");
 	is = forwarded(r, buffer_text(&signed_mail));
 	assert_true(text_find(is, TEXT("dkim=fail header.d=one.test"), 0) < is.len);

@@ -150,6 +150,7 @@ delivery_fill(const void *request, const struct piece_of_mail *m, void *out)
 		.needs = q->needs | m->forward.needs,
 		.forward_sender = m->forward.sender,
 		.forward_prefix = m->forward.prefix,
+		.checked = m->forward.checked,
 		.been = m->forward.been,
 		.sender = q->sender,
 		.recipients = q->recipients,

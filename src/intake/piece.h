@@ -45,7 +45,7 @@ struct piece_of_mail {
 	struct text sent_summary;
 	/* How it goes on to addresses elsewhere; as in store_deliver. */
 	struct {
-		struct text sender, prefix;
+		struct text sender, prefix, checked;
 		uint64_t body, needs;
 		struct texts been;
 	} forward;

@@ -141,6 +141,7 @@ double_deliver(struct call_in *in, const void *request, void *context)
 	q->sender = arena_copy(&r->arena, q->sender);
 	q->forward_sender = arena_copy(&r->arena, q->forward_sender);
 	q->forward_prefix = arena_copy(&r->arena, q->forward_prefix);
+	q->checked = arena_copy(&r->arena, q->checked);
 	q->content.bytes = arena_copy(&r->arena, q->content.bytes);
 	q->been.at = ARENA_ARRAY(&r->arena, struct text, q->been.count);
 	for (uint32_t i = 0; i < q->been.count; i++)

@@ -48,7 +48,8 @@ enum rcpt_verdict {
  * recipient that leads elsewhere and stands there is EXISTS: it went on from
  * here before, and came back (RFC 9228 1). came: how the message came, for
  * the trace, words like "ESMTPS from client.example [192.0.2.1] TLSv1.3
- * TLS_AES_256_GCM_SHA384". */
+ * TLS_AES_256_GCM_SHA384". checked: of what leads elsewhere, for the trace: what
+ * its signatures were found to be, like "arc=none; dkim=pass header.d=a.example". */
 #define store_deliver_REQUEST(F, S) \
 	F(S, U64, op)               \
 	F(S, TEXT, id)              \
@@ -65,7 +66,7 @@ enum rcpt_verdict {
 	F(S, TEXT, envid)           \
 	F(S, TEXTS, orcpts)         \
 	F(S, NUMBERS, notify)       \
-	F(S, TEXT, forward_sender) F(S, TEXT, forward_prefix) F(S, TEXTS, been)
+	F(S, TEXT, forward_sender) F(S, TEXT, forward_prefix) F(S, TEXTS, been) F(S, TEXT, checked)
 #define store_deliver_REPLY(F, S) F(S, NUMBERS, verdicts)
 
 /* For what recipient leads on to an address elsewhere: forward_sender

@@ -170,11 +170,15 @@ static void
 tell(const struct delivering *d)
 {
 	struct texts on = draft_waiting(&d->draft);
+	const struct trace_event events[] = {
+		{ .what = TRACE_CHECKED, .at = clock_wall(), .words = d->r->checked },
+		{ .what = TRACE_QUEUED, .at = clock_wall(), .recipients = on }
+	};
+	uint32_t from = d->r->checked.len > 0 ? 0 : 1;
 
 	trace_delivered(d->store, d->r, d->to.verdict, stay_here(d));
 	if (on.count > 0)
-		trace_note_one(d->store, d->r->id,
-		    (struct trace_event){ .what = TRACE_QUEUED, .recipients = on });
+		trace_note(d->store, d->r->id, events + from, 2 - from);
 }
 
 /* The verdicts, as they were when the message was taken in. */

@@ -344,9 +344,7 @@ trace_note_one(struct store *s, struct text id, struct trace_event e)
 static bool
 may_tell(enum role who, const struct trace_row *r)
 {
-	unsigned may = who == ROLE_INTAKE     ? 1u << TRACE_CHECKED
-		       : who == ROLE_OUTBOUND ? 1u << TRACE_NOTIFIED
-					      : 1u << TRACE_REFUSED;
+	unsigned may = who == ROLE_OUTBOUND ? 1u << TRACE_NOTIFIED : 1u << TRACE_REFUSED;
 
 	for (uint32_t i = 0; i < r->count; i++)
 		if ((may & 1u << r->at[i].what) == 0)

@@ -32,8 +32,8 @@
 	F(S, TEXT, recipient) F(S, I64, since) F(S, I64, until) F(S, U64, limit) F(S, TEXT, after)
 #define trace_find_REPLY(F, S) F(S, TEXTS, ids) F(S, TEXTS, rows) F(S, U64, cut) F(S, TEXT, resume)
 
-#define TRACE_CALLS(X)                                                                 \
-	X(trace_add, BY_MX | BY_ACCESS | BY_WEB | BY_INTAKE | BY_OUTBOUND, CALL_QUICK) \
+#define TRACE_CALLS(X)                                                     \
+	X(trace_add, BY_MX | BY_ACCESS | BY_WEB | BY_OUTBOUND, CALL_QUICK) \
 	X(trace_find, BY_ADMIN, CALL_AGAIN)
 
 CALLS_DECLARE(trace, TRACE_CALLS)

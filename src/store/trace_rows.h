@@ -20,7 +20,7 @@
 #define TRACE_EVENTS(X)                                                                    \
 	X(ACCEPTED, "accepted")	  /* of a client; came, sender, recipients, size */        \
 	X(REFUSED, "refused")	  /* as a whole, after RCPT; the same, words: the reply */ \
-	X(CHECKED, "checked")	  /* words: what intake found or did: signatures */        \
+	X(CHECKED, "checked")	  /* words: of what leads on: its signatures */            \
 	X(DELIVERED, "delivered") /* to an account of this site */                         \
 	X(QUEUED, "queued")	  /* for others; server: destination, until: due */        \
 	X(SENT, "sent")		  /* a server took it; server, facts, words, took */       \

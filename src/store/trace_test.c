@@ -52,6 +52,8 @@ teardown(void **state)
 	return 0;
 }
 
+#define CHECKED "arc=none; dkim=pass header.d=example.org"
+
 static void
 deliver(struct rig *r, const char *id, const char *to)
 {
@@ -68,7 +70,7 @@ deliver(struct rig *r, const char *id, const char *to)
 		    .sender = TEXT("Sender@example.org"), .recipients = { address, n },
 		    .came = TEXT("ESMTPS from client.example [192.0.2.1]"), .summary = p.summary,
 		    .content = PAYLOAD_OF(p.content), .size = p.raw.len, .received = 1700000000,
-		    .forward_sender = TEXT("SRS0=x@example.com"));
+		    .forward_sender = TEXT("SRS0=x@example.com"), .checked = TEXT(CHECKED));
 	while (world_for_now(s));
 	assert_ok(s);
 }
@@ -136,14 +138,15 @@ what_goes_on_elsewhere_is_not_delivered_here(void **state)
 	    .targets = { &out, 1 }));
 	deliver(r, "one", "away@example.com");
 	FIND(r, .id = TEXT("one"));
-	assert_string_equal(said(r), "one accepted, one queued");
+	assert_string_equal(said(r), "one accepted, one checked queued");
+	assert_text(event(r, 1, 0).words, CHECKED);
 	deliver(r, "two", "away@example.com bob@example.com");
 	FIND(r, .id = TEXT("two"));
-	assert_string_equal(said(r), "two accepted delivered, two queued");
+	assert_string_equal(said(r), "two accepted delivered, two checked queued");
 	assert_text(event(r, 0, 0).recipients.at[1], "bob@example.com");
 	assert_int_equal(event(r, 0, 1).recipients.count, 1);
 	assert_text(event(r, 0, 1).recipients.at[0], "bob@example.com");
-	assert_text(event(r, 1, 0).recipients.at[0], "out@example.org");
+	assert_text(event(r, 1, 1).recipients.at[0], "out@example.org");
 }
 
 static void
