@@ -238,16 +238,33 @@ time_is_up(const struct delivery *d)
 	return d->envelope.by_mode == 'R' && d->envelope.by_seconds <= 0;
 }
 
-void
-deliver(struct house *h, const struct queue_lease_reply *lease, struct hold *hold, struct arena *a,
-    struct connection **via)
+/* Who has a connection that works goes on with it. */
+static bool
+tell(struct delivery *d, struct turn *next)
 {
-	struct delivery d = { .house = h, .lease = lease, .hold = hold, .a = a, .via = via };
 	struct queue_report_request report = { .none_ = 0 };
+	struct turn nobody = { .lease = { .message = 0 } };
+	struct turn *to = next != NULL ? next : &nobody;
+	bool came;
+
+	outcome_report(&d->outcome, d->lease, &report);
+	report.next = next != NULL && *d->via != NULL && report.how == SCHEDULE_WELL;
+	came = hand_report(&d->house->hand, d->hold, &report, &to->arena, &to->lease, &to->hold);
+	arena_done(&nobody.arena);
+	return came;
+}
+
+bool
+deliver(struct house *h, struct turn *turn, struct connection **via, struct turn *next)
+{
+	const struct queue_lease_reply *lease = &turn->lease;
+	struct arena *a = &turn->arena;
+	struct delivery d = { .house = h, .lease = lease, .hold = &turn->hold, .a = a, .via = via };
+	bool came;
 	const struct transport *t;
 	struct smtp_fate why;
 
-	message_init(&d.message, &h->hand, hold, lease, a);
+	message_init(&d.message, &h->hand, d.hold, lease, a);
 	message_envelope(&d.message, clock_wall(), &d.envelope);
 	outcome_init(&d.outcome, message_recipients(lease, a), lease->recipients.count, a);
 	if (time_is_up(&d)) {
@@ -265,7 +282,7 @@ deliver(struct house *h, const struct queue_lease_reply *lease, struct hold *hol
 		try_transport(&d, t);
 	else if (!all_done(&d))
 		try_route(&d);
-	outcome_report(&d.outcome, lease, &report);
-	hand_report(&h->hand, hold, &report);
+	came = tell(&d, next);
 	message_done(&d.message);
+	return came;
 }

@@ -17,9 +17,16 @@ struct house {
 	struct tls_results *results;
 };
 
+/* A lease in hand, with what it needs. */
+struct turn {
+	struct queue_lease_reply lease;
+	struct hold hold;
+	struct arena arena;
+};
+
 /* Tries all recipients of the lease and reports; *via: a connection that stands
- * to its destination, or NULL, before and after. */
-void deliver(struct house *h, const struct queue_lease_reply *lease, struct hold *hold,
-    struct arena *a, struct connection **via);
+ * to its destination, or NULL, before and after. True: *next came with the answer,
+ * for the connection that stands, if next is not NULL. */
+bool deliver(struct house *h, struct turn *t, struct connection **via, struct turn *next);
 
 #endif

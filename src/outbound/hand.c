@@ -209,20 +209,23 @@ hand_pause(const struct hand *h, unsigned tries)
 /* Nobody resumes between the answer and the end of the hold: what the store has the
  * report of and is told of again would be a lease that nobody ends. */
 static enum status
-report_once(
-    struct hand *h, struct hold *hold, const struct queue_report_request *r, struct failure *f)
+report_once(struct hand *h, struct hold *hold, const struct queue_report_request *r,
+    struct arena *a, struct queue_lease_reply *next, struct hold *next_hold, struct failure *f)
 {
 	struct queue_report_reply reply;
-	struct arena a = ARENA_INIT;
 	uint64_t epoch = enter(h);
-	enum status st = queue_report(h->calls, r, &a, &reply, f);
+	enum status st = queue_report(h->calls, r, a, &reply, f);
 
-	if (st == STATUS_OK)
+	if (st == STATUS_OK) {
 		forget(h, hold);
+		if (r->next != 0)
+			QUEUE_LEASE_COPY(&reply, next);
+		if (next->message != 0)
+			note(h, next, next_hold);
+	}
 	pthread_rwlock_unlock(&h->resuming);
 	if (st == STATUS_DENIED && resume(h, epoch) != STATUS_OK)
 		st = STATUS_UNAVAILABLE;
-	arena_done(&a);
 	return st;
 }
 
@@ -233,21 +236,23 @@ is_hopeless(enum status st)
 	return st == STATUS_INVALID || st == STATUS_CORRUPT;
 }
 
-void
-hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r)
+bool
+hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r, struct arena *a,
+    struct queue_lease_reply *next, struct hold *next_hold)
 {
 	enum status st = STATUS_UNAVAILABLE;
 	unsigned denied = 0;
 
+	*next = (struct queue_lease_reply){ .message = 0, .more = 1 };
 	r->op = random_u64();
 	r->message = hold->message;
 	r->first = hold->first;
 	for (unsigned tries = 0; !hold->gone; tries++) {
 		struct failure f = { 0 };
 
-		st = report_once(h, hold, r, &f);
+		st = report_once(h, hold, r, a, next, next_hold, &f);
 		if (st == STATUS_OK)
-			return;
+			return next->message != 0;
 		LOG_WARN("outbound.report_failed", FIELD_U64("message", r->message),
 		    FIELD_STATUS(st), FIELD_STRING("why", f.log));
 		if (is_hopeless(st) || (st == STATUS_DENIED && ++denied == TRIES) || h->abandoned)
@@ -258,4 +263,5 @@ hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r)
 	LOG_ALARM("outbound.unreported", FIELD_U64("message", r->message),
 	    FIELD_U64("recipients", r->numbers.count), FIELD_STATUS(st));
 	forget(h, hold);
+	return false;
 }

@@ -69,7 +69,7 @@ take_report(struct call_in *in, const void *request, void *context)
 		while (house.denied == 0)
 			(void)thread_sleep(&house.denied, 0, INT64_MAX);
 	}
-	call_reply(in, &(struct queue_report_reply){ 0 });
+	call_reply(in, &(struct queue_report_reply){ .more = 1 });
 }
 
 static int
@@ -104,13 +104,13 @@ teardown(void **state)
 static void
 lease_and_report(void)
 {
-	struct queue_lease_reply lease;
+	struct queue_lease_reply lease, next;
 	struct queue_report_request report = { .none_ = 0 };
-	struct hold hold;
+	struct hold hold, next_hold;
 
 	assert_ok(hand_lease(&house.hand, TEXT_EMPTY, &house.arena, &lease, &hold));
 	assert_int_equal(lease.message, 7);
-	hand_report(&house.hand, &hold, &report);
+	assert_false(hand_report(&house.hand, &hold, &report, &house.arena, &next, &next_hold));
 }
 
 static void

@@ -121,33 +121,72 @@ ask_more(struct outbound *o)
 	return go;
 }
 
+static unsigned
+rings_now(struct outbound *o)
+{
+	unsigned rings;
+
+	pthread_mutex_lock(&o->lock);
+	rings = o->rings;
+	pthread_mutex_unlock(&o->lock);
+	return rings;
+}
+
 /* False: there is nothing to do. */
 static bool
-one_lease(struct outbound *o, struct connection **via)
+ask(struct outbound *o, const struct connection *via, struct turn *t)
 {
-	struct house *h = &o->house;
-	struct arena a = ARENA_INIT;
-	struct queue_lease_reply lease = { .message = 0 };
-	struct hold hold;
 	unsigned rings;
 	enum status st;
 
 	do {
-		pthread_mutex_lock(&o->lock);
-		rings = o->rings;
-		pthread_mutex_unlock(&o->lock);
-		st = hand_lease(
-		    &h->hand, *via != NULL ? (*via)->destination : TEXT_EMPTY, &a, &lease, &hold);
-	} while (asked(o, st, lease.more != 0, rings));
-	if (st == STATUS_OK) {
-		if (*via != NULL && !text_equal((*via)->destination, lease.destination)) {
-			shelf_put(&h->shelf, *via);
-			*via = NULL;
-		}
-		deliver(h, &lease, &hold, &a, via);
-	}
-	arena_done(&a);
+		rings = rings_now(o);
+		st = hand_lease(&o->house.hand, via != NULL ? via->destination : TEXT_EMPTY,
+		    &t->arena, &t->lease, &t->hold);
+	} while (asked(o, st, t->lease.more != 0, rings));
 	return st == STATUS_OK;
+}
+
+/* What the answer to a report, begun after so many rings, told of the next lease. */
+static void
+came_along(struct outbound *o, const struct queue_lease_reply *lease, unsigned rings)
+{
+	pthread_mutex_lock(&o->lock);
+	if (rings == o->rings)
+		o->dry = lease->more == 0;
+	if (lease->message != 0 && !o->dry)
+		more(o);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* Whether who is done may go on with another lease at once. */
+static bool
+goes_on(struct outbound *o)
+{
+	bool on;
+
+	pthread_mutex_lock(&o->lock);
+	on = !o->stopping && o->workers <= (unsigned)setting(SET_OUTBOUND_WORKERS);
+	pthread_mutex_unlock(&o->lock);
+	return on;
+}
+
+/* True: another came along. */
+static bool
+one_lease(struct outbound *o, struct turn *t, struct connection **via, struct turn *next)
+{
+	unsigned rings = rings_now(o);
+	bool on = goes_on(o), came;
+
+	if (*via != NULL && !text_equal((*via)->destination, t->lease.destination)) {
+		shelf_put(&o->house.shelf, *via);
+		*via = NULL;
+	}
+	came = deliver(&o->house, t, via, on ? next : NULL);
+	arena_reset(&t->arena);
+	if (on)
+		came_along(o, &next->lease, rings);
+	return came;
 }
 
 static void
@@ -156,10 +195,22 @@ work(struct task *t)
 	struct worker *w = (struct worker *)(void *)t;
 	struct outbound *o = w->o;
 	struct connection *via = NULL;
+	struct turn turns[2] = { { .arena = ARENA_INIT }, { .arena = ARENA_INIT } };
+	struct turn *now = &turns[0], *next = &turns[1], *done;
+	bool have;
 
 	mem_free(w);
-	while (one_lease(o, &via) && ask_more(o))
-		continue;
+	have = ask(o, NULL, now);
+	while (have) {
+		have = one_lease(o, now, &via, next);
+		done = now;
+		now = next;
+		next = done;
+		if (!have && ask_more(o))
+			have = ask(o, via, now);
+	}
+	arena_done(&turns[0].arena);
+	arena_done(&turns[1].arena);
 	if (via != NULL)
 		shelf_put(&o->house.shelf, via);
 	pthread_mutex_lock(&o->lock);

@@ -184,7 +184,7 @@ outgoing_wake(struct store *s, struct text destination)
 
 	pthread_mutex_lock(&o->lock);
 	schedule_wake(o->schedule, destination, now);
-	due = schedule_next(o->schedule) <= now;
+	due = lease_rings(o, now);
 	pthread_mutex_unlock(&o->lock);
 	if (due)
 		bell_ring(&o->bell);
@@ -298,7 +298,8 @@ outgoing_publish(struct store *s, struct list *plans)
 	pthread_mutex_lock(&o->lock);
 	LIST_EACH(plans, it)
 	follow(o, LIST_OWNER(it, struct outgoing_plan, node), now);
-	due = is_due(o, now);
+	due = lease_rings(o, now);
+	due = outgoing_owed_next(o) <= now || due;
 	pthread_mutex_unlock(&o->lock);
 	outgoing_discard(plans);
 	if (due)

@@ -36,6 +36,7 @@ struct outgoing {
 	struct map notices;    /* message -> struct notice */
 	struct map bounced;    /* hashes of domains that were ever on the suppression list */
 	struct bell bell;
+	bool rung;     /* it rang for leases, and nobody was told since that there are no more */
 	int64_t began; /* clock_mono() */
 };
 
@@ -180,6 +181,17 @@ bool lease_is_out(struct store *s, uint64_t message, uint32_t first);
  * somebody has it in hand. */
 bool lease_take(
     struct store *s, uint64_t message, uint32_t first, const struct outgoing_run *run) MUST_CHECK;
+/* As queue_lease answers, to the link of the call. message 0: nothing now. */
+enum status lease_next(struct store *s, struct call_in *in, struct text prefer,
+    struct queue_lease_reply *reply) MUST_CHECK;
+/* The same for who reports about a lease, at the same destination; message 0 also
+ * where the link may have none. */
+void lease_follows(struct store *s, struct call_in *in, uint64_t message, uint32_t first,
+    struct queue_lease_reply *reply);
+/* What the link took is given to nobody after all. */
+void lease_back(struct store *s, uint64_t link, const struct queue_lease_reply *lease);
+/* Under the lock: whether the bell is to ring for leases. */
+bool lease_rings(struct outgoing *o, int64_t now);
 /* Ends it, if there is one. */
 void lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end how);
 

@@ -71,6 +71,17 @@ give_back(struct outgoing *o, struct lease *l, int64_t due, int64_t now)
 	forget(o, l);
 }
 
+/* Once, until it was said that there is nothing more: who was not told so asks
+ * again. */
+bool
+lease_rings(struct outgoing *o, int64_t now)
+{
+	bool rings = !o->rung && schedule_wants(o->schedule, now);
+
+	o->rung |= rings;
+	return rings;
+}
+
 /* ---- for the other files ---- */
 
 /* counted: whether the schedule counts it. */
@@ -152,10 +163,27 @@ lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end h
 		wait_again(o, l, now, now);
 	if (l != NULL)
 		forget(o, l);
-	due = schedule_next(o->schedule) <= now;
+	due = lease_rings(o, now);
 	pthread_mutex_unlock(&o->lock);
 	if (due)
 		bell_ring(&o->bell);
+}
+
+void
+lease_back(struct store *s, uint64_t link, const struct queue_lease_reply *lease)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	int64_t now = clock_wall();
+	struct lease *l;
+
+	if (lease->message == 0)
+		return;
+	pthread_mutex_lock(&o->lock);
+	l = find(o, lease->message, (uint32_t)lease->first);
+	if (l != NULL && l->link == link)
+		give_back(o, l, now, now);
+	pthread_mutex_unlock(&o->lock);
+	bell_ring(&o->bell);
 }
 
 void
@@ -173,6 +201,7 @@ outgoing_lost(struct store *s, uint64_t link)
 		if (((struct lease *)p)->link == link)
 			give_back(o, p, now, now);
 	outgoing_owed_lost(o, link, now);
+	o->rung = false;
 	pthread_mutex_unlock(&o->lock);
 	bell_ring(&o->bell);
 }
@@ -335,35 +364,61 @@ propose(struct outgoing *o, struct call_in *in, struct text prefer, int64_t now,
 		l->proposed = true;
 		schedule_end(o->schedule, destination, SCHEDULE_NEITHER, now, 0);
 	}
-	*more = schedule_next(o->schedule) <= now;
+	*more = schedule_wants(o->schedule, now);
+	o->rung = o->rung && *more;
 	pthread_mutex_unlock(&o->lock);
 	return found;
 }
 
-void
-serve_queue_lease(struct call_in *in, const void *request, void *context)
+enum status
+lease_next(struct store *s, struct call_in *in, struct text prefer, struct queue_lease_reply *reply)
 {
-	const struct queue_lease_request *r = request;
-	struct store *s = context;
-	struct queue_lease_reply reply = { .message = 0 };
 	int64_t now = clock_wall();
 	struct schedule_run run;
 	enum status how;
 	bool more;
 
-	while (propose(&s->queue.outgoing, in, r->prefer, now, &run, &more, &how)) {
+	*reply = (struct queue_lease_reply){ .message = 0 };
+	while (propose(&s->queue.outgoing, in, prefer, now, &run, &more, &how)) {
 		how = sending_is_holding(s, run.sender)
 			  ? STATUS_AGAIN
-			  : read_lease(s, &run, now, call_arena(in), &reply);
-		reply.more = more;
+			  : read_lease(s, &run, now, call_arena(in), reply);
 		if (how == STATUS_OK)
 			break;
 		if (how == STATUS_NOT_FOUND)
 			lease_end(s, run.message, run.first, SCHEDULE_NEITHER);
 		else
 			postpone(s, &run, now, how);
-		reply = (struct queue_lease_reply){ .message = 0 };
+		*reply = (struct queue_lease_reply){ .message = 0 };
 	}
+	reply->more = how == STATUS_OK && more;
+	return how;
+}
+
+void
+lease_follows(struct store *s, struct call_in *in, uint64_t message, uint32_t first,
+    struct queue_lease_reply *reply)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	struct text destination = TEXT_EMPTY;
+	const struct lease *l;
+
+	pthread_mutex_lock(&o->lock);
+	l = find(o, message, first);
+	if (l != NULL)
+		destination = arena_copy(call_arena(in), l->destination);
+	pthread_mutex_unlock(&o->lock);
+	if (l == NULL || lease_next(s, in, destination, reply) != STATUS_OK)
+		*reply = (struct queue_lease_reply){ .message = 0, .more = 1 };
+}
+
+void
+serve_queue_lease(struct call_in *in, const void *request, void *context)
+{
+	const struct queue_lease_request *r = request;
+	struct queue_lease_reply reply;
+	enum status how = lease_next(context, in, r->prefer, &reply);
+
 	if (how == STATUS_OK)
 		call_reply(in, &reply);
 	else

@@ -4,6 +4,9 @@
  * again. A message goes in the batch that ends its last recipient, unless its
  * sender is still to be told something.
  *
+ * Who reports well goes on with the next of the same destination, which is
+ * looked for before the batch is written and goes with its answer.
+ *
  * The times between attempts double, from queue.retry_first up to
  * queue.retry_max (RFC 5321 4.5.4.1), each a quarter more or less by chance.
  */
@@ -17,6 +20,7 @@ struct reporting {
 	struct op op; /* first */
 	const struct queue_report_request *r;
 	uint64_t link, account;
+	struct queue_lease_reply next; /* message 0: none */
 	/* For store/suppression.h: who got it, who never will, and the words. */
 	uint32_t news;
 	struct text address[SCHEDULE_RUN_MAX], words[SCHEDULE_RUN_MAX];
@@ -162,9 +166,10 @@ static void
 report_finish(struct op *op, enum status how)
 {
 	struct reporting *k = reporting_of(op);
-	struct queue_report_reply reply = { .none_ = 0 };
+	struct queue_report_reply reply;
 
 	if (how != STATUS_OK) {
+		lease_back(op->arg, k->link, &k->next);
 		call_fail(op->in, how, &op->failure);
 		return;
 	}
@@ -176,6 +181,7 @@ report_finish(struct op *op, enum status how)
 		suppression_learn(k->op.arg, k->address[i], k->words[i]);
 	if (!op->repeated)
 		look_at_bounces(k);
+	QUEUE_LEASE_COPY(&k->next, &reply);
 	call_reply(op->in, &reply);
 }
 
@@ -209,5 +215,7 @@ serve_queue_report(struct call_in *in, const void *request, void *context)
 		call_refuse(in, STATUS_INVALID, "Bad report.", "queue_report: bad lists");
 		return;
 	}
+	if (k->r->next != 0)
+		lease_follows(s, in, k->r->message, (uint32_t)k->r->first, &k->next);
 	owner_submit(&s->queue.shard[k->r->message % QUEUE_SHARDS].owner, &k->op);
 }

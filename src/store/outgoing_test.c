@@ -345,6 +345,51 @@ hear(int fd)
 	assert_int_equal(read(fd, &x, 1), 1);
 }
 
+/* The lease that came with the answer is the link's, and has all that others have. */
+static void
+a_report_brings_the_next(void **state)
+{
+	struct rig *r = *state;
+	uint64_t first = submit(r, "bob@example.org"), message;
+
+	r->next = true;
+	assert_int_equal(take(r), 1);
+	message = submit(r, "carol@example.org");
+	(void)submit(r, "dave@example.net");
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_int_equal(r->got.message, message); /* of the same destination first */
+	assert_text(r->got.recipients.at[0], "carol@example.org");
+	assert_true(r->got.piece0.len > 0);
+	assert_int_equal(r->got.more, 1);
+	QUEUE_LEASE_COPY(&r->got, &r->lease);
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_text(r->got.destination, "example.net");
+	assert_int_equal(r->got.more, 0);
+	QUEUE_LEASE_COPY(&r->got, &r->lease);
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_int_equal(r->got.message, 0);
+	assert_int_equal(r->got.more, 0);
+	assert_int_not_equal(first, message);
+	assert_int_equal(rows(r), 0);
+}
+
+/* Whose report is not taken gets nothing, and nobody's turn is lost. */
+static void
+a_report_in_vain_brings_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	(void)submit(r, "bob@example.org");
+	assert_int_equal(take(r), 1);
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	(void)submit(r, "carol@example.org");
+	r->next = true;
+	assert_int_equal(report_op(r, QUEUE_DELIVERED, SCHEDULE_WELL, random_u64()), STATUS_DENIED);
+	assert_int_equal(take(r), 1);
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_int_equal(rows(r), 0);
+}
+
 static void
 the_bell_rings(void **state)
 {
@@ -470,6 +515,8 @@ main(void)
 		CASE(a_report_made_again_ends_what_was_resumed),
 		CASE(what_is_in_hand_outlives_the_link),
 		CASE(untried_is_tried_again),
+		CASE(a_report_brings_the_next),
+		CASE(a_report_in_vain_brings_nothing),
 		CASE(the_bell_rings),
 		CASE(what_is_no_submission),
 		cmocka_unit_test_setup_teardown(the_check_notices, setup, teardown_damaged),

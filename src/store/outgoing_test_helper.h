@@ -27,6 +27,8 @@ struct rig {
 	struct world *w;
 	struct parcel p;
 	struct queue_lease_reply lease;
+	bool next; /* wanted with a report */
+	struct queue_report_reply got;
 };
 
 UNUSED static void
@@ -150,7 +152,6 @@ take(struct rig *r)
 UNUSED static enum status
 report_op(struct rig *r, enum queue_outcome outcome, enum schedule_end how, uint64_t op)
 {
-	struct queue_report_reply reply;
 	uint64_t outcomes[SCHEDULE_RUN_MAX];
 	struct text replies[SCHEDULE_RUN_MAX];
 	uint32_t n = r->lease.numbers.count;
@@ -159,10 +160,10 @@ report_op(struct rig *r, enum queue_outcome outcome, enum schedule_end how, uint
 		outcomes[i] = outcome;
 		replies[i] = text_of(r->reply);
 	}
-	return ASK(r->w, outbound, queue_report, &reply, .op = op, .message = r->lease.message,
+	return ASK(r->w, outbound, queue_report, &r->got, .op = op, .message = r->lease.message,
 	    .first = r->lease.first, .how = how, .numbers = r->lease.numbers,
 	    .outcomes = { outcomes, n }, .replies = { replies, n },
-	    .server = TEXT("mx.example.org"));
+	    .server = TEXT("mx.example.org"), .next = r->next);
 }
 
 UNUSED static void

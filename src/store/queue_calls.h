@@ -81,8 +81,7 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
  * the message. numbers: of the recipients, in the message. attempts: made so
  * far, of each. piece0: the first of pieces. more: 1: another lease is to be had
  * at once; else the feed tells when there may be one. DENIED: queue_resume comes first. */
-#define queue_lease_REQUEST(F, S) F(S, TEXT, prefer)
-#define queue_lease_REPLY(F, S) \
+#define QUEUE_LEASE(F, S)       \
 	F(S, U64, message)      \
 	F(S, U64, first)        \
 	F(S, TEXT, destination) \
@@ -93,6 +92,17 @@ enum queue_by { QUEUE_BY_NONE, QUEUE_BY_RETURN, QUEUE_BY_NOTIFY, QUEUE_BY_TRACE 
 	F(S, NUMBERS, notify)   \
 	F(S, NUMBERS, attempts) \
 	F(S, U64, pieces) F(S, TEXT, piece0) F(S, U64, more)
+#define queue_lease_REQUEST(F, S) F(S, TEXT, prefer)
+#define queue_lease_REPLY(F, S) QUEUE_LEASE(F, S)
+
+/* From one reply that has a lease to another. */
+#define QUEUE_LEASE_FIELD(S, type, name) to_->name = from_->name;
+#define QUEUE_LEASE_COPY(from, to)                      \
+	do {                                            \
+		__typeof__(from) from_ = (from);        \
+		__typeof__(to) to_ = (to);              \
+		QUEUE_LEASE(QUEUE_LEASE_FIELD, nothing) \
+	} while (0)
 
 /* Of the message of a lease or, whatever first is, of one that queue_owed gave.
  * DENIED: this link has no such lease. NOT_FOUND. */
@@ -115,7 +125,8 @@ enum queue_outcome {
  * name, or empty if none is known.
  * facts: of the connection, for the trace, words like "203.0.113.5:25 TLSv1.3
  * TLS_AES_256_GCM_SHA384 dane"; took: milliseconds. Made again it changes
- * nothing. */
+ * nothing. next: 1: the reply brings another lease, as queue_lease with the
+ * destination of this one as prefer; message 0 with more 1: it was not looked for. */
 #define queue_report_REQUEST(F, S) \
 	F(S, U64, op)              \
 	F(S, U64, message)         \
@@ -123,8 +134,9 @@ enum queue_outcome {
 	F(S, U64, how)             \
 	F(S, NUMBERS, numbers)     \
 	F(S, NUMBERS, outcomes)    \
-	F(S, TEXTS, replies) F(S, TEXT, server) F(S, TEXT, facts) F(S, U64, took)
-#define queue_report_REPLY(F, S)
+	F(S, TEXTS, replies)       \
+	F(S, TEXT, server) F(S, TEXT, facts) F(S, U64, took) F(S, U64, next)
+#define queue_report_REPLY(F, S) QUEUE_LEASE(F, S)
 
 /* What the sender is to be told of recipients: one of them. */
 enum queue_owed_kind { QUEUE_OWED_SUCCESS = 1, QUEUE_OWED_DELAY = 2, QUEUE_OWED_FAILURE = 4 };

@@ -17,6 +17,8 @@
 #define PAUSE_FIRST (100 * CLOCK_MS)
 #define PAUSE_MAX CLOCK_MINUTE
 #define REMEMBER_IDLE (10 * CLOCK_MINUTE)
+/* So many at a destination take along what comes meanwhile. */
+#define SEVERAL 8
 
 struct entry {
 	int64_t key; /* due time; then the place among those that are due */
@@ -346,6 +348,22 @@ schedule_next(const struct schedule *s)
 	if (!list_empty(&s->open))
 		return 0;
 	return first == NULL ? INT64_MAX : first->at;
+}
+
+/* Few destinations are passed over, for each has SEVERAL leases. */
+bool
+schedule_wants(const struct schedule *s, int64_t now)
+{
+	if (schedule_next(s) > now)
+		return false;
+	LIST_EACH(&s->open, it)
+	{
+		const struct destination *d = LIST_OWNER(it, struct destination, open);
+
+		if (d->leased < SEVERAL || d->ready.count > d->leased)
+			return true;
+	}
+	return list_empty(&s->open);
 }
 
 static struct schedule_facts

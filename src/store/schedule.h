@@ -76,6 +76,10 @@ void schedule_wake(struct schedule *s, struct text destination, int64_t now);
 /* When schedule_lease may give something next, if nothing is added or ended
  * until then: at most `now` if at once, INT64_MAX if never. */
 int64_t schedule_next(const struct schedule *s);
+/* Whether somebody more is to ask for a lease now. No: nothing may be tried, or each
+ * destination has several who will ask again, and not more that waits than those
+ * will take. */
+bool schedule_wants(const struct schedule *s, int64_t now);
 
 /* For who looks after it. rest: until when it is left in peace, 0: it is not. */
 struct schedule_facts {

@@ -102,6 +102,38 @@ nothing_before_its_time(void **state)
 	assert_int_equal(facts(r, "a.example").leased, 2);
 }
 
+/* Eight at a destination take along what comes, as long as it is not more than they
+ * are. */
+static void
+several_are_enough(void **state)
+{
+	struct rig *r = *state;
+
+	r->limits.window_first = r->limits.window_max = 100;
+	assert_false(schedule_wants(r->s, r->now));
+	for (uint64_t i = 1; i <= 8; i++) {
+		add(r, "a.example", i, 1, 0);
+		assert_true(schedule_wants(r->s, r->now));
+		assert_int_equal(lease_of(r, "", "a.example"), i);
+		assert_false(schedule_wants(r->s, r->now));
+	}
+	for (uint64_t i = 9; i <= 16; i++) {
+		add(r, "a.example", i, 1, 0);
+		assert_false(schedule_wants(r->s, r->now));
+	}
+	add(r, "b.example", 30, 1, 0);
+	assert_true(schedule_wants(r->s, r->now));
+	assert_int_equal(lease_of(r, "b.example", "b.example"), 30);
+	assert_false(schedule_wants(r->s, r->now));
+	add(r, "a.example", 17, 1, 0);
+	assert_true(schedule_wants(r->s, r->now));
+	assert_int_equal(lease_of(r, "", "a.example"), 9);
+	assert_false(schedule_wants(r->s, r->now));
+	end(r, "a.example", SCHEDULE_WELL);
+	end(r, "a.example", SCHEDULE_WELL);
+	assert_true(schedule_wants(r->s, r->now)); /* seven */
+}
+
 /* Who sends to thousands does not hold up who sends to one. */
 static void
 senders_take_turns(void **state)
@@ -340,6 +372,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(nothing_before_its_time),
+		CASE(several_are_enough),
 		CASE(senders_take_turns),
 		CASE(runs_of_a_sender_keep_their_order),
 		CASE(one_that_hangs_holds_up_nobody),

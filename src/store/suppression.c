@@ -144,6 +144,13 @@ note_domain(struct store *s, struct text key)
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* key: as note_domain. */
+static bool
+domain_has_some(struct store *s, struct text key)
+{
+	return suppression_has_domain(s, text_part(key, text_find_last(key, '@') + 1, key.len));
+}
+
 bool
 suppression_has_domain(struct store *s, struct text domain)
 {
@@ -274,7 +281,8 @@ suppression_learn(struct store *s, struct text address, struct text words)
 	wanted = (off || setting(SET_SUPPRESSION_KEEP) != 0) &&
 		 suppression_key(address, &a, &key, &shard) == STATUS_OK;
 	if (wanted && off)
-		wanted = suppression_find(s, address, &a, &x) == STATUS_OK;
+		wanted = domain_has_some(s, key_text(&key)) &&
+			 suppression_find(s, address, &a, &x) == STATUS_OK;
 	arena_done(&a);
 	if (!wanted)
 		return;
