@@ -59,13 +59,13 @@ content_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
 	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
 }
 
-enum status
-outgoing_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
+/* Its rows but those of its runs, and its content. */
+static enum status
+take_rows(struct txn *t, uint64_t message, const struct outgoing_message *m)
 {
 	struct key row = key_u64(KEY_Q_MESSAGE, message),
 		   envelope = key_u64(KEY_Q_ENVELOPE, message),
-		   notice = key_u64(KEY_Q_NOTICE, message), run = key_u64(KEY_Q_RUN, message),
-		   behind = key_behind(run);
+		   notice = key_u64(KEY_Q_NOTICE, message);
 	enum status how = content_goes(t, message, m);
 
 	if (how != STATUS_OK)
@@ -74,13 +74,37 @@ outgoing_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
 	txn_delete(t, key_text(&envelope));
 	if (m->noticed)
 		txn_delete(t, key_text(&notice));
-	return txn_scan(t, key_text(&run), key_text(&behind), delete_row, t);
+	return STATUS_OK;
+}
+
+enum status
+outgoing_goes(struct txn *t, uint64_t message, const struct outgoing_message *m)
+{
+	struct key run = key_u64(KEY_Q_RUN, message), behind = key_behind(run);
+	enum status how = take_rows(t, message, m);
+
+	return how != STATUS_OK ? how
+				: txn_scan(t, key_text(&run), key_text(&behind), delete_row, t);
+}
+
+/* All its recipients are in this run: there is no other to look for. */
+static enum status
+goes_with(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m)
+{
+	struct key run = outgoing_run_key(message, first);
+	enum status how = take_rows(t, message, m);
+
+	if (how == STATUS_OK)
+		txn_delete(t, key_text(&run));
+	return how;
 }
 
 enum status
 outgoing_put(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m,
     const struct outgoing_run *run)
 {
+	if (m->open == 0 && m->owed == 0 && m->recipients == run->count)
+		return goes_with(t, message, first, m);
 	if (m->open == 0 && m->owed == 0)
 		return outgoing_goes(t, message, m);
 	outgoing_put_run(t, message, first, m, run);

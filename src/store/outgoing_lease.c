@@ -221,6 +221,8 @@ read_row(struct store *s, struct key key, struct arena *a, struct text *value)
 	uint64_t message = key_number(key_text(&key), 1, 8);
 	struct entity e = { ENTITY_QUEUE, message % QUEUE_SHARDS };
 
+	if (fresh_get(&s->queue.shard[e.id].fresh, key_text(&key), a, value))
+		return STATUS_OK;
 	return engine_get(s->engine, e, key_text(&key), a, value);
 }
 

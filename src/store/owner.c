@@ -183,6 +183,8 @@ txn_get(struct txn *t, struct text key, struct arena *a, struct text *value)
 
 	if (s != STATUS_AGAIN)
 		return s;
+	if (t->owner->class->fresh != NULL && t->owner->class->fresh(t->owner, key, a, value))
+		return STATUS_OK;
 	return engine_get(t->store->engine, t->owner->entity, key, a, value);
 }
 

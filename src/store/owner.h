@@ -75,6 +75,8 @@ struct owner_class {
 	void (*seal)(struct txn *t);
 	/* Makes the transaction the state of now; under the lock. */
 	void (*publish)(struct txn *t);
+	/* Whether it is known what the engine has in the row. May be NULL. */
+	bool (*fresh)(struct owner *o, struct text key, struct arena *a, struct text *value);
 	/* After publish, without the lock. */
 	void (*told)(struct txn *t);
 	/* Frees what the transaction holds, published or not. */

@@ -171,6 +171,7 @@ static void
 shard_unload(struct owner *o)
 {
 	remembered_free(&queue_shard_of(o)->remembered);
+	fresh_clear(&queue_shard_of(o)->fresh);
 }
 
 static void
@@ -211,6 +212,13 @@ shard_publish(struct txn *t)
 {
 	remembering_publish(
 	    &queue_txn_of(t)->remembering, &queue_shard_of(t->owner)->remembered, t);
+	fresh_follow(&queue_shard_of(t->owner)->fresh, &t->batch);
+}
+
+static bool
+shard_fresh(struct owner *o, struct text key, struct arena *a, struct text *value)
+{
+	return fresh_get(&queue_shard_of(o)->fresh, key, a, value);
 }
 
 static void
@@ -239,6 +247,7 @@ static const struct owner_class queue_class = {
 	.op_end = shard_op_end,
 	.seal = shard_seal,
 	.publish = shard_publish,
+	.fresh = shard_fresh,
 	.told = shard_told,
 	.discard = shard_discard,
 	.head = KEY_Q_HEAD,
@@ -349,6 +358,7 @@ queue_init(struct store *s)
 	CHECK(pthread_mutex_init(&s->queue.lock, NULL) == 0);
 	outgoing_init(&s->queue.outgoing);
 	for (uint32_t i = 0; i < QUEUE_SHARDS; i++) {
+		fresh_init(&s->queue.shard[i].fresh);
 		owner_init(
 		    &s->queue.shard[i].owner, &queue_class, s, (struct entity){ ENTITY_QUEUE, i });
 		if (how == STATUS_OK)
@@ -372,8 +382,10 @@ queue_done(struct store *s)
 		record_free(p);
 	map_done(&s->queue.records);
 	outgoing_done(&s->queue.outgoing);
-	for (uint32_t i = 0; i < QUEUE_SHARDS; i++)
+	for (uint32_t i = 0; i < QUEUE_SHARDS; i++) {
 		owner_done(&s->queue.shard[i].owner);
+		fresh_done(&s->queue.shard[i].fresh);
+	}
 	(void)pthread_mutex_destroy(&s->queue.lock);
 }
 

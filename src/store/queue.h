@@ -29,6 +29,7 @@
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
 
+#include "store/fresh.h"
 #include "store/outgoing.h"
 #include "store/owner.h"
 #include "store/remembered.h"
@@ -78,6 +79,7 @@ struct record {
 struct queue_shard {
 	struct owner owner; /* first */
 	struct remembered remembered;
+	struct fresh fresh;
 };
 
 struct queue {
