@@ -68,6 +68,7 @@ net_new(const struct net_target *target, const struct net_ops *ops, void *user)
 		n->tls = SSL_CTX_new(TLS_client_method());
 		SSL_CTX_set_mode(n->tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+		SSL_CTX_set_read_ahead(n->tls, 1);
 	}
 	return n;
 }

@@ -198,12 +198,12 @@ step(struct session *s, enum wake why, bool filled)
 /* ---- what follows a step ---- */
 
 static void
-flush(struct session *s)
+flush(struct session *s, bool last)
 {
 	if (s->stream.out.len == 0)
 		return;
 	stream_set_deadline(&s->stream, clock_mono() + FLUSH_MAX);
-	(void)stream_flush(&s->stream); /* sticky */
+	(void)(last ? stream_flush_last(&s->stream) : stream_flush(&s->stream)); /* sticky */
 	stream_set_deadline(&s->stream, 0);
 }
 
@@ -300,7 +300,7 @@ session_work(struct task *t)
 		before = s->phase;
 		over = s->stream.broken != STATUS_OK; /* this run only hears of it */
 		next = step(s, why, filled);
-		flush(s);
+		flush(s, next == NEXT_CLOSE || over);
 		if (next == NEXT_CLOSE || over || (next == NEXT_START_TLS && !may_start_tls(s))) {
 			finish(s);
 			return;

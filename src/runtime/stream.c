@@ -119,9 +119,10 @@ stream_receive(struct stream *s, char *to, size_t n, size_t *got)
 }
 
 enum status
-stream_send(struct stream *s, struct text *t)
+stream_send(struct stream *s, struct text *t, bool more)
 {
-	ssize_t r = send(s->fd, t->ptr, t->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	int how = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+	ssize_t r = send(s->fd, t->ptr, t->len, how);
 
 	if (r < 0)
 		return errno == EINTR ? STATUS_OK : status_of_errno(errno);
@@ -138,7 +139,7 @@ plain_read(struct stream *s, char *to, size_t n, size_t *got, short *events)
 static enum status
 plain_write(struct stream *s, struct text *t, short *events)
 {
-	return stream_send(s, t);
+	return stream_send(s, t, false);
 }
 
 static enum status
@@ -509,6 +510,17 @@ stream_flush(struct stream *s)
 		return STATUS_OK;
 	st = push_all(s, buffer_text(&s->out));
 	buffer_clear(&s->out);
+	return st;
+}
+
+enum status
+stream_flush_last(struct stream *s)
+{
+	enum status st;
+
+	s->last = true;
+	st = stream_flush(s);
+	s->last = false;
 	return st;
 }
 

@@ -35,6 +35,7 @@ struct stream {
 	enum status broken; /* sticky; STATUS_OK while it works */
 	bool ended;	    /* broken by the peer's end of sending: writes still go out */
 	bool drained;	    /* the last read took all that was there */
+	bool last;	    /* what is written is followed by the end */
 	uint8_t reads;	    /* one after the other, without waiting */
 	uint32_t min_rate;  /* octets a second, counted from rate_from; 0: none */
 	struct buffer in;   /* received, not consumed; in_at is the start */
@@ -104,6 +105,9 @@ enum status stream_read(struct stream *s, size_t n, void *out) MUST_CHECK;
 void stream_write(struct stream *s, struct text t);
 void stream_print(struct stream *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum status stream_flush(struct stream *s);
+/* The same of what is the last before stream_done, so that the goodbye of TLS goes out
+ * with it. */
+enum status stream_flush_last(struct stream *s);
 
 /* No handshake takes longer than this. */
 #define STREAM_TLS_MAX CLOCK_MINUTE

@@ -26,8 +26,9 @@ struct stream_kind {
 
 /* One recv(2): OK, AGAIN, CLOSED or IO. */
 enum status stream_receive(struct stream *s, char *to, size_t n, size_t *got) MUST_CHECK;
-/* One send(2) of the front of *t, which it shortens: OK, AGAIN, CLOSED or IO. */
-enum status stream_send(struct stream *s, struct text *t) MUST_CHECK;
+/* One send(2) of the front of *t, which it shortens: OK, AGAIN, CLOSED or IO. more: the
+ * next one follows at once, and the kernel may send both together. */
+enum status stream_send(struct stream *s, struct text *t, bool more) MUST_CHECK;
 /* Waits for POLLIN or POLLOUT within the stream's rules: OK or TIMEOUT. */
 enum status stream_poll(struct stream *s, short events) MUST_CHECK;
 /* Makes the failure sticky and gives the one that holds. */

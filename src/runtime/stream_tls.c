@@ -137,12 +137,22 @@ bio_read(BIO *b, char *to, size_t n, size_t *got)
 	return 1;
 }
 
+/* A session ticket (RFC 8446 4.6.1) stands in front of what is said next, and the last
+ * words in front of the goodbye (RFC 8446 6.1). */
+static bool
+is_followed(const struct stream *s)
+{
+	const SSL *ssl = s->tls->ssl;
+
+	return s->last || (SSL_is_server(ssl) && SSL_get_state(ssl) == TLS_ST_SW_SESSION_TICKET);
+}
+
 static int
 bio_write(BIO *b, const char *from, size_t n, size_t *put)
 {
 	struct stream *s = BIO_get_data(b);
 	struct text t = { from, n };
-	enum status st = stream_send(s, &t);
+	enum status st = stream_send(s, &t, is_followed(s));
 
 	BIO_clear_retry_flags(b);
 	*put = n - t.len;

@@ -86,7 +86,7 @@ enum next
 smtp_say_and_close(struct smtp_session *x, enum smtp_reply id)
 {
 	smtp_say(x, id);
-	(void)stream_flush(&x->session.stream);
+	(void)stream_flush_last(&x->session.stream);
 	return NEXT_CLOSE;
 }
 
