@@ -445,7 +445,7 @@ note_body_8bit(struct parser *p, const struct mime_part *part)
 {
 	const char *body = p->base + part->body_at;
 
-	if (part->encoding == MIME_BINARY || (p->out->facts & MIME_HAS_8BIT) != 0)
+	if ((p->out->facts & MIME_HAS_8BIT) != 0)
 		return;
 	for (uint64_t i = 0; i < part->body_len; i++) {
 		if ((unsigned char)body[i] >= 0x80) {

@@ -112,7 +112,7 @@ enum mime_fact {
 	MIME_HAS_ATTACHMENT = 1 << 0, /* what a person calls one (RFC 8621 4.1.4) */
 	MIME_HAS_HTML = 1 << 1,
 	MIME_HAS_TEXT = 1 << 2,
-	MIME_HAS_8BIT = 1 << 3,	   /* octets over 127 in bodies, binary parts aside */
+	MIME_HAS_8BIT = 1 << 3,	   /* octets over 127 in bodies, or not UTF-8 in a header */
 	MIME_HAS_BINARY = 1 << 4,  /* NUL, or a line over 998 octets, or a bare CR or LF */
 	MIME_HEADER_UTF8 = 1 << 5, /* RFC 6532 header, of the message or of a part */
 	MIME_CUT = 1 << 6,	   /* a limit was met: the rest is one opaque part, or

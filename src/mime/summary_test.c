@@ -311,7 +311,7 @@ static const struct {
 	{ "A: b||caf\xc3\xa9|", MIME_HAS_TEXT | MIME_HAS_8BIT },
 	{ "A: \xc3\xa9||plain|", MIME_HAS_TEXT | MIME_HEADER_UTF8 },
 	{ "A: \xe9||plain|", MIME_HAS_TEXT | MIME_HAS_8BIT },
-	{ "Content-Transfer-Encoding: binary|Content-Type: image/png||\xff|", 0 },
+	{ "Content-Transfer-Encoding: binary|Content-Type: image/png||\xff|", MIME_HAS_8BIT },
 	{ "A: b||bare\rcr|", MIME_HAS_TEXT | MIME_HAS_BINARY },
 	{ "A: b||bare\nlf|", MIME_HAS_TEXT | MIME_HAS_BINARY },
 	{ "List-Id: <x.y>||x", MIME_HAS_TEXT | MIME_LIST },

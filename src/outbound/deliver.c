@@ -43,7 +43,9 @@ envelope_for(struct delivery *d, const struct smtp_client *c)
 	struct smtp_envelope e = d->envelope;
 	enum smtp_lack lack = smtp_client_lacks(c, &e);
 
-	if (lack == SMTP_LACKS_8BITMIME || lack == SMTP_LACKS_BINARYMIME)
+	/* what has lines too long for text arrives whole only if it is encoded */
+	if (lack == SMTP_LACKS_8BITMIME || lack == SMTP_LACKS_BINARYMIME ||
+	    (e.rough && e.body != SMTP_CONTENT_BINARY))
 		(void)!message_seven(&d->message, &e);
 	return e;
 }

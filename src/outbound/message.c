@@ -98,15 +98,13 @@ message_done(struct message *m)
 static enum smtp_content
 content_kind(const struct message *m)
 {
-	const unsigned high = MIME_HAS_8BIT | MIME_HAS_BINARY;
-
 	if (!m->understood)
 		return m->lease->body == QUEUE_BINARYMIME ? SMTP_CONTENT_BINARY
 		       : m->lease->body == QUEUE_8BITMIME ? SMTP_CONTENT_8BIT
 							  : SMTP_CONTENT_7BIT;
 	if ((m->summary.facts & MIME_HAS_BINARY) != 0 && m->lease->body == QUEUE_BINARYMIME)
 		return SMTP_CONTENT_BINARY;
-	return (m->summary.facts & high) != 0 ? SMTP_CONTENT_8BIT : SMTP_CONTENT_7BIT;
+	return (m->summary.facts & MIME_HAS_8BIT) != 0 ? SMTP_CONTENT_8BIT : SMTP_CONTENT_7BIT;
 }
 
 void
@@ -119,6 +117,7 @@ message_envelope(struct message *m, int64_t now, struct smtp_envelope *out)
 		.sender = l->sender,
 		.size = l->prefix.len + m->content.size,
 		.body = content_kind(m),
+		.rough = !m->understood || (m->summary.facts & MIME_HAS_BINARY) != 0,
 		.header_utf8 = (l->needs & QUEUE_HEADER_UTF8) != 0 ||
 			       (m->understood && (m->summary.facts & MIME_HEADER_UTF8) != 0),
 		.require_tls = (l->needs & QUEUE_REQUIRETLS) != 0,
@@ -209,6 +208,7 @@ message_seven(struct message *m, struct smtp_envelope *e)
 	if (!m->seven_good)
 		return false;
 	e->body = SMTP_CONTENT_7BIT;
+	e->rough = false;
 	e->size = m->seven.len;
 	e->read = read_seven;
 	return true;

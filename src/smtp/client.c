@@ -409,7 +409,8 @@ smtp_client_send(struct smtp_client *c, const struct smtp_envelope *e,
 	if (lack != SMTP_LACKS_NONE)
 		return lacking(lack, recipients, count);
 	t.form.utf8 = e->header_utf8 || client_needs_utf8(e->sender);
-	t.chunk = (c->offers.set & SMTP_OFFERS_CHUNKING) != 0 && !c->config->no_chunking;
+	t.chunk = (c->offers.set & SMTP_OFFERS_CHUNKING) != 0 && !c->config->no_chunking &&
+		  (!e->rough || e->body == SMTP_CONTENT_BINARY);
 	choose(&t, recipients, count);
 	if (t.count == 0) {
 		arena_reset(&c->arena);

@@ -204,13 +204,15 @@ struct smtp_envelope {
 	struct text sender;	/* local@domain in canonical form; empty: the null sender */
 	uint64_t size;		/* octets of the message, exactly, as read below */
 	enum smtp_content body; /* what its content is; of a message all in 7 bits: 7BIT */
-	bool header_utf8;	/* RFC 6532: MIME_HEADER_UTF8 of the summary */
-	bool require_tls;	/* RFC 8689 */
-	enum smtp_ret ret;	/* RFC 3461 4.3 */
-	struct text envid;	/* xtext, as it came; empty: none */
-	bool has_priority;	/* RFC 6710 */
-	int priority;		/* -9 to 9 */
-	char by_mode;		/* 'R', 'N' (RFC 2852), or 0: no DELIVERBY */
+	bool rough; /* perhaps there are lines too long for SMTP, or NUL: unless it is binary it
+		     * goes by DATA, and a line is broken after 998 octets */
+	bool header_utf8;  /* RFC 6532: MIME_HEADER_UTF8 of the summary */
+	bool require_tls;  /* RFC 8689 */
+	enum smtp_ret ret; /* RFC 3461 4.3 */
+	struct text envid; /* xtext, as it came; empty: none */
+	bool has_priority; /* RFC 6710 */
+	int priority;	   /* -9 to 9 */
+	char by_mode;	   /* 'R', 'N' (RFC 2852), or 0: no DELIVERBY */
 	bool by_trace;
 	int64_t by_seconds;    /* that are left; below 0 with N alone */
 	uint64_t hold_seconds; /* RFC 4865 HOLDFOR; 0: none */

@@ -3,17 +3,21 @@
  * The message on its way out. DATA: dots are stuffed (RFC 5321 4.5.2), in
  * stretches as long as can be. A CR or LF that stands alone, which a message of
  * text never has, becomes a line end, so that no server sees an end where we see
- * none. BDAT: one chunk of all octets as they are (RFC 3030 2). Between pieces
+ * none; a line that is longer than SMTP has room for (RFC 5321 4.5.3.1.6) is broken as
+ * a header is folded. BDAT: one chunk of all octets as they are (RFC 3030 2). Between pieces
  * the server is listened to: one that answers before the end has decided.
  */
 #include <string.h>
 
 #include "smtp/client_private.h"
 
+#define TEXT_LINE_MAX 998 /* octets of a line without its end */
+
 struct dotted {
 	struct stream *stream;
-	bool inside; /* of a line */
-	bool cr;     /* held back until it is known what follows */
+	bool inside;   /* of a line */
+	bool cr;       /* held back until it is known what follows */
+	size_t length; /* of the line so far */
 };
 
 static void
@@ -21,6 +25,7 @@ line_end(struct dotted *d)
 {
 	stream_write(d->stream, TEXT("\r\n"));
 	d->inside = d->cr = false;
+	d->length = 0;
 }
 
 /* Where the line that begins at at ends well; or what there is of it up to its
@@ -35,6 +40,23 @@ line_reach(struct text t, size_t at, bool *odd)
 		return lf + 1;
 	*odd = cr < lf || lf < t.len;
 	return cr < lf ? cr : lf;
+}
+
+/* Goes on in the line up to end, of which from on is not written yet. */
+static void
+lengthen(struct dotted *d, struct text t, size_t *from, size_t at, size_t end)
+{
+	bool ends = end > at && t.ptr[end - 1] == '\n';
+	size_t text_end = ends ? end - 2 : end;
+
+	while (d->length + (text_end - at) > TEXT_LINE_MAX) {
+		at += TEXT_LINE_MAX - d->length;
+		stream_write(d->stream, text_part(t, *from, at));
+		stream_write(d->stream, TEXT("\r\n "));
+		*from = at;
+		d->length = 1;
+	}
+	d->length = ends ? 0 : d->length + (text_end - at);
 }
 
 static void
@@ -56,6 +78,7 @@ put(struct dotted *d, struct text t)
 			from = at;
 		}
 		end = line_reach(t, at, &odd);
+		lengthen(d, t, &from, at, end);
 		d->inside = t.ptr[end > at ? end - 1 : at] != '\n';
 		at = end;
 		if (!odd)

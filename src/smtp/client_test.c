@@ -191,6 +191,57 @@ dots(void **state)
 	}
 }
 
+static void
+add_line(struct buffer *b, const char *before, char octet, size_t count)
+{
+	buffer_add_string(b, before);
+	for (size_t i = 0; i < count; i++)
+		buffer_add_byte(b, octet);
+	buffer_add_string(b, "\r\n");
+}
+
+/* RFC 5321 4.5.3.1.6: of what may have longer lines none has more than 998 octets on the
+ * wire, in every cut; a chunk could not be counted before. */
+static void
+long_lines(void **state)
+{
+	static const char *const script[] = { "220 mx\r\n", "250-mx\r\n250 CHUNKING\r\n",
+		"250 a\r\n", "250 b\r\n", "354 go\r\n", "250 ok\r\n", NULL };
+	static const size_t pieces[] = { 0, 1, 7, 996, 997, 998, 999, 1000, 1001, 1997, 2001 };
+	struct buffer in = BUFFER_INIT, out = BUFFER_INIT;
+
+	add_line(&in, "", 'a', 998);
+	add_line(&in, "", 'b', 999);
+	add_line(&in, ".", 'c', 2100);
+	add_line(&in, "", 'd', 1996);
+	add_line(&out, "DATA\r\n", 'a', 998);
+	add_line(&out, "", 'b', 998);
+	add_line(&out, " ", 'b', 1);
+	add_line(&out, "..", 'c', 997);
+	add_line(&out, " ", 'c', 997);
+	add_line(&out, " ", 'c', 106);
+	add_line(&out, "", 'd', 998);
+	add_line(&out, " ", 'd', 997);
+	add_line(&out, " ", 'd', 1);
+	buffer_add_string(&out, ".\r\n");
+	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+		struct play p;
+
+		play_init(&p, script);
+		play_recipient(&p, "b@x.example");
+		play_message(&p, buffer_string(&in));
+		p.envelope.rough = true;
+		p.piece = pieces[i];
+		assert_ok(smtp_client_open(&p.client));
+		assert_ok(play_send(&p));
+		if (!text_ends(buffer_text(&p.out), buffer_text(&out)))
+			fail_msg("pieces of %zu: %s", pieces[i], buffer_string(&p.out));
+		play_done(&p);
+	}
+	buffer_done(&in);
+	buffer_done(&out);
+}
+
 /* RFC 3030 2: one chunk, without waiting for its command's answer. */
 static void
 chunk(void **state)
@@ -484,6 +535,7 @@ main(void)
 		cmocka_unit_test(data_refused),
 		cmocka_unit_test(message_refused),
 		cmocka_unit_test(dots),
+		cmocka_unit_test(long_lines),
 		cmocka_unit_test(chunk),
 		cmocka_unit_test(lmtp),
 		cmocka_unit_test(helo),
