@@ -15,6 +15,9 @@
 #include "base/random.h"
 #include "lookup/find_parts.h"
 #include "mailauth/records.h"
+#include "runtime/settings.h"
+
+#define INSIDE_MAX 1000 /* octets of outbound.private_networks */
 
 static void
 judge(struct finding *f, enum route_verdict v, const char *before, const char *behind)
@@ -138,6 +141,10 @@ conclude(struct finding *f)
 		judge(f, ROUTE_BOGUS, "The DNS of the hosts of ", " is not signed correctly.");
 	else if (f->looped)
 		judge(f, ROUTE_LOOP, "Mail for ", " would come back to this host.");
+	else if (f->hidden)
+		judge(f, ROUTE_NO_ADDRESS, "The hosts for mail of ",
+		    " have addresses of private networks alone, to which nothing is sent from "
+		    "here.");
 	else if (r->implicit)
 		judge(f, ROUTE_NO_HOST, "The domain ", " has no host for mail.");
 	else
@@ -221,7 +228,7 @@ find_literal(struct finding *f, struct text word)
 	h->addresses.count = 1;
 	if (find_is_own(f, &h->addresses)) {
 		find_drop_loop(f, 0);
-	} else if (!find_usable(h->addresses.at[0])) {
+	} else if (!find_usable(f, h->addresses.at[0])) {
 		h->state = ROUTE_HOST_NO_ADDRESS;
 		h->addresses.count = 0;
 	}
@@ -248,8 +255,10 @@ route_find(const struct dns_source *dns, struct sts *sts, const struct lookup_ro
 {
 	struct finding f = { .dns = dns, .request = q, .deadline = deadline, .a = a, .route = out };
 	struct text domain = q->domain;
-	char name[DNS_NAME_MAX + 1];
+	char name[DNS_NAME_MAX + 1], inside[INSIDE_MAX + 1];
 
+	setting_text(SET_OUTBOUND_PRIVATE_NETWORKS, inside, sizeof(inside));
+	guard_init(&f.inside, text_of(inside));
 	*out = (struct route){ .hosts = ARENA_ARRAY(a, struct route_host, LOOKUP_HOSTS_MAX) };
 	if (q->own_names.count > LOOKUP_OWN_MAX || q->own_networks.count > LOOKUP_OWN_MAX ||
 	    read_networks(&f) != STATUS_OK)

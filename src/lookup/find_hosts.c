@@ -42,13 +42,27 @@ find_is_own(const struct finding *f, const struct texts *addresses)
 
 /* ---- addresses ---- */
 
-/* Not: unspecified, multicast, broadcast, and IPv4 in disguise. */
+/* Our own addresses count, so that a loop is seen. */
+static bool
+is_inside(const struct finding *f, struct text address)
+{
+	struct sockaddr_storage a = guard_address(address, 0);
+
+	return guard_private(&a) && !networks_have(f->inside.allowed, f->inside.count, &a) &&
+	       !networks_have(f->own, f->request->own_networks.count, &a);
+}
+
+/* Not: unspecified, multicast, broadcast, IPv4 in disguise, and networks inside. */
 bool
-find_usable(struct text address)
+find_usable(struct finding *f, struct text address)
 {
 	static const char loopback[16] = { [15] = 1 };
 	uint8_t first = (uint8_t)address.ptr[0];
 
+	if (is_inside(f, address)) {
+		f->hidden = true;
+		return false;
+	}
 	if (address.len == 4)
 		return first != 0 && first < 224;
 	return first != 0xff &&
@@ -56,12 +70,13 @@ find_usable(struct text address)
 }
 
 static uint32_t
-usable(const struct dns_answer *answer, size_t len, struct text *out, uint32_t most)
+usable(
+    struct finding *f, const struct dns_answer *answer, size_t len, struct text *out, uint32_t most)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < answer->records.count && n < most; i++)
-		if (answer->records.at[i].len == len && find_usable(answer->records.at[i]))
+		if (answer->records.at[i].len == len && find_usable(f, answer->records.at[i]))
 			out[n++] = answer->records.at[i];
 	return n;
 }
@@ -73,8 +88,8 @@ take_addresses(struct finding *f, struct route_host *h, const struct dns_answer 
 {
 	struct text a[LOOKUP_ADDRESSES_MAX], b[LOOKUP_ADDRESSES_MAX];
 	uint32_t half = LOOKUP_ADDRESSES_MAX / 2;
-	uint32_t n6 = usable(six, 16, a, LOOKUP_ADDRESSES_MAX);
-	uint32_t n4 = usable(four, 4, b, LOOKUP_ADDRESSES_MAX);
+	uint32_t n6 = usable(f, six, 16, a, LOOKUP_ADDRESSES_MAX);
+	uint32_t n4 = usable(f, four, 4, b, LOOKUP_ADDRESSES_MAX);
 
 	if (n6 > half && n4 > half)
 		n6 = n4 = half;
@@ -115,12 +130,18 @@ take_host(
 {
 	struct route_host *h = &f->route->hosts[i];
 	const struct dns_answer *said = failed(four) ? six : four;
+	const char *none = "address";
+	bool hidden = f->hidden;
 
 	if (six->outcome == LOOKUP_BOGUS || four->outcome == LOOKUP_BOGUS) {
 		find_fails(f, h, six->outcome == LOOKUP_BOGUS ? six : four, "the addresses");
 		return;
 	}
+	f->hidden = false;
 	take_addresses(f, h, six, four);
+	if (f->hidden && h->addresses.count == 0)
+		none = "public address";
+	f->hidden = f->hidden || hidden;
 	h->secure = (six->secure || failed(six)) && (four->secure || failed(four)) &&
 		    !(failed(six) && failed(four));
 	f->canonical[i] = arena_copy(f->a, said->canonical);
@@ -131,7 +152,7 @@ take_host(
 		return;
 	}
 	h->state = ROUTE_HOST_NO_ADDRESS;
-	h->words = arena_printf(f->a, "%.*s has no address", TEXT_ARG(h->name));
+	h->words = arena_printf(f->a, "%.*s has no %s", TEXT_ARG(h->name), none);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "lookup/lookup_testing.h"
+#include "runtime/settings.h"
 
 enum { A = 1, CNAME = 5, MX = 15, AAAA = 28, TLSA = 52 };
 
@@ -59,6 +60,15 @@ static const struct script_record records[] = {
 	{ "useless.test", A, .rdata = ADDRESS("\xe0\0\0\1") },
 	{ "useless.test", AAAA, .rdata = ADDRESS("\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1") },
 	{ "useless.test", AAAA, .rdata = ADDRESS("\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\1") },
+	/* networks inside */
+	{ "inside.test", MX, .rdata = SCRIPT_MX("\12", "\5close\4test") },
+	{ "inside.test", MX, .rdata = SCRIPT_MX("\24", "\1b\4many\4test") },
+	{ "close.test", A, .rdata = ADDRESS("\12\1\2\3") },
+	{ "close.test", AAAA, .rdata = ADDRESS("\xfd\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1") },
+	{ "link.test", A, .rdata = ADDRESS("\xa9\xfe\xa9\xfe") },
+	{ "link.test", AAAA, .rdata = ADDRESS("\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1") },
+	{ "both.test", A, .rdata = ADDRESS("\xc0\xa8\1\1") },
+	{ "both.test", A, .rdata = ADDRESS("\xc0\0\2\11") },
 	/* DANE (RFC 7672 2.2) */
 	{ "dane.test", MX, .rdata = SCRIPT_MX("\12", "\2mx\4dane\4test"), .secure = true },
 	{ "dane.test", MX, .rdata = SCRIPT_MX("\24", "\5alias\4dane\4test"), .secure = true },
@@ -251,6 +261,49 @@ literals(void **state)
 	assert_int_equal(r.hosts[0].addresses.at[0].len, 16);
 }
 
+static void
+expect_inside(const char *domain)
+{
+	struct route r = find(domain);
+
+	assert_int_equal(r.verdict, ROUTE_NO_ADDRESS);
+	assert_true(text_find_ci(r.words, TEXT("private networks alone"), 0) < r.words.len);
+	assert_int_equal(r.host_count, 0);
+}
+
+/* Nobody elsewhere leads mail to machines inside; the operator may let him. */
+static void
+networks_inside(void **state)
+{
+	struct lookup_route_request q = { .none_ = 0 };
+	struct text own = TEXT("10.1.2.3");
+	struct route r = find("inside.test");
+
+	assert_int_equal(r.verdict, ROUTE_OK);
+	expect_host(&r, 0, "close.test", 10, ROUTE_HOST_NO_ADDRESS, 0);
+	assert_text(r.hosts[0].words, "close.test has no public address");
+	expect_host(&r, 1, "b.many.test", 20, ROUTE_HOST_OK, 1);
+	r = find("both.test");
+	expect_host(&r, 0, "both.test", 0, ROUTE_HOST_OK, 1);
+	assert_text(r.hosts[0].addresses.at[0], "\xc0\0\2\11");
+	expect_inside("close.test");
+	expect_inside("link.test");
+	expect_inside("[10.1.2.3]");
+	expect_inside("[IPv6:fd00::1]");
+	expect_inside("[100.64.0.1]");
+	q.own_networks = (struct texts){ &own, 1 };
+	assert_int_equal(find_as("inside.test", q).verdict, ROUTE_LOOP);
+	assert_ok(setting_apply(
+	    SET_OUTBOUND_PRIVATE_NETWORKS, TEXT("192.168.0.0/16 10.1.0.0/16 fd02::/16")));
+	r = find("inside.test");
+	expect_host(&r, 0, "close.test", 10, ROUTE_HOST_OK, 2);
+	r = find("both.test");
+	expect_host(&r, 0, "both.test", 0, ROUTE_HOST_OK, 2);
+	assert_int_equal(find("[10.1.2.3]").verdict, ROUTE_OK);
+	expect_inside("[10.2.2.3]");
+	assert_ok(setting_apply(SET_OUTBOUND_PRIVATE_NETWORKS, TEXT_EMPTY));
+}
+
 /* RFC 5321 5.1: the hosts that are not better than ourselves are left out. */
 static void
 loops(void **state)
@@ -416,6 +469,7 @@ main(void)
 		cmocka_unit_test(one_host_that_fails_does_not_hide_another),
 		cmocka_unit_test(literals),
 		cmocka_unit_test(loops),
+		cmocka_unit_test(networks_inside),
 		cmocka_unit_test(tlsa),
 		cmocka_unit_test(tlsa_that_is_not_signed),
 		cmocka_unit_test(equals_take_turns),

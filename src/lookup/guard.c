@@ -36,7 +36,17 @@ static const char *const not_public_6[] = {
 	"64:ff9b::/96",	 /* NAT64 (RFC 6052 2.1): outside 2000::/3 anyway */
 };
 
+/* Networks inside, as operators number their machines. */
+static const char *const private[] = {
+	"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", /* RFC 1918 3 */
+	"100.64.0.0/10",				 /* RFC 6598 7 */
+	"169.254.0.0/16",				 /* RFC 3927 2 */
+	"fc00::/7",					 /* RFC 4193 3.1 */
+	"fe80::/10", "fec0::/10",			 /* RFC 4291 2.4 */
+};
+
 static struct {
+	struct network inside[ARRAY_LEN(private)];
 	struct network four[ARRAY_LEN(not_public_4)], six[ARRAY_LEN(not_public_6)], global;
 } parsed;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -54,6 +64,8 @@ parse_all(void)
 		parse_one(not_public_4[i], &parsed.four[i]);
 	for (size_t i = 0; i < ARRAY_LEN(not_public_6); i++)
 		parse_one(not_public_6[i], &parsed.six[i]);
+	for (size_t i = 0; i < ARRAY_LEN(private); i++)
+		parse_one(private[i], &parsed.inside[i]);
 	parse_one(public_6, &parsed.global);
 }
 
@@ -68,6 +80,13 @@ guard_public(const struct sockaddr_storage *a)
 		return !networks_have(parsed.four, ARRAY_LEN(parsed.four), a);
 	return len == 16 && network_has(&parsed.global, a) &&
 	       !networks_have(parsed.six, ARRAY_LEN(parsed.six), a);
+}
+
+bool
+guard_private(const struct sockaddr_storage *a)
+{
+	pthread_once(&once, parse_all);
+	return networks_have(parsed.inside, ARRAY_LEN(parsed.inside), a);
 }
 
 void

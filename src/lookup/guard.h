@@ -24,6 +24,8 @@ void guard_init(struct guard *g, struct text networks);
 bool guard_lets(const struct guard *g, const struct sockaddr_storage *a);
 /* Whether it is an address of the public Internet. */
 bool guard_public(const struct sockaddr_storage *a);
+/* Whether it is one of a network inside: private, shared or of one link. Loopback is not. */
+bool guard_private(const struct sockaddr_storage *a);
 /* Of 4 or 16 octets; port in host order. */
 struct sockaddr_storage guard_address(struct text octets, uint16_t port);
 

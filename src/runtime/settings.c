@@ -231,7 +231,7 @@ setting_parse(enum setting s, struct text value, int64_t *out, struct failure *f
 	int64_t n = 0;
 
 	value = text_trim(value);
-	if (s == SET_SUBMISSION_RELAY_NETWORKS) {
+	if (s == SET_SUBMISSION_RELAY_NETWORKS || s == SET_OUTBOUND_PRIVATE_NETWORKS) {
 		st = network_list_check(value, f);
 		if (st != STATUS_OK)
 			return st;
