@@ -161,6 +161,24 @@ def test_check_looks_at_certificates(house, tmp_path):
         assert says is None or "line 4: " in done.stdout and says in done.stdout, (certificate, wanted, done)
 
 
+@pytest.mark.parametrize("tls, host, says", [
+    ("tls = none, ", "smart.example", "goes to it in clear"), ("tls = may, ", "smart.example", "where it offers no TLS"),
+    ("tls = must, ", "smart.example", "its certificate is not verified"), ("tls = verify, ", "smart.example", None),
+    ("tls = dane, ", "smart.example", None), ("tls = implicit, ", "smart.example", None), ("", "smart.example", None),
+    ("tls = none, ", "127.0.0.1", None)])
+def test_check_warns_of_a_password_for_whom_it_may_concern(tmp_path, tls, host, says):
+    path = tmp_path / "conf"
+    path.write_text("hostname = mail.example.org\ndir = /var/lib/mailstead\nlisten smtp { }\n"
+                    f'route "*" {{ host = "{host}", {tls}user = "me", password = "mine" }}\n'
+                    'route "b.example" { host = "smart.example", tls = none }\n')
+    done = subprocess.run([binary(), "check", "--json", "--config", str(path)], capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode == 0 and told["problems"] == [] and len(told["warnings"]) == (says is not None), done
+    assert says is None or told["warnings"][0].startswith("line 4: warning: ") and says in told["warnings"][0], told
+    done = subprocess.run([binary(), "check", "--config", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.endswith(" is good\n") and (says or "") in done.stdout, done
+
+
 def test_domains(house):
     assert call(house, "domain", "add", "Second.Example").returncode == 0
     again = call(house, "domain", "add", "second.example")

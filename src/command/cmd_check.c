@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* mailstead check: what is wrong with a configuration file, by line. */
+/* mailstead check: what is wrong with a configuration file, by line, and what is
+ * dangerous in it. */
 #include "command/command.h"
 #include "command/config.h"
+#include "runtime/network.h"
 #include "runtime/tls.h"
 
 #define PEM_MAX (1u << 20)
@@ -32,11 +34,61 @@ check_tls(const struct config_tls *t, struct arena *a, struct config_problems *p
 	tls_key_free(key);
 }
 
+/* Of this machine: nobody else hears what is said to it. */
+static bool
+is_here(struct text host)
+{
+	struct sockaddr_storage a;
+
+	return network_address(host, &a) == STATUS_OK && network_loopback(&a);
+}
+
+/* A smarthost that is told a password without having proved who it is. */
+static void
+check_route(const struct config_route *t, struct arena *a, struct config_problems *warnings)
+{
+	static const struct {
+		const char *tls, *danger;
+	} rows[] = {
+		{ "none", "goes to it in clear" },
+		{ "may", "goes to it in clear where it offers no TLS, and to whoever answers in "
+			 "its place" },
+		{ "must", "goes to whoever answers in its place, since its certificate is not "
+			  "verified" },
+	};
+
+	for (size_t i = 0; t->password.len > 0 && !is_here(t->host) && i < ARRAY_LEN(rows); i++)
+		if (text_equal(t->tls, text_of(rows[i].tls)))
+			problem(warnings, a, t->line,
+			    arena_string(a, arena_printf(a,
+						"warning: with tls = %s the password for %.*s %s; "
+						"use verify, dane or implicit",
+						rows[i].tls, TEXT_ARG(t->host), rows[i].danger)));
+}
+
+/* For people line by line, else a list under its name. */
+static void
+show(struct output *out, const char *name, const char *path, const struct config_problems *p)
+{
+	if (out->as_json) {
+		json_key(&out->json, name);
+		json_array(&out->json);
+	}
+	for (uint32_t i = 0; i < p->count; i++) {
+		if (out->as_json)
+			json_text(&out->json, p->at[i]);
+		else
+			buffer_addf(&out->text, "%s: %.*s\n", path, TEXT_ARG(p->at[i]));
+	}
+	if (out->as_json)
+		json_array_end(&out->json);
+}
+
 int
 command_check(const struct command *c, const struct options *o)
 {
 	const char *path = o->config == NULL ? CONFIG_DEFAULT : o->config;
-	struct config_problems problems = { .count = 0 };
+	struct config_problems problems = { .count = 0 }, warnings = { .count = 0 };
 	struct output out = output_of(o);
 	struct arena a = ARENA_INIT;
 	struct failure f = { 0 };
@@ -49,26 +101,19 @@ command_check(const struct command *c, const struct options *o)
 	s = config_read(path, &a, &config, &problems, &f);
 	for (uint32_t i = 0; s == STATUS_OK && i < config.tls_count; i++)
 		check_tls(&config.tls[i], &a, &problems);
+	for (uint32_t i = 0; s == STATUS_OK && i < config.route_count; i++)
+		check_route(&config.routes[i], &a, &warnings);
 	if (problems.count > 0)
 		s = STATUS_INVALID;
 	out.json = json_to(&out.text);
-	if (out.as_json) {
+	if (out.as_json)
 		json_object(&out.json);
-		json_key(&out.json, "problems");
-		json_array(&out.json);
-	}
-	for (uint32_t i = 0; i < problems.count; i++) {
-		if (out.as_json)
-			json_text(&out.json, problems.at[i]);
-		else
-			buffer_addf(&out.text, "%s: %.*s\n", path, TEXT_ARG(problems.at[i]));
-	}
-	if (out.as_json) {
-		json_array_end(&out.json);
+	show(&out, "problems", path, &problems);
+	show(&out, "warnings", path, &warnings);
+	if (out.as_json)
 		json_object_end(&out.json);
-	} else if (s == STATUS_OK) {
+	else if (s == STATUS_OK)
 		buffer_addf(&out.text, "%s is good\n", path);
-	}
 	code = output_write(&out);
 	if (s != STATUS_OK && problems.count == 0)
 		code = refused("%s", f.client);
