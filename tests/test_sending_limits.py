@@ -246,6 +246,7 @@ def test_nobody_of_that_name_again_and_again():
         site.run("queue", "retry", "--all")
         site.await_log(r"event=outbound\.delivered .*to=later@far\.test")
         assert [rcpts for _, rcpts, _ in sink.messages] == [["<later@far.test>"]]
+        assert re.search(r'store_syncs_total\{?.*store.* [1-9]', site.run("metrics"))
 
 
 def test_a_new_account_of_the_name_begins_anew(own):

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "runtime/metrics.h"
 #include "runtime/thread.h"
 #include "store/core.h"
 #include "store/reference.h"
@@ -245,9 +246,19 @@ compact(struct store *s)
 	t->compacted = now;
 }
 
+static void
+count_syncs(struct store *s)
+{
+	struct engine_facts facts;
+
+	engine_facts_of(s->engine, &facts);
+	metric_set(METRIC_STORE_SYNCS, (int64_t)facts.groups);
+}
+
 void
 store_tend(struct store *s)
 {
+	count_syncs(s);
 	walk(s);
 	queue_retry(s);
 	outgoing_tend(s);
