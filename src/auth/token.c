@@ -3,11 +3,15 @@
  * Tokens: made by auth, checked by the store at every call. The MAC is over
  * all octets before it, so that nothing in a token can be changed; fields are
  * looked at only after the MAC was found right. HMAC: RFC 2104 2.
+ *
+ * A session shows the same one at every call, so each thread remembers some that
+ * were right: to compare takes a hundredth of what OpenSSL takes for a MAC.
  */
 #include "auth/token.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <string.h>
 
 #include "base/pack.h"
 #include "base/random.h"
@@ -16,6 +20,15 @@
 #define TOKEN_MAC 16
 #define TOKEN_BODY (TOKEN_LENGTH - TOKEN_MAC)
 #define TOKEN_KEY 32
+
+/* Tokens that a thread found right under a key, by the account. */
+#define RIGHT_MOST 64
+
+struct right {
+	char key[TOKEN_KEY];
+	char token[RIGHT_MOST][TOKEN_LENGTH]; /* zeros: none */
+};
+static _Thread_local struct right right;
 
 static void
 token_mac(struct text key, struct text body, unsigned char out[EVP_MAX_MD_SIZE])
@@ -47,21 +60,53 @@ token_make(struct text key, const struct token *t, struct buffer *out)
 	secret_wipe(mac, sizeof(mac));
 }
 
-enum status
-token_check(struct text key, struct text bytes, int64_t now, struct token *out)
+static bool
+has_right_mac(struct text key, struct text bytes)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
-	struct unpack u;
-	struct token t;
 	bool same;
 
-	if (bytes.len != TOKEN_LENGTH || bytes.ptr[0] != TOKEN_VERSION)
-		return STATUS_DENIED;
 	token_mac(key, text_part(bytes, 0, TOKEN_BODY), mac);
 	same = secret_equal(text_part(bytes, TOKEN_BODY, TOKEN_LENGTH),
 	    (struct text){ (const char *)mac, TOKEN_MAC });
 	secret_wipe(mac, sizeof(mac));
-	if (!same)
+	return same;
+}
+
+/* Where a token of its account is remembered, for this key. */
+static char *
+place_of(struct text key, struct text bytes)
+{
+	unsigned char last = (unsigned char)bytes.ptr[8]; /* of the account's number */
+
+	if (!secret_equal(key, (struct text){ right.key, TOKEN_KEY })) {
+		secret_wipe(&right, sizeof(right));
+		memcpy(right.key, key.ptr, TOKEN_KEY);
+	}
+	return right.token[last % RIGHT_MOST];
+}
+
+static bool
+is_right(struct text key, struct text bytes)
+{
+	char *place = place_of(key, bytes);
+
+	if (secret_equal(bytes, (struct text){ place, TOKEN_LENGTH }))
+		return true;
+	if (!has_right_mac(key, bytes))
+		return false;
+	memcpy(place, bytes.ptr, TOKEN_LENGTH);
+	return true;
+}
+
+enum status
+token_check(struct text key, struct text bytes, int64_t now, struct token *out)
+{
+	struct unpack u;
+	struct token t;
+
+	CHECK(key.len == TOKEN_KEY);
+	if (bytes.len != TOKEN_LENGTH || bytes.ptr[0] != TOKEN_VERSION || !is_right(key, bytes))
 		return STATUS_DENIED;
 	u = unpack_of(text_part(bytes, 1, TOKEN_BODY));
 	t.account = unpack_be64(&u);

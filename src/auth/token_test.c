@@ -2,6 +2,9 @@
 /* Tokens: what was made is taken, and every changed octet is refused. */
 #include "auth/token.h"
 
+#include <openssl/hmac.h>
+#include <pthread.h>
+
 #include "base/testing.h"
 
 #define KEY TEXT("0123456789abcdef0123456789abcdef")
@@ -60,6 +63,47 @@ every_octet_counts(void **state)
 	buffer_done(&b);
 }
 
+/* Against OpenSSL's own way, with another key each time, and each twice. */
+static void
+many_keys(void **state)
+{
+	for (unsigned i = 0; i < 64; i++) {
+		char key[] = "0123456789abcdef0123456789abcdef";
+		unsigned char mac[EVP_MAX_MD_SIZE];
+		struct buffer b = BUFFER_INIT;
+		struct token t;
+		unsigned len;
+
+		key[i % 32] = (char)('A' + i / 4);
+		token_make(text_of(key), &sample, &b);
+		assert_non_null(HMAC(
+		    EVP_sha256(), key, 32, (unsigned char *)b.ptr, TOKEN_LENGTH - 16, mac, &len));
+		assert_memory_equal(b.ptr + TOKEN_LENGTH - 16, mac, 16);
+		assert_int_equal(token_check(text_of(key), buffer_text(&b), 0, &t), STATUS_OK);
+		assert_int_equal(token_check(KEY, buffer_text(&b), 0, &t), STATUS_DENIED);
+		buffer_done(&b);
+	}
+}
+
+static void *
+make_and_check(void *arg)
+{
+	for (unsigned i = 0; i < 8; i++)
+		many_keys(NULL);
+	return NULL;
+}
+
+static void
+many_threads(void **state)
+{
+	pthread_t thread[4];
+
+	for (unsigned i = 0; i < ARRAY_LEN(thread); i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, make_and_check, NULL), 0);
+	for (unsigned i = 0; i < ARRAY_LEN(thread); i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+}
+
 int
 main(void)
 {
@@ -67,6 +111,8 @@ main(void)
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(expired),
 		cmocka_unit_test(every_octet_counts),
+		cmocka_unit_test(many_keys),
+		cmocka_unit_test(many_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
