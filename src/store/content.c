@@ -9,14 +9,17 @@
 
 #include <pthread.h>
 #include <string.h>
+#define ZSTD_STATIC_LINKING_ONLY /* for ZSTD_c_literalCompressionMode */
 #include <zstd.h>
 
 #define CONTENT_VERSION 1
 /* Level 1, looking for matches of seven octets and more, as it does by itself in
  * large inputs: on mail of some 10 KB that is a fifth faster both ways, and the
- * content 1 to 4 % larger. */
+ * content 1 to 4 % larger. And in steps of three octets instead of two, which
+ * takes another eighth of the packing away and adds 1 to 2 % to the content. */
 #define LEVEL 1
 #define MATCH_MIN 7
+#define STEPS 2		       /* as zstd counts them */
 #define INLINE_MAX (64u << 10) /* of a body frame in piece 0 */
 #define PIECES_MAX 65535u
 #define FRAMES_MAX (PIECES_MAX - 1)
@@ -47,6 +50,26 @@ contexts_init(void)
 	CHECK(pthread_key_create(&contexts_key, contexts_free) == 0);
 }
 
+static void
+set(ZSTD_CCtx *c, ZSTD_cParameter what, int value)
+{
+	CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(c, what, value)));
+}
+
+static ZSTD_CCtx *
+packing(void)
+{
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+
+	CHECK(c != NULL);
+	set(c, ZSTD_c_compressionLevel, LEVEL);
+	set(c, ZSTD_c_minMatch, MATCH_MIN);
+	/* With such steps literals stay as they are, unless one can ask for it. */
+	if (!ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_literalCompressionMode, ZSTD_ps_enable)))
+		set(c, ZSTD_c_targetLength, STEPS);
+	return c;
+}
+
 static struct contexts *
 contexts(void)
 {
@@ -56,12 +79,9 @@ contexts(void)
 	c = pthread_getspecific(contexts_key);
 	if (c == NULL) {
 		c = MEM_NEW(struct contexts);
-		c->pack = ZSTD_createCCtx();
+		c->pack = packing();
 		c->read = ZSTD_createDCtx();
-		CHECK(c->pack != NULL && c->read != NULL);
-		CHECK(
-		    !ZSTD_isError(ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, LEVEL)));
-		CHECK(!ZSTD_isError(ZSTD_CCtx_setParameter(c->pack, ZSTD_c_minMatch, MATCH_MIN)));
+		CHECK(c->read != NULL);
 		CHECK(pthread_setspecific(contexts_key, c) == 0);
 	}
 	return c;

@@ -164,6 +164,21 @@ refuses_false_sizes(void **state)
 	buffer_done(&out);
 }
 
+/* Sixteen letters in no order: nothing comes again, but half of each octet is
+ * known. */
+static void
+letters_shrink_to_half(void **state)
+{
+	struct buffer letters = BUFFER_INIT, container = BUFFER_INIT;
+
+	for (unsigned i = 0; i < 10000; i++)
+		buffer_addf(&letters, "%c", (char)('a' + (random_u64() & 15)));
+	content_pack(TEXT_EMPTY, buffer_text(&letters), 0, &container);
+	assert_in_range(container.len, 5000, 5500);
+	buffer_done(&letters);
+	buffer_done(&container);
+}
+
 int
 main(void)
 {
@@ -173,6 +188,7 @@ main(void)
 		cmocka_unit_test(a_long_header_is_cut),
 		cmocka_unit_test(refuses_what_is_cut),
 		cmocka_unit_test(refuses_false_sizes),
+		cmocka_unit_test(letters_shrink_to_half),
 	};
 
 	random_seed_for_test(42);
