@@ -145,6 +145,21 @@ static const struct engine_ops rocks_ops = {
 	.free = rocks_free,
 };
 
+/* What a batch has room for from the beginning: one that grows is copied again
+ * and again, each time into memory that nobody has touched. */
+#define BATCH_ROOM (8u << 20)
+
+static rocksdb_writebatch_t *
+batch_with_room(void)
+{
+	char *zeros = mem_array(BATCH_ROOM, 1);
+	rocksdb_writebatch_t *b = rocksdb_writebatch_create_from(zeros, BATCH_ROOM);
+
+	mem_free(zeros);
+	rocksdb_writebatch_clear(b); /* which keeps the room */
+	return b;
+}
+
 static struct rocks *
 rocks_new(const char *dir, const struct engine_rocksdb_settings *how)
 {
@@ -160,7 +175,7 @@ rocks_new(const char *dir, const struct engine_rocksdb_settings *how)
 	gate_init(&r->gate);
 	inbox_init(&r->inbox);
 	versions_init(&r->versions);
-	r->group.writes = rocksdb_writebatch_create();
+	r->group.writes = batch_with_room();
 	r->reading = rocksdb_readoptions_create();
 	r->synced = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(r->synced, 1);
