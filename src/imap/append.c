@@ -2,8 +2,6 @@
 /* Filing a batch of messages; see imap/append.h. */
 #include "imap/append.h"
 
-#include "intake/calls.h"
-
 void
 append_batch_init(struct append_batch *b, struct imap *im)
 {
@@ -14,6 +12,7 @@ append_batch_init(struct append_batch *b, struct imap *im)
 void
 append_batch_done(struct append_batch *b)
 {
+	append_ahead_done(b);
 	spool_done(&b->spool);
 	mem_free(b->flags);
 	mem_free(b->keyword_counts);
@@ -28,11 +27,17 @@ in_hand(struct append_batch *b)
 	return &b->at[b->commands - 1];
 }
 
+uint64_t
+append_octets(const struct append_batch *b)
+{
+	return b->ahead.octets + b->spool.len;
+}
+
 void
 append_begin(struct append_batch *b, struct command *c)
 {
 	b->at[b->commands++] =
-	    (struct append_command){ .c = c, .from = b->count, .octets_from = b->spool.len };
+	    (struct append_command){ .c = c, .from = b->count, .octets_from = append_octets(b) };
 }
 
 static void
@@ -84,12 +89,14 @@ append_drop(struct append_batch *b)
 	b->count = a->from;
 	a->count = 0;
 	a->octets = 0;
-	spool_cut(&b->spool, (size_t)a->octets_from);
+	/* What was handed over is of the first command, and forgotten with that. */
+	spool_cut(&b->spool, a->from == 0 ? 0 : (size_t)(a->octets_from - b->ahead.octets));
 }
 
 /* Messages of a batch that go by one call. */
 struct part {
 	uint32_t from, count;
+	uint32_t prepared; /* the first ones, whose octets are not in octets */
 	struct payload octets;
 };
 
@@ -129,11 +136,12 @@ file_one(struct append_batch *b, const struct part *p, struct arena *a, struct f
 }
 
 static enum status
-file_part(struct append_batch *b, const struct part *p, struct arena *a, struct filed *out,
+file_several(struct append_batch *b, const struct part *p, struct arena *a, struct filed *out,
     struct failure *f)
 {
 	const struct intake_append_all_request q = { .token = b->im->token,
-		.op = imap_op(),
+		.op = p->prepared > 0 ? b->ahead.op : imap_op(),
+		.prepared = p->prepared,
 		.mailbox = b->mailbox,
 		.name = b->mailbox == 0 ? b->name : TEXT_EMPTY,
 		.flags = { b->flags + p->from, p->count },
@@ -143,13 +151,38 @@ file_part(struct append_batch *b, const struct part *p, struct arena *a, struct 
 		.sizes = { b->sizes + p->from, p->count },
 		.messages = p->octets };
 	struct intake_append_all_reply r = { 0 };
-	enum status st;
+	enum status st = call_do_at(b->im->server->calls,
+	    p->prepared > 0 ? b->ahead.instance : CALLS_ANY_INSTANCE, &intake_append_all_call, &q,
+	    a, &r, f);
 
-	if (p->count == 1)
-		return file_one(b, p, a, out, f);
-	st = intake_append_all(b->im->server->calls, &q, a, &r, f);
 	*out = (struct filed){ r.uidvalidity, r.uid };
 	return st;
+}
+
+static enum status
+file_part(struct append_batch *b, const struct part *p, struct arena *a, struct filed *out,
+    struct failure *f)
+{
+	return p->count == 1 ? file_one(b, p, a, out, f) : file_several(b, p, a, out, f);
+}
+
+/* With what intake has already, or all anew. */
+static enum status
+file_all(struct append_batch *b, struct filed *out, struct failure *f)
+{
+	struct arena *a = &b->at[0].c->arena;
+	struct part all = { .count = b->count, .prepared = b->ahead.count };
+	enum status st = spool_payload(&b->spool, &all.octets);
+
+	append_ahead_wait(b);
+	b->ahead.filed = true;
+	if (st == STATUS_OK)
+		st = file_part(b, &all, a, out, f);
+	if (st != STATUS_AGAIN)
+		return st;
+	all.prepared = 0;
+	st = append_whole(b, &all.octets);
+	return st == STATUS_OK ? file_part(b, &all, a, out, f) : st;
 }
 
 /* The reply of a command whose messages were filed, the first by that UID; or
@@ -181,7 +214,7 @@ file_each(struct append_batch *b, struct text octets)
 {
 	for (unsigned i = 0; i < b->commands; i++) {
 		const struct append_command *a = &b->at[i];
-		struct part p = { a->from, a->count,
+		struct part p = { a->from, a->count, 0,
 			PAYLOAD_OF(text_part(octets, a->octets_from, a->octets_from + a->octets)) };
 		struct failure f = { 0 };
 		struct filed filed = { 0 };
@@ -205,18 +238,16 @@ may_go_alone(const struct append_batch *b, enum status st)
 void
 append_file(struct append_batch *b)
 {
-	struct part all = { 0, b->count, PAYLOAD_OF(TEXT_EMPTY) };
+	struct payload whole;
 	struct failure f = { 0 };
 	struct filed filed = { 0 };
 	enum status st;
 
 	if (b->count == 0)
 		return;
-	st = spool_payload(&b->spool, &all.octets);
-	if (st == STATUS_OK)
-		st = file_part(b, &all, &b->at[0].c->arena, &filed, &f);
-	if (may_go_alone(b, st)) {
-		file_each(b, all.octets.bytes);
+	st = file_all(b, &filed, &f);
+	if (may_go_alone(b, st) && append_whole(b, &whole) == STATUS_OK) {
+		file_each(b, whole.bytes);
 		return;
 	}
 	for (unsigned i = 0; i < b->commands; i++)

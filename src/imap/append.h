@@ -10,6 +10,7 @@
 #define IMAP_APPEND_H
 
 #include "imap/session.h"
+#include "intake/calls.h"
 #include "runtime/payload.h"
 
 #define APPEND_COMMANDS_MAX 100	       /* of one batch */
@@ -17,6 +18,13 @@
 #define APPEND_GATHER_MAX (768u << 10) /* octets up to which commands are gathered */
 #define APPEND_SEVERAL_MAX (32u << 20) /* octets of a command with several messages */
 #define APPEND_OPTIONS_MAX (4u << 20)  /* octets of its lines between them */
+
+/* Octets of whole messages that intake gets to work on while others come, and
+ * calls under way at a time. */
+#define APPEND_AHEAD_LEAST (192u << 10)
+#define APPEND_AHEAD_MOST (768u << 10)
+#define APPEND_AHEAD_MESSAGES 256u
+#define APPEND_AHEAD_CALLS 2u
 
 struct append_args {
 	struct text mailbox; /* as on the wire */
@@ -32,12 +40,26 @@ struct append_command {
 	uint64_t options; /* octets of lines between its messages, in c's arena */
 };
 
+struct append_part;
+
+/* What intake has got of the first command, in parts. */
+struct append_ahead {
+	bool on;
+	bool filed;		   /* the call that files them was made */
+	uint64_t op;		   /* of that call; 0: there are no parts */
+	unsigned instance;	   /* of intake */
+	struct append_part *parts; /* the newest first */
+	uint32_t count;		   /* messages in them */
+	uint64_t octets;
+};
+
 struct append_batch {
 	struct imap *im;
 	struct text wire, name; /* the mailbox as on the wire, and as it is called */
 	uint32_t mailbox;	/* 0: not looked up yet, so the store goes by the name */
 	uint64_t room;		/* octets that the account takes, as far as is known */
-	struct spool spool;
+	struct append_ahead ahead;
+	struct spool spool; /* what came behind that */
 	struct append_command at[APPEND_COMMANDS_MAX];
 	unsigned commands;
 	uint64_t options; /* of all commands */
@@ -58,5 +80,16 @@ void append_add(struct append_batch *b, const struct append_args *args, uint64_t
 void append_drop(struct append_batch *b);
 /* Files what there is and makes the replies. */
 void append_file(struct append_batch *b);
+/* Octets of all messages. */
+uint64_t append_octets(const struct append_batch *b);
+
+/* append_ahead.c: another message of the command in hand follows those that are
+ * in the batch, which may be handed over. */
+void append_ahead(struct append_batch *b);
+/* Until nothing is under way. */
+void append_ahead_wait(struct append_batch *b);
+/* All messages as one payload, as if nothing had been handed over. */
+enum status append_whole(struct append_batch *b, struct payload *out) MUST_CHECK;
+void append_ahead_done(struct append_batch *b);
 
 #endif

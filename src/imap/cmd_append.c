@@ -95,7 +95,7 @@ static bool
 must_ask(const struct command *c, const struct append_batch *b)
 {
 	return b->mailbox == 0 && (c->literal.waits || b->name.len == 0 ||
-				      c->literal.octets + b->spool.len > APPEND_UNASKED_MAX);
+				      c->literal.octets + append_octets(b) > APPEND_UNASKED_MAX);
 }
 
 /* Before a message comes; false with the reply made if it need not come. */
@@ -115,7 +115,7 @@ admit(struct command *c, struct append_batch *b, const struct append_command *a)
 		     a->options > APPEND_OPTIONS_MAX || a->count == APPEND_ALL_MAX))
 		(void)imap_no(c, "LIMIT",
 		    "These are more messages than one command can file, file some at a time");
-	else if (octets + b->spool.len > b->room)
+	else if (octets + append_octets(b) > b->room)
 		(void)imap_no(
 		    c, "OVERQUOTA", "The account has no room for that; delete some mail first");
 	else
@@ -212,6 +212,7 @@ receive(struct command *c, struct append_args *args, struct append_batch *b, boo
 		}
 		a->options += rest.len;
 		b->options += rest.len;
+		append_ahead(b);
 	}
 	append_drop(b);
 	b->commands--; /* it never came whole */
@@ -230,8 +231,8 @@ may_join(void *arg, const struct command *c)
 	bool joins = !c->uid && append_args(&args, &a, &parsed) &&
 		     text_equal(parsed.mailbox, b->wire) && octets > 0 && octets <= max &&
 		     octets <= APPEND_GATHER_MAX && b->options <= APPEND_GATHER_MAX &&
-		     b->spool.len + octets <= APPEND_GATHER_MAX && b->spool.len + octets <= max &&
-		     b->spool.len + octets <= b->room;
+		     append_octets(b) + octets <= APPEND_GATHER_MAX &&
+		     append_octets(b) + octets <= max && append_octets(b) + octets <= b->room;
 
 	arena_done(&a);
 	return joins;

@@ -42,16 +42,26 @@
 #define intake_append_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
 
 /* Several of them in one commit, all or none, as store_append_all has it; sizes:
- * octets of each, which stand in messages one after the other. */
+ * octets of each, which stand in messages one after the other. The first so many
+ * were prepared (intake_prepare) and are not in messages; AGAIN: they are not
+ * here any more. */
 #define intake_append_all_REQUEST(F, S) \
 	F(S, TEXT, token)               \
 	F(S, U64, op)                   \
 	F(S, U64, mailbox)              \
 	F(S, TEXT, name)                \
+	F(S, U64, prepared)             \
 	F(S, NUMBERS, flags)            \
 	F(S, NUMBERS, keyword_counts)   \
 	F(S, TEXTS, keywords) F(S, NUMBERS, dates) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages)
 #define intake_append_all_REPLY(F, S) F(S, U64, uidvalidity) F(S, U64, uid) F(S, U64, modseq)
+
+/* Some messages of a coming intake_append_all with that op, from its number first
+ * on: they are worked on already, and what is made of them is kept for it for a
+ * while. No messages: nothing of that op is coming. LIMIT: too many at a time. */
+#define intake_prepare_REQUEST(F, S) \
+	F(S, U64, op) F(S, U64, first) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages)
+#define intake_prepare_REPLY(F, S)
 
 /* A message that an account sends (RFC 6409 8): Date and Message-ID are added
  * where they lack, Bcc is taken out, and it is signed for the domain of its
@@ -93,7 +103,8 @@
 	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT)         \
 	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)                  \
 	X(intake_submit, BY_ACCESS | BY_WEB | BY_MX, CALL_AGAIN | CALL_SHORT) \
-	X(intake_notice, BY_OUTBOUND, CALL_AGAIN)
+	X(intake_notice, BY_OUTBOUND, CALL_AGAIN)                             \
+	X(intake_prepare, BY_ACCESS | BY_WEB, CALL_AGAIN)
 
 CALLS_DECLARE(intake, INTAKE_CALLS)
 

@@ -10,10 +10,13 @@
  */
 #include "intake/intake.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "intake/calls.h"
 #include "intake/forward.h"
 #include "intake/piece.h"
+#include "intake/prepared.h"
 #include "intake/submit.h"
 #include "store/calls.h"
 
@@ -306,6 +309,7 @@ several_mail(const void *request)
 		.op = q->op,
 		.message = q->messages.bytes,
 		.several = true,
+		.prepared = q->prepared <= UINT32_MAX ? (uint32_t)q->prepared : UINT32_MAX,
 		.sizes = q->sizes,
 	};
 }
@@ -387,12 +391,76 @@ handle_append_all(struct call_in *call, const void *request, void *context)
 	take(&several, call, request, context);
 }
 
+/* ---- those whose call is still coming ---- */
+
+static void
+keep(struct worker *w, const struct intake_prepare_request *q)
+{
+	struct prepared *p = prepared_new(q->op, (uint32_t)q->first, q->sizes);
+	size_t bytes = p->count * sizeof(*p->sizes);
+
+	memcpy(p->summary_sizes, w->summary_sizes, bytes);
+	memcpy(p->content_sizes, w->content_sizes, bytes);
+	p->summaries = w->summary;
+	p->contents = w->content;
+	w->summary = w->content = (struct buffer)BUFFER_INIT;
+	prepared_keep(p);
+}
+
+static void
+forget(uint64_t op)
+{
+	struct list all;
+
+	prepared_take(op, &all);
+	prepared_free_all(&all);
+}
+
+static enum status
+prepare(struct intake *in, const struct intake_prepare_request *q, struct failure *f)
+{
+	struct piece_of_mail m = { .op = q->op + q->first,
+		.message = q->messages.bytes,
+		.several = true,
+		.sizes = q->sizes };
+	struct worker *w = worker_take();
+	enum status s;
+
+	if (q->sizes.count > PREPARED_MESSAGES_MAX || q->first > APPEND_ALL_MAX ||
+	    m.message.len > PREPARED_CALL_MAX)
+		return fail(f, STATUS_LIMIT, "Too many messages at a time",
+		    "%u messages of %zu octets to prepare", q->sizes.count, m.message.len);
+	s = piece_prepare(in, w, &m, f);
+	if (s == STATUS_OK)
+		keep(w, q);
+	worker_rest(w);
+	return s;
+}
+
+static void
+handle_prepare(struct call_in *call, const void *request, void *context)
+{
+	const struct intake_prepare_request *q = request;
+	enum status s = STATUS_OK;
+	struct failure f;
+
+	if (q->sizes.count == 0)
+		forget(q->op);
+	else
+		s = prepare(context, q, &f);
+	if (s == STATUS_OK)
+		call_reply(call, &(struct intake_prepare_reply){ 0 });
+	else
+		call_fail(call, s, &f);
+}
+
 static const struct call_row rows[] = {
 	{ &intake_deliver_call, handle_deliver },
 	{ &intake_append_call, handle_append },
 	{ &intake_append_all_call, handle_append_all },
 	{ &intake_submit_call, intake_serve_submit },
 	{ &intake_notice_call, intake_serve_notice },
+	{ &intake_prepare_call, handle_prepare },
 };
 
 void

@@ -2,7 +2,8 @@
 /*
  * Role intake: the one path of a message (DESIGN section 5). Each message is
  * parsed once, its summary and its compressed content go to the store in one
- * call, and the answer is the store's. Nothing of a message stays here.
+ * call, and the answer is the store's. Nothing of a message stays here, but for
+ * a while what was made of those whose command is still coming (prepared.h).
  */
 #ifndef INTAKE_INTAKE_H
 #define INTAKE_INTAKE_H

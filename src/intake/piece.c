@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "intake/prepared.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
 #include "runtime/thread.h"
@@ -266,12 +267,12 @@ stretch_main(void *arg)
 
 /* Where half of the octets are over, or only the last message is left. */
 static uint32_t
-middle(const struct piece_of_mail *m, size_t *octets)
+middle(const struct stretch *s, size_t *octets)
 {
-	uint32_t i = 0;
+	uint32_t i = s->from;
 
-	for (*octets = 0; i + 1 < m->sizes.count && *octets < m->message.len / 2; i++)
-		*octets += (size_t)m->sizes.at[i];
+	for (*octets = 0; i + 1 < s->until && *octets < s->text.len / 2; i++)
+		*octets += (size_t)s->m->sizes.at[i];
 	return i;
 }
 
@@ -279,26 +280,20 @@ middle(const struct piece_of_mail *m, size_t *octets)
 #define HALVES_FROM (256u << 10)
 
 static void
-summarise_halves(struct intake *in, struct worker *w, const struct piece_of_mail *m)
+summarise_halves(struct worker *w, const struct stretch *all)
 {
-	struct stretch first = { .in = in,
-		.m = m,
-		.summary_sizes = w->summary_sizes,
-		.content_sizes = w->content_sizes,
-		.until = m->sizes.count,
-		.text = m->message };
-	struct stretch second = first;
+	struct stretch first = *all, second = *all;
 	pthread_t thread;
 	size_t octets;
 
-	if (m->message.len >= HALVES_FROM && m->sizes.count > 1) {
-		first.until = second.from = middle(m, &octets);
-		second.text = text_part(m->message, octets, m->message.len);
+	if (all->text.len >= HALVES_FROM && all->until - all->from > 1) {
+		first.until = second.from = middle(all, &octets);
+		second.text = text_part(all->text, octets, all->text.len);
 		if (thread_start("intake-half", 0, stretch_main, &second, &thread) != STATUS_OK)
-			first.until = m->sizes.count;
+			first.until = all->until;
 	}
 	summarise_stretch(w, &first);
-	if (first.until == m->sizes.count)
+	if (first.until == all->until)
 		return;
 	(void)pthread_join(thread, NULL);
 	buffer_add_text(&w->summary, buffer_text(&second.summaries));
@@ -307,26 +302,82 @@ summarise_halves(struct intake *in, struct worker *w, const struct piece_of_mail
 	buffer_done(&second.contents);
 }
 
+/* ---- what was prepared while they came ---- */
+
+static void
+use_prepared(struct worker *w, const struct prepared *p)
+{
+	size_t bytes = p->count * sizeof(*p->sizes);
+
+	memcpy(w->summary_sizes + p->first, p->summary_sizes, bytes);
+	memcpy(w->content_sizes + p->first, p->content_sizes, bytes);
+	buffer_add_text(&w->summary, buffer_text(&p->summaries));
+	buffer_add_text(&w->content, buffer_text(&p->contents));
+	metric_add(METRIC_INTAKE_PREPARED, p->count);
+}
+
+/* The first messages, which are here already. AGAIN: they are not. */
 static enum status
-summarise_several(
-    struct intake *in, struct worker *w, const struct piece_of_mail *m, struct failure *f)
+take_prepared(struct worker *w, const struct piece_of_mail *m)
+{
+	struct list all;
+	uint32_t i = 0;
+
+	prepared_take(m->op, &all);
+	LIST_EACH(&all, it)
+	{
+		const struct prepared *p = LIST_OWNER(it, struct prepared, node);
+
+		if (i >= m->prepared || !prepared_fits(p, i, m->sizes))
+			break;
+		use_prepared(w, p);
+		i += p->count;
+	}
+	prepared_free_all(&all);
+	return i == m->prepared ? STATUS_OK : STATUS_AGAIN;
+}
+
+static enum status
+check_sizes(const struct piece_of_mail *m, struct failure *f)
 {
 	size_t left = m->message.len;
 
 	if (m->sizes.count > APPEND_ALL_MAX)
 		return fail(f, STATUS_LIMIT, "Too many messages for one command", "%u messages",
 		    m->sizes.count);
-	for (uint32_t i = 0; i < m->sizes.count; i++) {
+	for (uint32_t i = m->prepared; i < m->sizes.count; i++) {
 		if (m->sizes.at[i] > left)
 			return fail(f, STATUS_INVALID, "The messages are not whole",
 			    "message %u of %u is cut off", i, m->sizes.count);
 		left -= (size_t)m->sizes.at[i];
 	}
-	if (left > 0)
+	if (left > 0 || m->prepared > m->sizes.count)
 		return fail(
 		    f, STATUS_INVALID, "The messages are not whole", "%zu octets more", left);
+	return STATUS_OK;
+}
+
+static enum status
+summarise_several(
+    struct intake *in, struct worker *w, const struct piece_of_mail *m, struct failure *f)
+{
+	enum status s = check_sizes(m, f);
+
+	if (s != STATUS_OK)
+		return s;
 	make_room(w, m->sizes.count);
-	summarise_halves(in, w, m);
+	if (m->prepared > 0 && take_prepared(w, m) != STATUS_OK)
+		return fail(f, STATUS_AGAIN, "Please try again", "what was prepared is gone");
+	const struct stretch rest = { .in = in,
+		.m = m,
+		.summary_sizes = w->summary_sizes,
+		.content_sizes = w->content_sizes,
+		.from = m->prepared,
+		.until = m->sizes.count,
+		.text = m->message };
+
+	if (rest.until > rest.from)
+		summarise_halves(w, &rest);
 	return STATUS_OK;
 }
 

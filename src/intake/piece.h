@@ -35,6 +35,7 @@ struct piece_of_mail {
 	struct text id; /* for the log, may be empty */
 	struct text trace, message;
 	bool several;		/* message is several, */
+	uint32_t prepared;	/* not in message is what was prepared of the first ones, */
 	struct numbers sizes;	/* of so many octets each */
 	struct text summary;	/* packed, in the worker's buffer */
 	struct payload content; /* packed, in the worker's buffer */

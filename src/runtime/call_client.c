@@ -302,9 +302,8 @@ call_do(struct calls *c, const struct call *call, const void *request, struct ar
 	return do_call(c, call->server, CALLS_ANY_INSTANCE, call, request, a, reply, f);
 }
 
-enum status
-runtime_call_to(struct calls *c, enum role to, unsigned instance, const struct call *call,
-    const void *request, struct arena *a, void *reply, struct failure *f)
+static bool
+is_there(struct calls *c, enum role to, unsigned instance)
 {
 	bool there;
 
@@ -312,7 +311,23 @@ runtime_call_to(struct calls *c, enum role to, unsigned instance, const struct c
 	pthread_mutex_lock(&c->lock);
 	there = c->at[to][instance] != NULL;
 	pthread_mutex_unlock(&c->lock);
-	if (!there)
+	return there;
+}
+
+enum status
+call_do_at(struct calls *c, unsigned instance, const struct call *call, const void *request,
+    struct arena *a, void *reply, struct failure *f)
+{
+	if (instance != CALLS_ANY_INSTANCE && !is_there(c, call->server, instance))
+		instance = CALLS_ANY_INSTANCE;
+	return do_call(c, call->server, instance, call, request, a, reply, f);
+}
+
+enum status
+runtime_call_to(struct calls *c, enum role to, unsigned instance, const struct call *call,
+    const void *request, struct arena *a, void *reply, struct failure *f)
+{
+	if (!is_there(c, to, instance))
 		return fail(f, STATUS_NOT_FOUND, AWAY, "no link to %s %u", role_word(to), instance);
 	return do_call(c, to, instance, call, request, a, reply, f);
 }
@@ -329,13 +344,19 @@ struct call_ahead {
 struct call_ahead *
 call_begin(struct calls *c, const struct call *call, const void *request)
 {
+	return call_begin_at(c, CALLS_ANY_INSTANCE, call, request);
+}
+
+struct call_ahead *
+call_begin_at(struct calls *c, unsigned instance, const struct call *call, const void *request)
+{
 	struct call_ahead *h = MEM_NEW(struct call_ahead);
 
 	CHECK((call->flags & (CALL_STREAM | CALL_AGAIN)) == CALL_AGAIN);
 	h->calls = calls_ref(c);
 	h->pending.call = call;
 	h->deadline = thread_time() + c->timeout;
-	if (calls_take(c, call->server, CALLS_ANY_INSTANCE, 0, &h->link) != STATUS_OK)
+	if (calls_take(c, call->server, instance, 0, &h->link) != STATUS_OK)
 		return h;
 	if (send_request(h->link, &h->pending, request) == STATUS_OK) {
 		atomic_fetch_add_explicit(&h->link->in_flight, 1, memory_order_relaxed);

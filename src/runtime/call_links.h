@@ -12,7 +12,6 @@
 
 #define CALLS_MAGIC 0xca115001u
 #define CALLS_INSTANCES_MAX 64
-#define CALLS_ANY_INSTANCE UINT32_MAX
 
 struct calls_config {
 	enum role self;

@@ -178,6 +178,19 @@ choose(struct calls *c, enum role to, unsigned instance)
 	return best;
 }
 
+unsigned
+calls_instance(struct calls *c, enum role to)
+{
+	const struct link *l;
+	unsigned instance;
+
+	pthread_mutex_lock(&c->lock);
+	l = choose(c, to, CALLS_ANY_INSTANCE);
+	instance = l == NULL ? 0 : l->instance;
+	pthread_mutex_unlock(&c->lock);
+	return instance;
+}
+
 enum status
 calls_take(struct calls *c, enum role to, unsigned instance, int64_t until, struct link **out)
 {

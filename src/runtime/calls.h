@@ -131,11 +131,24 @@ struct call;
 enum status call_do(struct calls *c, const struct call *call, const void *request, struct arena *a,
     void *reply, struct failure *f) MUST_CHECK;
 
+#define CALLS_ANY_INSTANCE UINT32_MAX
+
+/* The same, of this instance of the role; if that is not there, of any. */
+enum status call_do_at(struct calls *c, unsigned instance, const struct call *call,
+    const void *request, struct arena *a, void *reply, struct failure *f) MUST_CHECK;
+
+/* An instance of the role that has little to do, for calls that had better go to
+ * the same one; 0 while there is none. */
+unsigned calls_instance(struct calls *c, enum role to);
+
 /* A call under way, of CALL_AGAIN calls only: call_begin sends the request,
  * call_finish waits for the reply as call_do does, with the same request if it
  * must be sent again, and call_abandon lets it be. One of the two frees it. */
 struct call_ahead;
 struct call_ahead *call_begin(struct calls *c, const struct call *call, const void *request);
+/* The same to this instance; if that is not there, call_finish asks any. */
+struct call_ahead *call_begin_at(
+    struct calls *c, unsigned instance, const struct call *call, const void *request);
 enum status call_finish(struct call_ahead *h, const void *request, struct arena *a, void *reply,
     struct failure *f) MUST_CHECK;
 void call_abandon(struct call_ahead *h);

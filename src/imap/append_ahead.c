@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages of one command (RFC 3502) that intake works on while the next ones
+ * come. They are filed all or not at all, by one call at the end; that names
+ * what intake has already and brings the rest. Where intake has not kept it (it
+ * began anew, or had no room), the call is made again with everything: so what
+ * fails here costs time and nothing else.
+ */
+#include "imap/append.h"
+
+struct append_part {
+	struct append_part *next; /* the one before it */
+	struct spool spool;	  /* its octets, sealed */
+	struct intake_prepare_request request;
+	struct call_ahead *call; /* under way, or NULL */
+	uint64_t sizes[APPEND_AHEAD_MESSAGES];
+};
+
+static struct calls *
+calls_of(const struct append_batch *b)
+{
+	return b->im->server->calls;
+}
+
+static void
+part_wait(struct append_batch *b, struct append_part *p)
+{
+	struct arena a = ARENA_INIT;
+	struct intake_prepare_reply r;
+
+	if (p->call != NULL && call_finish(p->call, &p->request, &a, &r, NULL) != STATUS_OK)
+		b->ahead.on = false;
+	p->call = NULL;
+	arena_done(&a);
+}
+
+/* Waits until no more than so many are under way: the newest, which come first. */
+static void
+wait_for_all_but(struct append_batch *b, unsigned most)
+{
+	for (struct append_part *p = b->ahead.parts; p != NULL; p = p->next)
+		if (most > 0)
+			most--;
+		else
+			part_wait(b, p);
+}
+
+/* All that has come since the last part. */
+static void
+hand_over(struct append_batch *b)
+{
+	struct append_ahead *h = &b->ahead;
+	struct append_part *p;
+	struct payload octets;
+
+	wait_for_all_but(b, APPEND_AHEAD_CALLS - 1);
+	if (!h->on || spool_payload(&b->spool, &octets) != STATUS_OK) {
+		h->on = false;
+		return;
+	}
+	p = MEM_NEW(struct append_part);
+	for (uint32_t i = h->count; i < b->count; i++)
+		p->sizes[i - h->count] = b->sizes[i];
+	p->request = (struct intake_prepare_request){ .op = h->op,
+		.first = h->count,
+		.sizes = { p->sizes, b->count - h->count },
+		.messages = octets };
+	p->spool = b->spool;
+	p->next = h->parts;
+	h->parts = p;
+	h->count = b->count;
+	h->octets += p->spool.len;
+	spool_init(&b->spool, 0);
+	p->call = call_begin_at(calls_of(b), h->instance, &intake_prepare_call, &p->request);
+}
+
+/* Parts grow with what has come, so that they are few. */
+static size_t
+part_size(const struct append_ahead *h)
+{
+	size_t size = (size_t)h->octets / 16;
+
+	return size < APPEND_AHEAD_LEAST  ? APPEND_AHEAD_LEAST
+	       : size > APPEND_AHEAD_MOST ? APPEND_AHEAD_MOST
+					  : size;
+}
+
+void
+append_ahead(struct append_batch *b)
+{
+	struct append_ahead *h = &b->ahead;
+	uint32_t messages = b->count - h->count;
+
+	if (b->commands > 1 || b->spool.len < part_size(h))
+		return;
+	if (h->op == 0) {
+		h->on = true;
+		h->op = imap_op();
+		h->instance = calls_instance(calls_of(b), ROLE_INTAKE);
+	}
+	if (messages > APPEND_AHEAD_MESSAGES || b->spool.len > APPEND_AHEAD_MOST)
+		h->on = false; /* small ones, or a large one: they go with the rest */
+	if (h->on)
+		hand_over(b);
+}
+
+void
+append_ahead_wait(struct append_batch *b)
+{
+	wait_for_all_but(b, 0);
+}
+
+/* The parts in their order. */
+static enum status
+add_parts(struct append_part *p, struct spool *whole)
+{
+	enum status st = p->next == NULL ? STATUS_OK : add_parts(p->next, whole);
+
+	return st == STATUS_OK ? spool_add(whole, p->request.messages.bytes) : st;
+}
+
+static void
+parts_free(struct append_part *p)
+{
+	while (p != NULL) {
+		struct append_part *next = p->next;
+
+		if (p->call != NULL)
+			call_abandon(p->call);
+		spool_done(&p->spool);
+		mem_free(p);
+		p = next;
+	}
+}
+
+enum status
+append_whole(struct append_batch *b, struct payload *out)
+{
+	struct spool whole;
+	struct payload rest;
+	enum status st = spool_payload(&b->spool, &rest);
+
+	if (st != STATUS_OK || b->ahead.parts == NULL) {
+		*out = rest;
+		return st;
+	}
+	spool_init(&whole, 0);
+	st = add_parts(b->ahead.parts, &whole);
+	if (st == STATUS_OK)
+		st = spool_add(&whole, rest.bytes);
+	spool_done(&b->spool);
+	b->spool = whole;
+	parts_free(b->ahead.parts);
+	b->ahead.parts = NULL;
+	b->ahead.octets = b->ahead.count = 0;
+	return st == STATUS_OK ? spool_payload(&b->spool, out) : st;
+}
+
+void
+append_ahead_done(struct append_batch *b)
+{
+	const struct intake_prepare_request nothing = { .op = b->ahead.op };
+
+	parts_free(b->ahead.parts);
+	if (b->ahead.op != 0 && !b->ahead.filed)
+		call_abandon(
+		    call_begin_at(calls_of(b), b->ahead.instance, &intake_prepare_call, &nothing));
+}
