@@ -166,19 +166,28 @@ stay_here(const struct delivering *d)
 	return here;
 }
 
+/* After it is told that the message was accepted. */
+static void
+tell_of_going_on(const struct delivering *d, struct texts on)
+{
+	int64_t now = clock_wall();
+	const struct trace_event events[] = {
+		{ .what = TRACE_CHECKED, .at = now, .words = d->r->checked },
+		{ .what = TRACE_QUEUED, .at = now, .recipients = on },
+	};
+	uint32_t from = d->r->checked.len > 0 ? 0 : 1;
+
+	trace_note(d->store, d->r->id, events + from, 2 - from);
+}
+
 static void
 tell(const struct delivering *d)
 {
 	struct texts on = draft_waiting(&d->draft);
-	const struct trace_event events[] = {
-		{ .what = TRACE_CHECKED, .at = clock_wall(), .words = d->r->checked },
-		{ .what = TRACE_QUEUED, .at = clock_wall(), .recipients = on }
-	};
-	uint32_t from = d->r->checked.len > 0 ? 0 : 1;
 
 	trace_delivered(d->store, d->r, d->to.verdict, stay_here(d));
 	if (on.count > 0)
-		trace_note(d->store, d->r->id, events + from, 2 - from);
+		tell_of_going_on(d, on);
 }
 
 /* The verdicts, as they were when the message was taken in. */
