@@ -183,12 +183,13 @@ def test_vectors(helper):
 TESTS = [test_ours_verifies_there, test_theirs_verifies_here, test_arc_there_and_back, test_arc_suite, test_vectors]
 
 
-def main():
+def run(tests):
+    """Each of them, with the helper that was named; the exit code."""
     if not os.path.isdir(os.path.join(VECTORS, "dkim")):
         print(f"no vectors at {VECTORS}: passed over")
         return 77
     helper, failed = Helper(sys.argv[1]), 0
-    for test in TESTS:
+    for test in tests:
         try:
             test(helper)
             print(f"[       OK ] {test.__name__}", flush=True)
@@ -201,4 +202,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(TESTS))

@@ -12,35 +12,7 @@
  */
 #include "intake/submit_testing.h"
 
-#include <stdio.h>
-
-#define FRAME_MAX (64U << 20)
-
-static bool
-read_frame(struct buffer *to)
-{
-	uint8_t length[4];
-	size_t n;
-
-	buffer_clear(to);
-	if (fread(length, 1, 4, stdin) != 4)
-		return false;
-	n = (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
-	CHECK(n < FRAME_MAX);
-	CHECK(fread(buffer_room(to, n), 1, n, stdin) == n);
-	buffer_added(to, n);
-	return true;
-}
-
-static void
-write_frame(struct text t)
-{
-	const uint8_t length[] = { (uint8_t)(t.len >> 24), (uint8_t)(t.len >> 16),
-		(uint8_t)(t.len >> 8), (uint8_t)t.len };
-
-	CHECK(fwrite(length, 1, 4, stdout) == 4 && fwrite(t.ptr, 1, t.len, stdout) == t.len);
-	CHECK(fflush(stdout) == 0);
-}
+#include "mailauth/testing_frames.h"
 
 static struct text
 submitted(struct rig *r, struct calls *access, struct text message)
@@ -84,16 +56,16 @@ main(void)
 	rig_open(&r, ROLE_ACCESS);
 	intake_serve(&r.in, &intake);
 	pair = call_pair_new(ROLE_MX, &intake, ROLE_INTAKE, &mx);
-	while (read_frame(&request) && read_frame(&message)) {
+	while (frame_read(&request) && frame_read(&message)) {
 		struct text what = buffer_text(&request);
 
 		arena_reset(&r.arena);
 		if (text_equal(what, TEXT("submit")))
-			write_frame(submitted(&r, r.client, buffer_text(&message)));
+			frame_write(submitted(&r, r.client, buffer_text(&message)));
 		else if (text_equal(what, TEXT("forward")))
-			write_frame(forwarded(&r, mx, buffer_text(&message)));
+			frame_write(forwarded(&r, mx, buffer_text(&message)));
 		else
-			write_frame(key_record(&r, what.ptr[what.len - 1] == '0' ? 0 : 1));
+			frame_write(key_record(&r, what.ptr[what.len - 1] == '0' ? 0 : 1));
 	}
 	call_pair_free(pair);
 	rig_close(&r);

@@ -11,39 +11,10 @@
  *   "arc\nNAME RECORD\n..."                RESULT WORDS
  *   "seal rsa-sha256|...\nNAME RECORD..."  the three fields
  */
-#include <stdio.h>
-
 #include "mailauth/arc.h"
-
-#define FRAME_MAX (64U << 20)
+#include "mailauth/testing_frames.h"
 
 static struct dkim_private *keys[2];
-
-static bool
-read_frame(struct buffer *to)
-{
-	uint8_t length[4];
-	size_t n;
-
-	buffer_clear(to);
-	if (fread(length, 1, 4, stdin) != 4)
-		return false;
-	n = (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
-	CHECK(n < FRAME_MAX);
-	CHECK(fread(buffer_room(to, n), 1, n, stdin) == n);
-	buffer_added(to, n);
-	return true;
-}
-
-static void
-write_frame(struct text t)
-{
-	const uint8_t length[] = { (uint8_t)(t.len >> 24), (uint8_t)(t.len >> 16),
-		(uint8_t)(t.len >> 8), (uint8_t)t.len };
-
-	CHECK(fwrite(length, 1, 4, stdout) == 4 && fwrite(t.ptr, 1, t.len, stdout) == t.len);
-	CHECK(fflush(stdout) == 0);
-}
 
 /* The records of a name, out of the lines behind the first. */
 static uint32_t
@@ -196,10 +167,10 @@ main(void)
 		CHECK(dkim_private_load(buffer_text(&octets), &keys[i]) == STATUS_OK);
 		buffer_done_secret(&octets);
 	}
-	while (read_frame(&request) && read_frame(&message)) {
+	while (frame_read(&request) && frame_read(&message)) {
 		buffer_clear(&out);
 		serve(buffer_text(&request), buffer_text(&message), &out);
-		write_frame(buffer_text(&out));
+		frame_write(buffer_text(&out));
 	}
 	for (int i = 0; i < 2; i++)
 		dkim_private_free(keys[i]);

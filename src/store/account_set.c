@@ -173,24 +173,6 @@ work_new(struct store *s, struct call_in *in, const void *request)
 	return w;
 }
 
-/* The account of exactly that address; refuses the call otherwise. */
-static bool
-find_account(struct store *s, struct call_in *in, struct text address, struct address_key *k,
-    struct address *out)
-{
-	enum status how = address_key(address, call_arena(in), k);
-
-	if (how == STATUS_OK)
-		how = directory_lookup(s, k, call_arena(in), out);
-	if (how == STATUS_OK && out->kind == ADDRESS_ACCOUNT)
-		return true;
-	if (how == STATUS_OK || how == STATUS_NOT_FOUND || how == STATUS_INVALID)
-		call_refuse(in, STATUS_NOT_FOUND, "No such account.", "no account");
-	else
-		call_refuse(in, how, "The directory cannot be read now.", "account");
-	return false;
-}
-
 void
 serve_store_account_set(struct call_in *in, const void *request, void *context)
 {
@@ -198,7 +180,7 @@ serve_store_account_set(struct call_in *in, const void *request, void *context)
 	struct facts_work *w = work_new(context, in, request);
 	struct address d;
 
-	if (!find_account(context, in, r->address, &w->d.key, &d))
+	if (!serve_find_account(context, in, r->address, &w->d.key, &d))
 		return;
 	w->account = d.account;
 	w->set_verifier = r->change == ACCOUNT_VERIFIER;
@@ -306,7 +288,7 @@ serve_store_verifier(struct call_in *in, const void *request, void *context)
 	const struct store_verifier_request *r = request;
 	struct verifier_op *v = ARENA_NEW(call_arena(in), struct verifier_op);
 
-	if (!find_account(context, in, r->address, &v->key, &v->row))
+	if (!serve_find_account(context, in, r->address, &v->key, &v->row))
 		return;
 	v->a.op.in = in;
 	v->a.op.request = request;
@@ -380,7 +362,7 @@ serve_store_account(struct call_in *in, const void *request, void *context)
 	const struct store_account_request *r = request;
 	struct show_op *o = ARENA_NEW(call_arena(in), struct show_op);
 
-	if (!find_account(context, in, r->address, &o->key, &o->row))
+	if (!serve_find_account(context, in, r->address, &o->key, &o->row))
 		return;
 	o->a.op.in = in;
 	o->a.op.request = request;

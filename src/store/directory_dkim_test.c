@@ -3,37 +3,8 @@
  * sealed ones are for auth alone. */
 #include <stdio.h>
 
+#include "store/dated_test_helper.h"
 #include "store/keys.h"
-#include "store/store_test_helper.h"
-
-#define NOW INT64_C(1700000000)
-#define DAY INT64_C(86400)
-
-static void
-at(int64_t seconds)
-{
-	clock_set_for_test(seconds * CLOCK_SECOND, clock_mono());
-}
-
-static int
-setup(void **state)
-{
-	struct world *w = world_new(world_memory());
-
-	world_domain(w, "Example.COM");
-	at(NOW);
-	*state = w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	clock_set_for_test(-1, -1);
-	world_check(*state, 0);
-	world_free(*state);
-	return 0;
-}
 
 static enum status
 add(struct world *w, uint64_t number, uint64_t algorithm, const char *selector, int64_t active,

@@ -9,25 +9,16 @@
 #define COUNT_NAME(name) +1
 _Static_assert(0 LIMIT_NAMES(COUNT_NAME) == SENDING_LIMITS, "a name for each limit");
 
-/* The account of exactly that address; refuses the call otherwise. */
 static bool
 find_account(struct store *s, struct call_in *in, struct text address, uint64_t *out)
 {
 	struct address_key k;
-	struct address row = { .account = 0 };
-	enum status how = address_key(address, call_arena(in), &k);
+	struct address row;
+	bool found = serve_find_account(s, in, address, &k, &row);
 
-	if (how == STATUS_OK)
-		how = directory_lookup(s, &k, call_arena(in), &row);
-	if (how == STATUS_OK && row.kind == ADDRESS_ACCOUNT) {
+	if (found)
 		*out = row.account;
-		return true;
-	}
-	if (how == STATUS_OK || how == STATUS_NOT_FOUND || how == STATUS_INVALID)
-		call_refuse(in, STATUS_NOT_FOUND, "No such account.", "no account");
-	else
-		call_refuse(in, how, "The directory cannot be read now.", "account");
-	return false;
+	return found;
 }
 
 void

@@ -200,6 +200,23 @@ prepare_trusted(struct store *s, uint64_t account, struct account_op *o)
 	o->op.apply = o->run != NULL ? apply_write : apply_read;
 }
 
+bool
+serve_find_account(struct store *s, struct call_in *in, struct text address, struct address_key *k,
+    struct address *out)
+{
+	enum status how = address_key(address, call_arena(in), k);
+
+	if (how == STATUS_OK)
+		how = directory_lookup(s, k, call_arena(in), out);
+	if (how == STATUS_OK && out->kind == ADDRESS_ACCOUNT)
+		return true;
+	if (how == STATUS_OK || how == STATUS_NOT_FOUND || how == STATUS_INVALID)
+		call_refuse(in, STATUS_NOT_FOUND, "No such account.", "no account");
+	else
+		call_refuse(in, how, "The directory cannot be read now.", "account");
+	return false;
+}
+
 void
 serve_trusted(struct store *s, uint64_t account, struct account_op *o)
 {

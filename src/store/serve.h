@@ -16,6 +16,9 @@
 #include "store/account.h"
 #include "store/cold.h"
 
+struct address;
+struct address_key;
+
 struct account_op {
 	struct op op; /* first */
 	struct account *a;
@@ -42,6 +45,9 @@ void serve_read(struct store *s, struct call_in *in, const void *request, struct
 /* Has the call taken up by the pool (call_step_aside) if the account must be
  * loaded first: true, and in is not the handler's any more. */
 bool serve_steps_aside(struct store *s, uint64_t account, struct call_in *in) MUST_CHECK;
+/* The account of exactly that address; refuses the call otherwise. */
+bool serve_find_account(struct store *s, struct call_in *in, struct text address,
+    struct address_key *k, struct address *out) MUST_CHECK;
 /* Without a token: for calls of auth, the operator and the store itself. op.in
  * may be NULL if answer and op.finish do not need it. */
 void serve_trusted(struct store *s, uint64_t account, struct account_op *o);

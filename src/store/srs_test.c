@@ -1,37 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Senders of what goes on elsewhere: made for intake, and read again. */
 #include "runtime/settings.h"
+#include "store/dated_test_helper.h"
 #include "store/srs.h"
-#include "store/store_test_helper.h"
-
-#define NOW INT64_C(1700000000)
-#define DAY INT64_C(86400)
-
-static void
-at(int64_t seconds)
-{
-	clock_set_for_test(seconds * CLOCK_SECOND, clock_mono());
-}
-
-static int
-setup(void **state)
-{
-	struct world *w = world_new(world_memory());
-
-	world_domain(w, "Example.COM");
-	at(NOW);
-	*state = w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	clock_set_for_test(-1, -1);
-	world_check(*state, 0);
-	world_free(*state);
-	return 0;
-}
 
 static struct text
 forward(struct world *w, const char *sender)
