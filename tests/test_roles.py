@@ -76,6 +76,22 @@ def test_a_role_that_is_killed_comes_back(house, role):
     assert until(house.output, lambda: count(house, f"after-{role}")) >= 1
 
 
+def board(pid):
+    """How a process has the store's counters of changes in its memory."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        return {line.split()[1] for line in maps if "/memfd:board" in line}
+
+
+def test_only_the_store_writes_its_board(house):
+    try:
+        found = {role: board(pid) for role, (pid, *_) in pids(house).items()}
+    except PermissionError:
+        pytest.skip("the memory of a confined role is shown to root alone")
+    assert found.pop("store") == {"rw-s"}
+    assert found.pop("access") == {"r--s"}
+    assert not any(found.values()), found
+
+
 @pytest.mark.parametrize("role", ("store", "auth", "lookup", "intake", "mx"))
 def test_a_signed_in_session_survives(house, role):
     """An IMAP session goes on when any role but its own ends."""

@@ -100,20 +100,30 @@ is_right(struct text key, struct text bytes)
 }
 
 enum status
-token_check(struct text key, struct text bytes, int64_t now, struct token *out)
+token_read(struct text bytes, struct token *out)
 {
 	struct unpack u;
 	struct token t;
 
-	CHECK(key.len == TOKEN_KEY);
-	if (bytes.len != TOKEN_LENGTH || bytes.ptr[0] != TOKEN_VERSION || !is_right(key, bytes))
+	if (bytes.len != TOKEN_LENGTH || bytes.ptr[0] != TOKEN_VERSION)
 		return STATUS_DENIED;
 	u = unpack_of(text_part(bytes, 1, TOKEN_BODY));
 	t.account = unpack_be64(&u);
 	t.generation = unpack_be32(&u);
 	t.scope = unpack_be32(&u);
 	t.expires = (int64_t)unpack_be64(&u);
-	if (!unpack_end(&u) || t.expires <= now)
+	CHECK(unpack_end(&u));
+	*out = t;
+	return STATUS_OK;
+}
+
+enum status
+token_check(struct text key, struct text bytes, int64_t now, struct token *out)
+{
+	struct token t;
+
+	CHECK(key.len == TOKEN_KEY);
+	if (token_read(bytes, &t) != STATUS_OK || !is_right(key, bytes) || t.expires <= now)
 		return STATUS_DENIED;
 	*out = t;
 	return STATUS_OK;

@@ -30,6 +30,8 @@ struct token {
 
 /* key: 32 octets. */
 void token_make(struct text key, const struct token *t, struct buffer *out);
+/* What it says, unchecked, for who got it from auth. DENIED: it is no token. */
+enum status token_read(struct text bytes, struct token *out) MUST_CHECK;
 /* DENIED: not one of ours, or expired at now (seconds). */
 enum status token_check(
     struct text key, struct text bytes, int64_t now, struct token *out) MUST_CHECK;

@@ -5,9 +5,11 @@
  * 3501 6.4.2), UNSELECT (RFC 3691). A failed SELECT leaves no mailbox selected; one that is no
  * SELECT by its grammar changes nothing.
  */
+#include "base/clock.h"
 #include "imap/list.h"
 #include "imap/resync.h"
 #include "imap/write.h"
+#include "store/board.h"
 
 static void
 describe(struct command *c, const struct store_open_reply *r)
@@ -94,26 +96,68 @@ parse(struct command *c, struct text *name, struct text *wire, struct select_par
 	return false;
 }
 
+/* The answer of before is what the store would answer now: to this token, and
+ * nothing is there to be claimed as recent. */
+static bool
+holds(const struct imap *im, const struct known_uids *known, bool claim)
+{
+	const struct known_open *o = &known->open;
+
+	return o->board != 0 && o->board == board_at(im->server->board, im->account) &&
+	       o->reply.highest == known->highest && o->generation == im->rights.generation &&
+	       o->scope == im->rights.scope && im->rights.expires > clock_wall() / CLOCK_SECOND &&
+	       (!claim || o->reply.recent_from >= o->reply.uidnext);
+}
+
+static enum status
+ask(struct command *c, struct text name, bool claim, const struct known_uids *known,
+    struct store_open_reply *r, struct failure *f)
+{
+	struct imap *im = c->im;
+	const struct store_open_request req = { .token = im->token,
+		.name = name,
+		.claim = claim,
+		.have = known->mailbox,
+		.since = known->modseq };
+	enum status st = store_open(im->server->calls, &req, &c->arena, r, f);
+
+	if (st == STATUS_OK)
+		keywords_learn(im->keywords, 0, r->keywords);
+	return st;
+}
+
+/* As the next one will find it, to whom nothing differs. */
+static void
+remember(struct imap *im, uint64_t board, const struct store_open_reply *r)
+{
+	struct known_open o = { .board = board,
+		.generation = im->rights.generation,
+		.scope = im->rights.scope,
+		.reply = *r };
+
+	o.reply.differs = 1;
+	o.reply.uids = o.reply.added = o.reply.vanished = (struct runs)RUNS_INIT;
+	o.reply.keywords.at = NULL;
+	uid_cache_opened(im->view->entry, &o);
+}
+
 static enum status
 open_view(struct command *c, struct text name, bool read_only, const struct known_uids *known,
     struct failure *f)
 {
 	struct imap *im = c->im;
-	const struct store_open_request req = { .token = im->token,
-		.name = name,
-		.claim = !read_only,
-		.have = known->mailbox,
-		.since = known->modseq };
-	struct store_open_reply r = { 0 };
-	enum status st = store_open(im->server->calls, &req, &c->arena, &r, f);
+	uint64_t board = board_at(im->server->board, im->account);
+	struct store_open_reply r = known->open.reply;
+	bool held = holds(im, known, !read_only);
+	enum status st = held ? STATUS_OK : ask(c, name, !read_only, known, &r, f);
 
 	if (st != STATUS_OK)
 		return st;
-	keywords_learn(im->keywords, 0, r.keywords);
 	im->view = MEM_NEW(struct view);
 	view_init(im->view, &r, read_only, &known->uids);
 	view_share(
 	    im->view, uid_cache_enter(&im->server->uids, im->account, name, im->view->mailbox));
+	remember(im, held ? known->open.board : board, &r);
 	if ((im->enabled & ENABLED_REV2) != 0)
 		view_forget_recent(im->view);
 	im->state = IMAP_SELECTED;

@@ -14,6 +14,7 @@
 #include "runtime/calls.h"
 #include "runtime/session.h"
 
+struct board;
 struct imap_server;
 
 extern const struct session_class imap_session_class;
@@ -22,6 +23,8 @@ extern const struct session_class imap_session_class;
 struct imap_server *imap_server_new(struct calls *calls, struct text hostname);
 /* After the service has stopped. */
 void imap_server_free(struct imap_server *server);
+/* The board that the store writes (store/board.h), which outlives the server. */
+void imap_server_board(struct imap_server *server, const struct board *board);
 void imap_server_relinked(struct imap_server *server);
 
 #endif

@@ -398,6 +398,8 @@ imap_signed_in(struct imap *im, const struct auth_outcome *who)
 	im->state = IMAP_SIGNED_IN;
 	im->account = who->account;
 	im->token = (struct text){ mem_string(who->token), who->token.len };
+	if (token_read(im->token, &im->rights) != STATUS_OK)
+		im->rights = (struct token){ .expires = 0 };
 	im->keywords = keywords_get(&im->server->keywords, who->account);
 	LOG_INFO("imap.signed_in", FIELD_U64("session", im->session.id),
 	    FIELD_TEXT("account", who->address));
@@ -430,6 +432,12 @@ imap_server_free(struct imap_server *server)
 	keyword_cache_done(&server->keywords);
 	mem_free(server->hostname);
 	mem_free(server);
+}
+
+void
+imap_server_board(struct imap_server *server, const struct board *board)
+{
+	server->board = board;
 }
 
 void

@@ -11,6 +11,7 @@
 #define IMAP_SESSION_H
 
 #include "auth/client.h"
+#include "auth/token.h"
 #include "base/buffer.h"
 #include "base/cursor.h"
 #include "imap/imap.h"
@@ -48,6 +49,7 @@ struct command;
 
 struct imap_server {
 	struct calls *calls;
+	const struct board *board; /* or NULL */
 	char *hostname;
 	struct keyword_cache keywords;
 	struct uid_cache uids;
@@ -64,7 +66,8 @@ struct imap {
 	/* signed in */
 	uint64_t account;
 	uint64_t limit_key;
-	struct text token; /* owned */
+	struct text token;   /* owned */
+	struct token rights; /* what it says */
 	struct keywords *keywords;
 	bool watching;	  /* counted in server->watch */
 	unsigned enabled; /* enum imap_enabled */

@@ -22,6 +22,7 @@ open_house(void **state)
 {
 	house_open(&house);
 	server = imap_server_new(house.calls, TEXT("mail.demo.test"));
+	imap_server_board(server, house.board);
 	return 0;
 }
 

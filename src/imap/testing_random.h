@@ -83,6 +83,7 @@ random_begin(struct random_talk *r)
 	*r = (struct random_talk){ 0 };
 	house_open(&r->house);
 	r->server = imap_server_new(r->house.calls, TEXT("host"));
+	imap_server_board(r->server, r->house.board);
 	((struct imap *)talk_begin(&r->talk, &imap_session_class, &plain))->server = r->server;
 	(void)talk_run(&r->talk, TEXT_EMPTY, WAKE_START);
 	random_must(r, "l LOGIN alice@demo.test demo\r\n", "l OK");

@@ -19,6 +19,7 @@ struct uid_entry {
 	uint64_t highest; /* 0: no set yet */
 	uint64_t modseq;
 	struct uidset uids;
+	struct known_open open;
 };
 
 void
@@ -53,7 +54,9 @@ uid_cache_find(struct uid_cache *cache, uint64_t account, struct text name, stru
 	e = map_get(&cache->by_name, key);
 	if (e != NULL && e->highest > 0) {
 		out->mailbox = e->mailbox;
+		out->highest = e->highest;
 		out->modseq = e->modseq;
+		out->open = e->open;
 		uidset_share(&out->uids, &e->uids);
 	}
 	(void)pthread_mutex_unlock(&cache->lock);
@@ -112,6 +115,14 @@ uid_cache_leave(struct uid_entry *e)
 	uidset_done(&e->uids);
 	mem_free((char *)(uintptr_t)e->key.ptr);
 	mem_free(e);
+}
+
+void
+uid_cache_opened(struct uid_entry *e, const struct known_open *open)
+{
+	(void)pthread_mutex_lock(&e->cache->lock);
+	e->open = *open;
+	(void)pthread_mutex_unlock(&e->cache->lock);
 }
 
 void

@@ -5,7 +5,8 @@
  * sessions on one mailbox do not hold 200 copies. A session that lags behind,
  * or holds expunges back, shares all but the parts that changed since.
  *
- * It also knows what a SELECT need not ask for: the UIDs as of a modseq.
+ * It also knows what a SELECT need not ask for: the UIDs as of a modseq, and the
+ * whole answer as long as the account did not change (store/board.h).
  */
 #ifndef IMAP_UID_CACHE_H
 #define IMAP_UID_CACHE_H
@@ -15,6 +16,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "base/uidset.h"
+#include "store/calls.h"
 
 struct uid_cache {
 	pthread_mutex_t lock;
@@ -23,11 +25,22 @@ struct uid_cache {
 
 struct uid_entry;
 
+/* What store_open answered, but for its sets and names: its UIDs are those that
+ * the mailbox has as of its change `highest`. */
+struct known_open {
+	uint64_t board;	     /* what the board said before it was asked; 0: nothing is known */
+	uint32_t generation; /* of the token that was shown, and what it allowed */
+	uint32_t scope;
+	struct store_open_reply reply;
+};
+
 /* A mailbox's UIDs as of a modseq of the account. */
 struct known_uids {
 	uint32_t mailbox; /* 0: nothing is known */
+	uint64_t highest; /* the mailbox's last change in them */
 	uint64_t modseq;
 	struct uidset uids;
+	struct known_open open;
 };
 
 void uid_cache_init(struct uid_cache *cache);
@@ -40,6 +53,8 @@ void uid_cache_find(
 struct uid_entry *uid_cache_enter(
     struct uid_cache *cache, uint64_t account, struct text name, uint32_t mailbox);
 void uid_cache_leave(struct uid_entry *e);
+/* The store's answer, for the next who selects it. */
+void uid_cache_opened(struct uid_entry *e, const struct known_open *open);
 /* The session's UIDs are those that the mailbox has as of its change `highest`,
  * and up to the account's modseq: the newest set is kept, and who has the same
  * gets the one that is kept. */

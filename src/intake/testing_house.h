@@ -7,6 +7,9 @@
 #ifndef INTAKE_TESTING_HOUSE_H
 #define INTAKE_TESTING_HOUSE_H
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "auth/calls.h"
 #include "auth/token.h"
 #include "base/clock.h"
@@ -15,6 +18,7 @@
 #include "intake/intake.h"
 #include "runtime/role.h"
 #include "runtime/session.h"
+#include "store/board.h"
 #include "store/calls.h"
 #include "store/content.h"
 #include "store/store.h"
@@ -31,6 +35,8 @@ struct house {
 	struct calls *admin;
 	unsigned long plain_signs; /* sign-ins by PLAIN that auth has seen */
 	struct call_row store_rows[128];
+	int board_file;
+	struct board *board; /* of the store; for the fronts, too */
 };
 
 /* ---- a store that refuses calls for a while ---- */
@@ -212,7 +218,7 @@ house_open(struct house *h)
 		{ &auth_start_call, house_start },
 		{ &auth_step_call, house_step },
 	};
-	const struct store_config config = { .token_key = TEXT(HOUSE_KEY), .untended = true };
+	struct store_config config = { .token_key = TEXT(HOUSE_KEY), .untended = true };
 	const struct call_server_config auth = {
 		.rows = auth_rows, .row_count = ARRAY_LEN(auth_rows), .context = h, .threads = 1
 	};
@@ -220,6 +226,9 @@ house_open(struct house *h)
 	struct failure f;
 
 	*h = (struct house){ .engine = engine_memory_new() };
+	h->board_file = memfd_create("board", MFD_CLOEXEC);
+	CHECK(h->board_file >= 0 && ftruncate(h->board_file, BOARD_SIZE) == 0);
+	config.board = h->board = board_write(h->board_file);
 	if (store_new(h->engine, &config, &h->store, &f) != STATUS_OK)
 		die("store_new: %s", f.log);
 	store_serve(h->store, &store);
@@ -244,6 +253,8 @@ house_close(struct house *h)
 	call_pair_free(h->operator_);
 	notes_free(h->intake.notes);
 	store_free(h->store);
+	board_close(h->board);
+	(void)close(h->board_file);
 	engine_free(h->engine);
 }
 

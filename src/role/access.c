@@ -14,6 +14,7 @@
 #include "runtime/settings.h"
 #include "smtp/server.h"
 #include "smtp/stranger.h"
+#include "store/board.h"
 #include "store/calls.h"
 
 #define KNOWN 10000 /* of what was accepted a moment ago */
@@ -25,6 +26,7 @@ struct access {
 	struct arena arena;
 	struct calls *calls;
 	struct imap_server *imap;
+	struct board *board;
 	struct pop3_server *pop3;
 	struct smtp_server smtp;
 	struct service *imap_service, *pop3_service, *smtp_service;
@@ -126,6 +128,8 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 		return s;
 	x->calls = calls;
 	x->imap = imap_server_new(calls, x->start->hostname);
+	x->board = board_read(x->start->board);
+	imap_server_board(x->imap, x->board);
 	x->pop3 = pop3_server_new(calls, x->start->hostname);
 	x->smtp = (struct smtp_server){
 		.calls = calls, .hostname = x->start->hostname, .known = smtp_known_new(KNOWN)
@@ -209,6 +213,7 @@ access_stop(void *context, int64_t deadline)
 		pop3_server_free(x->pop3);
 	if (x->imap != NULL)
 		imap_server_free(x->imap);
+	board_close(x->board);
 	arena_done(&x->arena);
 }
 

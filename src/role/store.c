@@ -15,11 +15,13 @@
 #include "role/roles.h"
 #include "runtime/pool.h"
 #include "runtime/runtime_calls.h"
+#include "store/board.h"
 
 struct store_role {
 	const struct role_start *start;
 	struct engine *engine;
 	struct store *store;
+	struct board *board;
 	struct calls *calls; /* NULL until the links are there */
 	struct pool *teller;
 };
@@ -162,6 +164,7 @@ store_role_serve(void *context, struct call_server_config *config, struct failur
 	};
 	enum status s;
 
+	c.board = r->board = board_write(r->start->board);
 	r->teller = pool_new(&(struct pool_config){ .name = "teller", .min = 1, .max = 1 });
 	s = open_engine(r, f);
 	if (s == STATUS_OK)
@@ -195,6 +198,7 @@ store_stop(void *context, int64_t deadline)
 		pool_free(r->teller);
 	if (r->engine != NULL)
 		engine_free(r->engine);
+	board_close(r->board);
 	mem_free(r);
 }
 

@@ -16,7 +16,7 @@
 #define CONTROL_FDS_MAX 64
 
 /* Monitor to role, first of all; descriptors: the listeners', then the notes'
- * if it has them. listener_flags are enum control_listener; certificates: see
+ * and the board's if it has them. listener_flags are enum control_listener; certificates: see
  * control_pack_certificates. */
 #define control_START_FIELDS(F, S)    \
 	F(S, U64, role)               \
@@ -41,7 +41,8 @@
 	F(S, TEXTS, listeners)        \
 	F(S, NUMBERS, listener_tls)   \
 	F(S, NUMBERS, listener_flags) \
-	F(S, NUMBERS, listener_ports) F(S, TEXTS, proxy_peers) F(S, U64, has_notes)
+	F(S, NUMBERS, listener_ports) \
+	F(S, TEXTS, proxy_peers) F(S, U64, has_notes) F(S, U64, has_board)
 /* A link to a peer; descriptor: its end. To a role, and to an operator. number
  * names it in LOST; 0: not said when it is lost. */
 #define control_LINK_FIELDS(F, S) F(S, U64, role) F(S, U64, instance) F(S, U64, number)

@@ -7,6 +7,7 @@
 #include "runtime/monitor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -453,6 +455,29 @@ make_notes(struct monitor *m)
 	return m->notes >= 0 && ftruncate(m->notes, NOTES_SIZE) == 0 ? STATUS_OK : STATUS_IO;
 }
 
+/* Who has the second descriptor can neither write nor make it shorter. Without
+ * a board all is as true, and asked more often. */
+static void
+make_board(struct monitor *m)
+{
+	char path[64];
+
+	m->board = memfd_create("board", MFD_CLOEXEC);
+	if (m->board < 0 || ftruncate(m->board, BOARD_SIZE) != 0 || fchmod(m->board, 0600) != 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", m->board);
+	m->board_to_read = open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void
+close_board(struct monitor *m)
+{
+	if (m->board >= 0)
+		(void)close(m->board);
+	if (m->board_to_read >= 0)
+		(void)close(m->board_to_read);
+}
+
 /* Sessions are descriptors: as many as the system lets us have. */
 static void
 raise_limits(void)
@@ -494,6 +519,7 @@ done(struct monitor *m)
 		(void)close(m->helper);
 	if (m->notes >= 0)
 		(void)close(m->notes);
+	close_board(m);
 	if (m->certificate_arena != NULL)
 		arena_done(m->certificate_arena);
 	mem_free(m->certificate_arena);
@@ -509,12 +535,15 @@ monitor_run(const struct monitor_config *config)
 		.helper = -1,
 		.operators = -1,
 		.notes = -1,
+		.board = -1,
+		.board_to_read = -1,
 		.certificates = config->certificates,
 		.certificate_count = config->certificate_count,
 	};
 
 	raise_limits();
 	plan_children(&m);
+	make_board(&m);
 	if (take_signals(&m) != STATUS_OK || make_notes(&m) != STATUS_OK ||
 	    monitor_listen_operators(&m) != STATUS_OK) {
 		(void)fprintf(stderr, "mailstead: cannot start: %.*s: %s\n", TEXT_ARG(config->dir),

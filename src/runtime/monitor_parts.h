@@ -38,7 +38,8 @@ struct monitor {
 	int signals, operators; /* descriptors */
 	int helper;		/* pidfd of what ready started, or -1 */
 	char *operator_path;
-	int notes; /* intake's memfd */
+	int notes;		  /* intake's memfd */
+	int board, board_to_read; /* the store's memfd, and the same for others */
 	/* certificates of now; in the arena once they were read again */
 	const struct role_certificate *certificates;
 	uint32_t certificate_count;

@@ -27,16 +27,18 @@ enum grant {
 	GRANT_NOTES = 32,
 	GRANT_NETWORK = 64, /* what is trusted out there, and whom to ask */
 	GRANT_WORLD = 128,  /* what is trusted out there, and where we are ourselves */
+	GRANT_BOARD = 256,  /* to write on, */
+	GRANT_BOARD_READ = 512,
 };
 
 /* All that is ever handed to a role, besides its name, host and listeners. */
 static const unsigned grants[ROLE_COUNT] = {
-	[ROLE_STORE] = GRANT_DIR | GRANT_TOKEN,
+	[ROLE_STORE] = GRANT_DIR | GRANT_TOKEN | GRANT_BOARD,
 	[ROLE_AUTH] = GRANT_CERTIFICATES | GRANT_TOKEN | GRANT_VERIFIER,
 	[ROLE_LOOKUP] = GRANT_NETWORK,
 	[ROLE_INTAKE] = GRANT_NOTES,
 	[ROLE_MX] = GRANT_PROXY_PEERS,
-	[ROLE_ACCESS] = GRANT_PROXY_PEERS,
+	[ROLE_ACCESS] = GRANT_PROXY_PEERS | GRANT_BOARD_READ,
 	[ROLE_WEB] = GRANT_PROXY_PEERS,
 	[ROLE_OUTBOUND] = GRANT_WORLD,
 };
@@ -74,7 +76,7 @@ add_listeners(const struct monitor *m, enum role r, struct arena *a, struct cont
 	s->listener_tls.at = ARENA_ARRAY(a, uint64_t, c->listener_count + 1);
 	s->listener_flags.at = ARENA_ARRAY(a, uint64_t, c->listener_count + 1);
 	s->listener_ports.at = ARENA_ARRAY(a, uint64_t, c->listener_count + 1);
-	for (uint32_t i = 0; i < c->listener_count && n < CONTROL_FDS_MAX - 2; i++) {
+	for (uint32_t i = 0; i < c->listener_count && n < CONTROL_FDS_MAX - 3; i++) {
 		const struct role_listener *l = &c->listeners[i];
 
 		if (c->listener_role[i] != r)
@@ -101,6 +103,14 @@ granted_secrets(const struct monitor_config *c, enum role r, struct arena *a)
 	return t;
 }
 
+static int
+board_of(const struct monitor *m, enum role r)
+{
+	if ((grants[r] & GRANT_BOARD) != 0)
+		return m->board;
+	return (grants[r] & GRANT_BOARD_READ) != 0 ? m->board_to_read : -1;
+}
+
 static enum status
 send_start(struct monitor *m, struct child *child)
 {
@@ -125,6 +135,7 @@ send_start(struct monitor *m, struct child *child)
 		.threads = child->config->threads,
 		.secrets = granted_secrets(c, r, &a),
 		.has_notes = (grants[r] & GRANT_NOTES) != 0,
+		.has_board = board_of(m, r) >= 0,
 	};
 
 	if ((grants[r] & GRANT_NETWORK) != 0) {
@@ -146,6 +157,8 @@ send_start(struct monitor *m, struct child *child)
 	fd_count = add_listeners(m, r, &a, &s, fds);
 	if (s.has_notes)
 		fds[fd_count++] = m->notes;
+	if (s.has_board)
+		fds[fd_count++] = board_of(m, r);
 	st = control_send(child->control, CONTROL_START, &s, fds, fd_count);
 	buffer_done_secret(&certificates);
 	arena_done(&a);

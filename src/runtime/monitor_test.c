@@ -7,6 +7,7 @@
  */
 #include "runtime/monitor.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -54,6 +55,13 @@ toy_prepare(const struct role_start *start, void **context, struct failure *f)
 	return STATUS_OK;
 }
 
+/* 0: it has none; 1: to read; 2: to write. */
+static uint64_t
+board_access(int fd)
+{
+	return fd < 0 ? 0 : (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY ? 1 : 2;
+}
+
 /* What this role was given, and what happened to it. */
 static void
 handle_tell(struct call_in *in, const void *request, void *context)
@@ -62,7 +70,8 @@ handle_tell(struct call_in *in, const void *request, void *context)
 	const struct role_start *s = r->start;
 	const char *told = getenv("GLIBC_TUNABLES");
 	uint64_t numbers[] = { s->listener_count, s->certificate_count, s->notes >= 0,
-		s->proxy_peers.count, r->relinked, r->certificates, r->hints, s->instance };
+		s->proxy_peers.count, r->relinked, r->certificates, r->hints, s->instance,
+		board_access(s->board) };
 	struct text texts[] = { s->hostname, s->dir, s->engine, s->secret[SECRET_TOKEN],
 		s->secret[SECRET_VERIFIER], text_of(told != NULL ? told : "") };
 	struct toy_echo_reply reply = {
@@ -366,7 +375,7 @@ tell_me(struct running *r, enum role role, unsigned instance, struct arena *a,
 
 	assert_ok(runtime_call_to(r->calls, role, instance, &toy_echo_call, &q, a, reply, NULL));
 	assert_int_equal(reply->texts.count, 6);
-	assert_int_equal(reply->numbers.count, 8);
+	assert_int_equal(reply->numbers.count, 9);
 }
 
 static enum status
@@ -483,6 +492,9 @@ each_role_gets_what_it_needs_and_no_more(void **state)
 		assert_int_equal(store.numbers.at[i], 0);
 		assert_int_equal(intake.numbers.at[i], i == 2);
 	}
+	/* the board; access gets it to read: tests/test_roles.py */
+	assert_int_equal(store.numbers.at[8], 2);
+	assert_int_equal(mx.numbers.at[8] + auth.numbers.at[8] + intake.numbers.at[8], 0);
 	arena_done(&a);
 	stop_in_order(&r);
 }

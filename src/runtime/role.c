@@ -79,7 +79,7 @@ read_start(struct role_process *p)
 		return STATUS_INVALID;
 	m = cm->record;
 	if (m->role != p->ops->role || m->secrets.count != SECRET_COUNT || m->has_notes > 1 ||
-	    m->listeners.count + m->has_notes != cm->fd_count ||
+	    m->has_board > 1 || m->listeners.count + m->has_notes + m->has_board != cm->fd_count ||
 	    m->listener_tls.count != m->listeners.count ||
 	    m->listener_flags.count != m->listeners.count ||
 	    m->listener_ports.count != m->listeners.count)
@@ -104,6 +104,7 @@ read_start(struct role_process *p)
 		.threads = (uint32_t)m->threads,
 		.proxy_peers = m->proxy_peers,
 		.notes = -1,
+		.board = -1,
 	};
 	for (unsigned i = 0; i < SECRET_COUNT; i++)
 		s->secret[i] = m->secrets.at[i];
@@ -111,6 +112,10 @@ read_start(struct role_process *p)
 	if (m->has_notes) {
 		s->notes = cm->fds[s->listener_count];
 		cm->fds[s->listener_count] = -1;
+	}
+	if (m->has_board) {
+		s->board = cm->fds[s->listener_count + m->has_notes];
+		cm->fds[s->listener_count + m->has_notes] = -1;
 	}
 	return control_unpack_certificates(
 	    m->certificates.bytes, &cm->arena, &s->certificates, &s->certificate_count);

@@ -39,6 +39,7 @@ struct role_listener {
 };
 
 #define ROLE_ROUTE_FIELDS 7
+#define BOARD_SIZE 65536u /* octets */
 
 /* Lives as long as the process. */
 struct role_start {
@@ -66,6 +67,9 @@ struct role_start {
 	struct texts proxy_peers; /* networks that may speak PROXY */
 	int notes; /* intake: a memfd of 4,096 octets, made once by the monitor and the
 		      same for every instance and life of the role; else -1 */
+	int board; /* store and access: a memfd of BOARD_SIZE octets, made once by the
+		      monitor and the same for all lives of both (store/board.h). The
+		      store alone may write it. Else -1 */
 };
 
 /* What a role is made of; each file in src/role has one and nothing else that

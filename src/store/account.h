@@ -203,12 +203,7 @@ enum status account_uids(struct account_txn *t, uint32_t mailbox, struct uidset 
 enum status account_uids_of(
     struct account_txn *t, uint32_t mailbox, const struct runs *asked, struct runs *out) MUST_CHECK;
 /* A session takes the recent messages (RFC 3501 2.3.2); under the lock. */
-static inline void
-account_claim(struct kept_mailbox *k)
-{
-	k->m.recent_from = k->m.uidnext;
-	k->m.recent = 0;
-}
+void account_claim(struct account *a, struct kept_mailbox *k);
 /* Numbers for names, new ones made if make is set (else names that do not
  * exist are left out); ascending, no doubles. LIMIT, INVALID. */
 enum status account_keywords(struct account_txn *t, struct op *op, struct texts names, bool make,

@@ -345,6 +345,7 @@ account_load(struct owner *o)
 		if (s == STATUS_OK && before == after) {
 			o->version = after;
 			account_weigh(a);
+			board_changed(o->store->config.board, a->id); /* claims are forgotten */
 			return STATUS_OK;
 		}
 		account_unload(o);

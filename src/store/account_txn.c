@@ -256,6 +256,16 @@ account_uids_of(struct account_txn *t, uint32_t mailbox, const struct runs *aske
 	return s;
 }
 
+void
+account_claim(struct account *a, struct kept_mailbox *k)
+{
+	if (k->m.recent_from == k->m.uidnext)
+		return;
+	k->m.recent_from = k->m.uidnext;
+	k->m.recent = 0;
+	board_changed(a->owner.store->config.board, a->id);
+}
+
 uint64_t
 account_quota(const struct facts *f)
 {
@@ -525,6 +535,7 @@ txn_publish(struct txn *txn)
 {
 	struct account_txn *t = account_txn_of(txn);
 
+	board_changed(txn->store->config.board, t->a->id);
 	if (t->gone) {
 		account_unload(txn->owner);
 		t->a->missing = true;

@@ -138,7 +138,7 @@ look(struct account *a, struct changes_op *c, bool full, bool *quiet)
 	c->reply.recent_from = k->m.recent_from;
 	copy_keywords(a, c->o.op.arena, r->keywords_from, &c->reply.keywords);
 	if (r->claim)
-		account_claim(k);
+		account_claim(a, k);
 	return STATUS_OK;
 }
 

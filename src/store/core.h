@@ -7,6 +7,7 @@
 
 #include "store/account.h"
 #include "store/bell.h"
+#include "store/board.h"
 #include "store/directory.h"
 #include "store/feed.h"
 #include "store/queue.h"

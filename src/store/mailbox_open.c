@@ -64,7 +64,7 @@ open_locked(struct account *a, struct op *op, struct text name)
 	reply->use = k->m.use;
 	copy_keywords(a, op->arena, &reply->keywords);
 	if (r->claim)
-		account_claim(k);
+		account_claim(a, k);
 	return STATUS_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/calls.h"
 #include "store/engine.h"
 
+struct board;
 struct store;
 
 struct store_config {
@@ -26,7 +27,8 @@ struct store_config {
 	 * above; NULL: done at once. */
 	void (*when_told)(void *arg, void (*done)(void *what), void *what);
 	void *arg;
-	bool untended; /* tests: no background thread, they call store_tend */
+	struct board *board; /* store/board.h; outlives the store. NULL: none */
+	bool untended;	     /* tests: no background thread, they call store_tend */
 	/* Tests: all mailboxes have index rows, written again after so many
 	 * modseqs; 0: as store/index.h says. */
 	unsigned index_every;
