@@ -128,9 +128,9 @@ static void
 suspend(uint64_t value)
 {
 	struct arena a = ARENA_INIT;
-	const struct store_account_set_request req = { .address = TEXT("alice@demo.test"),
-		.change = ACCOUNT_SUSPENDED,
-		.value = value };
+	const struct store_account_set_request req = {
+		.address = TEXT("alice@demo.test"), .change = ACCOUNT_SUSPENDED, .value = value
+	};
 	struct store_account_set_reply reply;
 
 	assert_ok(store_account_set(house.admin, &req, &a, &reply, NULL));

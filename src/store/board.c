@@ -75,7 +75,7 @@ board_changed(struct board *b, uint64_t account)
 uint64_t
 board_at(const struct board *b, uint64_t account)
 {
-	return b == NULL ? 0
-			 : atomic_load_explicit(
-			       &b->counters[counter_of(account)], memory_order_acquire);
+	return b == NULL
+		   ? 0
+		   : atomic_load_explicit(&b->counters[counter_of(account)], memory_order_acquire);
 }

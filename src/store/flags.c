@@ -299,6 +299,8 @@ enter_block(struct account_txn *t, struct flags_op *f, uint32_t block, struct ho
 	if (s != STATUS_OK || !(*out)->packed)
 		return s;
 	s = hot_columns_read((*out)->value, &f->columns);
+	if (s == STATUS_NOT_FOUND)
+		return STATUS_OK;
 	f->in_columns = s == STATUS_OK && is_plain(f, &f->columns);
 	if (s == STATUS_OK && !f->in_columns)
 		hot_columns_done(&f->columns);

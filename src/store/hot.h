@@ -13,6 +13,7 @@
 #include "base/runs.h"
 
 #define HOT_SPAN 256u
+#define HOT_VERSION 2	       /* of blocks that are written; 1 is read, too */
 #define HOT_HAS_KEYWORDS 0x20u /* beside the enum message_flag of an octet on the disk */
 
 struct hot_entry {
@@ -58,8 +59,13 @@ enum status hot_decode(struct text value, struct arena *a, struct hot *out) MUST
  * unseen or deleted. CORRUPT. */
 enum status hot_marks(
     struct text value, uint32_t block, struct runs *add, bool *unseen, bool *deleted) MUST_CHECK;
-/* The version, which it checks, and the UIDs, counted from 1 at the block's start. CORRUPT. */
-enum status hot_uids_unpack(struct unpack *u, struct runs *out) MUST_CHECK;
+/* Parts of a block, one behind the other, with the version that stands in front.
+ * The UIDs are counted from 1 at the block's start. CORRUPT. */
+enum status hot_uids_unpack(struct unpack *u, uint8_t *version, struct runs *out) MUST_CHECK;
+/* What is wrong leaves u->bad set. */
+void hot_flags_unpack(struct unpack *u, uint8_t version, uint8_t *at, uint32_t count);
+void hot_modseqs_unpack(struct unpack *u, uint8_t version, uint64_t *at, uint32_t count);
+void hot_modseqs_pack(struct buffer *out, const uint64_t *at, uint32_t count);
 /* The entry of a UID, or NULL. */
 struct hot_entry *hot_find(struct hot *h, uint32_t uid);
 /* The same where the entry looked at before (or NULL) is likely next to it. */
