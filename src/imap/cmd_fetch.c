@@ -174,25 +174,29 @@ write_rows(struct fetch *f, struct text rows)
 	return STATUS_OK;
 }
 
-/* All rows of the UIDs with these items, reply by reply; the store reads the
- * next reply while this one is written. */
-static enum status
-each_reply(struct fetch *f, const struct runs *uids, unsigned items,
-    enum status (*fn)(struct fetch *f, struct text rows), struct failure *why)
+/* So many messages are asked for by themselves, if there are more: they are
+ * written while the store reads the others. */
+#define FIRST_REPLY 256u
+
+typedef enum status (*rows_fn)(struct fetch *f, struct text rows);
+
+static struct call_ahead *
+begin_fetch(struct fetch *f, const struct store_fetch_request *req)
 {
-	struct imap *im = f->c->im;
-	struct store_fetch_request req = { .token = im->token,
-		.mailbox = im->view->mailbox,
-		.items = items,
-		.since = f->since.modseq };
+	return call_begin(f->c->im->server->calls, &store_fetch_call, req);
+}
+
+/* Reply by reply; the store reads the next one while this one is written. next:
+ * the call that was begun. */
+static enum status
+replies_of(struct fetch *f, struct store_fetch_request *req, struct call_ahead *next, rows_fn fn,
+    struct failure *why)
+{
 	struct store_fetch_reply r;
-	struct call_ahead *next;
 	enum status st;
 
-	runs_copy(&req.uids, uids);
-	next = call_begin(im->server->calls, &store_fetch_call, &req);
 	do {
-		st = call_finish(next, &req, &f->batch, &r, why);
+		st = call_finish(next, req, &f->batch, &r, why);
 		next = NULL;
 		if (st == STATUS_OK)
 			st = imap_take_keywords(f->c, r.keyword_total, &f->names);
@@ -200,15 +204,46 @@ each_reply(struct fetch *f, const struct runs *uids, unsigned items,
 			break;
 		imap_saw_modseq(f->c, r.modseq);
 		if (r.resume > 1)
-			runs_remove(&req.uids, 1, (uint32_t)r.resume - 1);
+			runs_remove(&req->uids, 1, (uint32_t)r.resume - 1);
 		if (r.resume != 0)
-			next = call_begin(im->server->calls, &store_fetch_call, &req);
+			next = begin_fetch(f, req);
 		st = fn(f, r.rows);
 		arena_reset(&f->batch);
 	} while (st == STATUS_OK && next != NULL);
 	if (next != NULL)
 		call_abandon(next);
-	runs_done(&req.uids);
+	return st;
+}
+
+/* All rows of the UIDs with these items, in order. */
+static enum status
+each_reply(
+    struct fetch *f, const struct runs *uids, unsigned items, rows_fn fn, struct failure *why)
+{
+	struct store_fetch_request first = { .token = f->c->im->token,
+		.mailbox = f->c->im->view->mailbox,
+		.items = items,
+		.since = f->since.modseq };
+	struct store_fetch_request rest = first;
+	struct call_ahead *next, *behind = NULL;
+	enum status st;
+
+	runs_copy(&first.uids, uids);
+	if (runs_total(&first.uids) > 2 * FIRST_REPLY) {
+		runs_copy(&rest.uids, uids);
+		runs_remove(&first.uids, runs_at(&first.uids, FIRST_REPLY) + 1, UINT32_MAX);
+		runs_remove_all(&rest.uids, &first.uids);
+	}
+	next = begin_fetch(f, &first);
+	if (!runs_empty(&rest.uids))
+		behind = begin_fetch(f, &rest);
+	st = replies_of(f, &first, next, fn, why);
+	if (behind != NULL && st == STATUS_OK)
+		st = replies_of(f, &rest, behind, fn, why);
+	else if (behind != NULL)
+		call_abandon(behind);
+	runs_done(&first.uids);
+	runs_done(&rest.uids);
 	return st;
 }
 

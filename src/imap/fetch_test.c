@@ -6,6 +6,7 @@
  */
 #include "imap/fetch_items.h"
 #include "imap/session_testing.h"
+#include "runtime/metrics.h"
 #include "store/cold.h"
 #include "store/keys.h"
 
@@ -298,6 +299,49 @@ a_damaged_summary(void **state)
 	talk_end(&t);
 }
 
+/* Each message once and in order, also where they are asked for in two calls; and
+ * no call more than these. */
+static void
+assert_all_told(struct talk *t, const char *command, uint32_t messages, int64_t calls)
+{
+	int64_t before = metric_get(METRIC_CALLS_SENT);
+	const char *at = talk_say(t, command);
+	struct imap *im = (struct imap *)t->s;
+	struct buffer line = BUFFER_INIT;
+
+	assert_int_equal(metric_get(METRIC_CALLS_SENT) - before, calls);
+	for (uint32_t seq = 1; seq <= messages; seq++) {
+		buffer_clear(&line);
+		buffer_addf(&line, "* %u FETCH (UID %u)\r\n", seq, uidset_at(&im->view->uids, seq));
+		if (strncmp(at, buffer_string(&line), line.len) != 0)
+			fail_msg("not %s%.60s", buffer_string(&line), at);
+		at += line.len;
+	}
+	assert_string_equal(at, "a OK FETCH done\r\n");
+	buffer_done(&line);
+}
+
+static void
+many_messages(void **state)
+{
+	struct talk t;
+
+	begin_with(&t, "many", 128);
+	ok(&t, "COPY 1:* many");
+	assert_all_told(&t, "a FETCH 1:* UID\r\n", 256, 1);
+	ok(&t, "COPY 1:* many");
+	assert_all_told(&t, "a FETCH 1:* UID\r\n", 512, 1);
+	ok(&t, "COPY 1:128 many");
+	assert_all_told(&t, "a FETCH 1:* UID\r\n", 640, 2);
+	ok(&t, "STORE 2,4:5,250:300,513 +FLAGS.SILENT (\\Deleted)");
+	ok(&t, "EXPUNGE");
+	assert_all_told(&t, "a FETCH 1:* UID\r\n", 585, 2);
+	/* Reading sets \Seen of all that is read, and says so. */
+	HAS(&t, "b FETCH 1:* (BODY[HEADER.FIELDS (SUBJECT)])\r\n", "* 585 FETCH (BODY[");
+	HAS(&t, "b SEARCH RETURN (COUNT) UNSEEN\r\n", "COUNT 0\r\n");
+	talk_end(&t);
+}
+
 int
 main(void)
 {
@@ -310,6 +354,7 @@ main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(an_endless_header),
 		cmocka_unit_test(a_damaged_summary),
+		cmocka_unit_test(many_messages),
 	};
 
 	return cmocka_run_group_tests(tests, open_house, close_house);

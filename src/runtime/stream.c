@@ -540,6 +540,10 @@ stream_write(struct stream *s, struct text t)
 	MAGIC_CHECK(s, STREAM_MAGIC);
 	if (!writable(s))
 		return;
+	if (s->out.len == 0 && t.len >= STREAM_WRITE_SIZE) {
+		(void)push_all(s, t); /* sticky */
+		return;
+	}
 	if (t.len > room) {
 		buffer_add_text(&s->out, text_part(t, 0, room));
 		t = text_part(t, room, t.len);
