@@ -54,10 +54,10 @@ static void
 columns_that_are_none(void **state)
 {
 	static const struct text bad[] = { TEXT(""), TEXT("\x00"), TEXT("\x04\x01\x05\x01"),
-		TEXT("\x01\x02"),		 /* no such kind */
-		TEXT("\x01\x00"),		 /* none of two */
-		TEXT("\x04\x00\x01\x02\x03"),	 /* three */
-		TEXT("\x03\x01\x05\x03"),	 /* three the same */
+		TEXT("\x01\x02"),		  /* no such kind */
+		TEXT("\x01\x00"),		  /* none of two */
+		TEXT("\x04\x00\x01\x02\x03"),	  /* three */
+		TEXT("\x03\x01\x05\x03"),	  /* three the same */
 		TEXT("\x05\x01\x05\x02\x06\x00"), /* and none of another */
 		TEXT("\x05\x01\x05\x00\x06\x02") };
 	uint64_t v[2];
@@ -74,11 +74,11 @@ columns_that_are_none(void **state)
 
 /* Two messages as servers of before wrote them: UIDs 769 and 771, flagged and with
  * keywords 1 and 4, seen. */
-#define OLD                                                                    \
-	"\x01\x02\x01\x00\x00\x00"      /* version; runs: 2, 4 */              \
-	"\x24\x01\x02\x01\x04"          /* flags, keywords */                  \
-	"\x0a\x00\x02\x64\xc8\x01"      /* modseqs 10, 12; sizes 100, 200 */   \
-	"\x14\x02\x0c\x04"              /* dates 10, 11; emails 6, 9 */
+#define OLD                                                             \
+	"\x01\x02\x01\x00\x00\x00" /* version; runs: 2, 4 */            \
+	"\x24\x01\x02\x01\x04"	   /* flags, keywords */                \
+	"\x0a\x00\x02\x64\xc8\x01" /* modseqs 10, 12; sizes 100, 200 */ \
+	"\x14\x02\x0c\x04"	   /* dates 10, 11; emails 6, 9 */
 
 static void
 assert_entries(const struct hot *h)
@@ -129,11 +129,9 @@ blocks_of_before_are_read(void **state)
 	hot_columns_done(&c);
 	/* A block is whole, or none. */
 	for (size_t n = 0; n < old.len; n++)
-		assert_int_equal(
-		    hot_decode((struct text){ old.ptr, n }, &a, &h), STATUS_CORRUPT);
+		assert_int_equal(hot_decode((struct text){ old.ptr, n }, &a, &h), STATUS_CORRUPT);
 	for (size_t n = 0; n < b.len; n++)
-		assert_int_equal(
-		    hot_decode((struct text){ b.ptr, n }, &a, &h), STATUS_CORRUPT);
+		assert_int_equal(hot_decode((struct text){ b.ptr, n }, &a, &h), STATUS_CORRUPT);
 	b.ptr[0] = HOT_VERSION + 1;
 	assert_int_equal(hot_decode(buffer_text(&b), &a, &h), STATUS_CORRUPT);
 	runs_done(&uids);
