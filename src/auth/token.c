@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Tokens: made by auth, checked by the store at every call. The MAC is over
- * all octets before it, so that nothing in a token can be changed; fields are
- * looked at only after the MAC was found right. HMAC: RFC 2104 2.
+ * all octets before it, so that nothing in a token can be changed; nothing
+ * is done for one whose MAC is wrong. HMAC: RFC 2104 2.
  *
  * A session shows the same one at every call, so each thread remembers some that
  * were right: to compare takes a hundredth of what OpenSSL takes for a MAC.
