@@ -5,6 +5,7 @@
  * the store checks. One stream of the store tells which accounts changed.
  */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "imap/imap.h"
@@ -129,6 +130,8 @@ access_begin(void *context, struct calls *calls, struct failure *f)
 	x->calls = calls;
 	x->imap = imap_server_new(calls, x->start->hostname);
 	x->board = board_read(x->start->board);
+	if (x->start->board >= 0)
+		(void)close(x->start->board);
 	imap_server_board(x->imap, x->board);
 	x->pop3 = pop3_server_new(calls, x->start->hostname);
 	x->smtp = (struct smtp_server){

@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "auth/calls.h"
 #include "base/list.h"
@@ -165,6 +166,8 @@ store_role_serve(void *context, struct call_server_config *config, struct failur
 	enum status s;
 
 	c.board = r->board = board_write(r->start->board);
+	if (r->start->board >= 0)
+		(void)close(r->start->board);
 	r->teller = pool_new(&(struct pool_config){ .name = "teller", .min = 1, .max = 1 });
 	s = open_engine(r, f);
 	if (s == STATUS_OK)
