@@ -93,12 +93,16 @@ bool imap_search_return(struct cursor *c, bool *present, unsigned *returns);
 struct search_sets {
 	struct runs yes, maybe;
 };
-/* Asking the store about rows, or what went wrong with it. */
+/* Asking the store about rows, or what went wrong with it. A tree may need several
+ * questions, and others change messages meanwhile: what has changed since the first
+ * answer was perhaps never what all answers together say. */
 struct search_rows {
 	struct command *c;
 	struct failure *why;
 	enum status st;
-	struct runs absent; /* of the messages asked about */
+	uint64_t since;	     /* modseq of what is known first; 0: nothing is */
+	struct runs absent;  /* of the messages asked about */
+	struct runs changed; /* of them, since then */
 	struct arena batch;
 };
 void imap_search_rows_done(struct search_rows *rows);

@@ -114,12 +114,16 @@ ask_part(struct search_rows *rows, struct store_match_request *req, struct runs 
 	struct store_match_reply r = { 0 };
 
 	do {
+		req->since = rows->since;
 		rows->st = store_match(calls, req, &rows->batch, &r, rows->why);
 		if (rows->st != STATUS_OK)
 			break;
 		imap_saw_modseq(rows->c, r.modseq);
 		runs_add_all(yes, &r.yes);
 		runs_add_all(&rows->absent, &r.absent);
+		runs_add_all(&rows->changed, &r.changed);
+		if (rows->since == 0)
+			rows->since = r.modseq;
 		if (r.resume > 1)
 			runs_remove(&req->uids, 1, (uint32_t)r.resume - 1);
 		arena_reset(&rows->batch);
@@ -151,5 +155,6 @@ void
 imap_search_rows_done(struct search_rows *rows)
 {
 	runs_done(&rows->absent);
+	runs_done(&rows->changed);
 	arena_done(&rows->batch);
 }

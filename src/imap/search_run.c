@@ -17,6 +17,7 @@ struct search {
 	const struct search_key *key;
 	unsigned levels;
 	struct runs unknown;  /* no answer yet */
+	bool changed;	      /* some of them, while sets were asked for */
 	struct arena batch;   /* one reply of the store */
 	struct arena message; /* one message */
 	bool unreadable;
@@ -99,14 +100,21 @@ ask_level(struct search *s, enum search_level level, struct runs *found, struct 
 	return st;
 }
 
-/* By flags, dates and sizes, set by set; what is left is unknown. */
+/* By flags, dates and sizes, set by set; what is left is unknown. What changed
+ * between the answers is looked at by itself: all that the tree asks is then held
+ * against one row. Which messages MODSEQ means was asked before. */
 static enum status
 ask_sets(struct search *s, const struct runs *messages, struct runs *found, struct failure *why)
 {
-	struct search_rows rows = { .c = s->c, .why = why };
+	struct view *v = s->c->im->view;
+	bool modseqs = (s->levels & 1u << LEVEL_ROW) != 0;
+	struct search_rows rows = { .c = s->c, .why = why, .since = modseqs ? v->modseq : 0 };
 	struct search_sets sets = { 0 };
 
-	imap_search_sets(s->c->im->view, &rows, s->key, messages, &sets);
+	imap_search_sets(v, &rows, s->key, messages, &sets);
+	s->changed = !runs_empty(&rows.changed);
+	runs_remove_all(&sets.yes, &rows.changed);
+	runs_add_all(&sets.maybe, &rows.changed);
 	runs_remove_all(&sets.yes, &rows.absent);
 	runs_remove_all(&sets.maybe, &rows.absent);
 	runs_add_all(found, &sets.yes);
@@ -121,15 +129,18 @@ static enum status
 ask_messages(struct search *s, const struct runs *messages, struct runs *found, struct failure *why)
 {
 	enum status st = STATUS_OK;
+	unsigned levels = s->levels;
 
 	if (runs_empty(messages))
 		return STATUS_OK;
-	if ((s->levels & 1u << LEVEL_SETS) != 0)
+	if ((levels & 1u << LEVEL_SETS) != 0)
 		st = ask_sets(s, messages, found, why);
 	else
 		runs_copy(&s->unknown, messages);
+	if (s->changed)
+		levels |= 1u << LEVEL_ROW;
 	for (int level = LEVEL_ROW; level <= LEVEL_CONTENT && st == STATUS_OK; level++)
-		if ((s->levels & 1u << level) != 0 && !runs_empty(&s->unknown))
+		if ((levels & 1u << level) != 0 && !runs_empty(&s->unknown))
 			st = ask_level(s, (enum search_level)level, found, why);
 	return st;
 }

@@ -69,6 +69,19 @@ house_changes(struct call_in *in, const void *request, void *context)
 	house_refuse(in, request, context, &house_changes_refused, house_changes_row);
 }
 
+/* What happens before the store answers the nth store_match from now on. */
+static void (*house_meanwhile)(void);
+static _Atomic unsigned house_matches_before;
+static call_handler house_match_row;
+
+UNUSED static void
+house_match(struct call_in *in, const void *request, void *context)
+{
+	if (house_meanwhile != NULL && house_matches_before > 0 && --house_matches_before == 0)
+		house_meanwhile();
+	house_match_row(in, request, context);
+}
+
 /* Puts it between the store and who asks. */
 UNUSED static void
 house_may_refuse(struct house *h, struct call_server_config *store)
@@ -81,6 +94,10 @@ house_may_refuse(struct house *h, struct call_server_config *store)
 		if (row->call == &store_fetch_call) {
 			house_fetch_row = row->handle;
 			row->handle = house_fetch;
+		}
+		if (row->call == &store_match_call) {
+			house_match_row = row->handle;
+			row->handle = house_match;
 		}
 		if (row->call == &store_changes_call) {
 			house_changes_row = row->handle;

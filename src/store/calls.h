@@ -299,12 +299,13 @@ void store_question_pack(struct buffer *out, const struct store_question *q);
 void store_question_unpack(struct unpack *u, struct store_question *out);
 
 /* Of which of those UIDs all questions, packed, are true. absent: those that
- * are not there. Go on with the UIDs from resume on, 0 at the end. INVALID:
- * these are no questions. */
+ * are not there. changed: those whose modseq is above since, which is 0 or the
+ * modseq of an earlier answer: what that said of them is not from the same moment.
+ * Go on with the UIDs from resume on, 0 at the end. INVALID: these are no questions. */
 #define store_match_REQUEST(F, S) \
-	F(S, TEXT, token) F(S, U64, mailbox) F(S, RUNS, uids) F(S, TEXT, questions)
+	F(S, TEXT, token) F(S, U64, mailbox) F(S, RUNS, uids) F(S, TEXT, questions) F(S, U64, since)
 #define store_match_REPLY(F, S) \
-	F(S, RUNS, yes) F(S, RUNS, absent) F(S, U64, resume) F(S, U64, modseq)
+	F(S, RUNS, yes) F(S, RUNS, absent) F(S, RUNS, changed) F(S, U64, resume) F(S, U64, modseq)
 
 /* One piece of a message's content. NOT_FOUND: expunged. */
 #define store_piece_REQUEST(F, S) \

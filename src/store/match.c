@@ -14,7 +14,7 @@ struct match_op {
 	struct account_op o; /* first */
 	uint32_t mailbox, uidnext;
 	uint64_t modseq;
-	struct runs yes, there;
+	struct runs yes, there, changed;
 	struct runs absent;
 	uint32_t resume;
 	struct store_question question[STORE_QUESTIONS_MAX];
@@ -81,7 +81,8 @@ match_block(void *arg, uint32_t block, struct text value)
 	struct hot h = { .mailbox = m->mailbox, .block = block };
 	enum status s;
 
-	if (m->yes.count >= MATCH_RUNS || m->there.count >= MATCH_RUNS) {
+	if (m->yes.count >= MATCH_RUNS || m->there.count >= MATCH_RUNS ||
+	    m->changed.count >= MATCH_RUNS) {
 		m->resume = block * HOT_SPAN;
 		return STATUS_AGAIN;
 	}
@@ -94,6 +95,8 @@ match_block(void *arg, uint32_t block, struct text value)
 		if (!runs_has(&r->uids, uid))
 			continue;
 		runs_add(&m->there, uid, uid);
+		if (r->since != 0 && h.at[i].modseq > r->since)
+			runs_add(&m->changed, uid, uid);
 		if (are_all(m, &h.at[i]))
 			runs_add(&m->yes, uid, uid);
 	}
@@ -134,6 +137,7 @@ match_read(struct account *a, struct op *op)
 	m->resume = 0;
 	runs_clear(&m->yes);
 	runs_clear(&m->there);
+	runs_clear(&m->changed);
 	s = hot_walk(a, m->mailbox, &r->uids, m->uidnext, match_block, m);
 	arena_done(&m->scratch);
 	find_absent(m);
@@ -150,6 +154,7 @@ match_drop(struct op *op)
 
 	runs_done(&m->yes);
 	runs_done(&m->there);
+	runs_done(&m->changed);
 	runs_done(&m->absent);
 }
 
@@ -157,9 +162,11 @@ static void
 match_answer(struct op *op)
 {
 	struct match_op m = *(struct match_op *)(void *)op;
-	struct store_match_reply reply = {
-		.yes = m.yes, .absent = m.absent, .resume = m.resume, .modseq = m.modseq
-	};
+	struct store_match_reply reply = { .yes = m.yes,
+		.absent = m.absent,
+		.changed = m.changed,
+		.resume = m.resume,
+		.modseq = m.modseq };
 
 	call_reply(op->in, &reply); /* the op is gone with it */
 	match_drop(&m.o.op);

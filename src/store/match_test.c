@@ -140,6 +140,31 @@ absent_messages(void **state)
 	match(b, 7, MATCH_FLAG, FLAG_SEEN, 0, false, "", "2:3,6:7");
 }
 
+/* What changed since an earlier answer is told, whatever is asked. */
+static void
+changed_since(void **state)
+{
+	static const struct store_question q = { MATCH_FLAG, FLAG_DRAFT, 0, false };
+	struct box *b = *state;
+	struct runs uids = world_uids(2, 5);
+	struct buffer question = BUFFER_INIT;
+	struct store_match_reply first, then;
+
+	store_question_pack(&question, &q);
+	box_set_flags(b, 2, 2, FLAGS_ADD, FLAG_SEEN, "");
+	assert_ok(ASK(b->w, access, store_match, &first, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids, .questions = buffer_text(&question)));
+	assert_string_equal(printed(&first.changed), "");
+	box_set_flags(b, 1, 1, FLAGS_ADD, FLAG_SEEN, "");
+	box_set_flags(b, 4, 5, FLAGS_ADD, FLAG_DRAFT, "");
+	assert_ok(ASK(b->w, access, store_match, &then, .token = b->token, .mailbox = b->inbox,
+	    .uids = uids, .questions = buffer_text(&question), .since = first.modseq));
+	assert_string_equal(printed(&then.yes), "4:5");
+	assert_string_equal(printed(&then.changed), "4:5");
+	buffer_done(&question);
+	runs_done(&uids);
+}
+
 /* More runs than a reply takes: what is left is told by resume. */
 static void
 many_runs(void **state)
@@ -188,6 +213,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(several_questions, box_filled, box_done),
 		cmocka_unit_test_setup_teardown(too_many_questions, box_filled, box_done),
 		cmocka_unit_test_setup_teardown(absent_messages, box_filled, box_done),
+		cmocka_unit_test_setup_teardown(changed_since, box_filled, box_done),
 		cmocka_unit_test_setup_teardown(many_runs, box_filled, box_done),
 	};
 
