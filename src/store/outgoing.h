@@ -156,9 +156,10 @@ enum status outgoing_notice_read(
  * another. NOT_FOUND: the message is gone. Waits for the batch. */
 enum status outgoing_notice_write(struct store *s, uint64_t message,
     const struct outgoing_notice *n, uint64_t instead, struct arena *a) MUST_CHECK;
-/* For apply(): it was told, so the row of that op goes. */
+/* For apply(): it was told, so the row of that op goes. late: what it told of who is
+ * late; all that can be told of that, if there is no such row. */
 enum status outgoing_notice_told(
-    struct txn *t, uint64_t message, uint64_t op, struct arena *a) MUST_CHECK;
+    struct txn *t, uint64_t message, uint64_t op, struct arena *a, uint32_t *late) MUST_CHECK;
 /* Whether the link is to tell something about the message. */
 bool notice_held(struct store *s, uint64_t link, uint64_t message);
 
@@ -167,6 +168,7 @@ struct lease {
 	uint32_t first, count;
 	uint64_t account;
 	int8_t priority;
+	uint64_t brought;	 /* op of the report whose answer brings it; 0: it was asked for */
 	bool counted;		 /* by the schedule */
 	bool proposed;		 /* its turn came meanwhile: it has it when the lease ends */
 	struct text destination; /* owned */
@@ -181,13 +183,14 @@ bool lease_is_out(struct store *s, uint64_t message, uint32_t first);
  * somebody has it in hand. */
 bool lease_take(
     struct store *s, uint64_t message, uint32_t first, const struct outgoing_run *run) MUST_CHECK;
-/* As queue_lease answers, to the link of the call. message 0: nothing now. */
-enum status lease_next(struct store *s, struct call_in *in, struct text prefer,
-    struct queue_lease_reply *reply) MUST_CHECK;
-/* The same for who reports about a lease, at the same destination; message 0 also
- * where the link may have none. */
-void lease_follows(struct store *s, struct call_in *in, uint64_t message, uint32_t first,
+/* What the answer to a report brings: as queue_lease answers, preferably of the same
+ * destination. One entry is looked at and no more, since the report waits for it;
+ * message 0: it is none, or the link may have none. */
+void lease_follows(struct store *s, struct call_in *in, const struct queue_report_request *r,
     struct queue_lease_reply *reply);
+/* The report with that op came again, so nobody heard its first answer: what that
+ * brought is given back. */
+void lease_not_heard_of(struct store *s, uint64_t link, uint64_t op);
 /* What the link took is given to nobody after all. */
 void lease_back(struct store *s, uint64_t link, const struct queue_lease_reply *lease);
 /* Under the lock: whether the bell is to ring for leases. */

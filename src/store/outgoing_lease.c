@@ -4,6 +4,8 @@
  * decide: an entry whose run is gone, has nobody who waits, or is due later by
  * now was overtaken by something else, and the next one is looked at.
  */
+#include <limits.h>
+
 #include "base/log.h"
 #include "base/random.h"
 #include "store/core.h"
@@ -372,16 +374,18 @@ propose(struct outgoing *o, struct call_in *in, struct text prefer, int64_t now,
 	return found;
 }
 
-enum status
-lease_next(struct store *s, struct call_in *in, struct text prefer, struct queue_lease_reply *reply)
+/* At most so many entries are looked at. */
+static enum status
+next_of(struct store *s, struct call_in *in, struct text prefer, unsigned most,
+    struct queue_lease_reply *reply)
 {
 	int64_t now = clock_wall();
 	struct schedule_run run;
-	enum status how;
-	bool more;
+	enum status how = STATUS_OK;
+	bool more = true;
 
 	*reply = (struct queue_lease_reply){ .message = 0 };
-	while (propose(&s->queue.outgoing, in, prefer, now, &run, &more, &how)) {
+	while (most-- > 0 && propose(&s->queue.outgoing, in, prefer, now, &run, &more, &how)) {
 		how = sending_is_holding(s, run.sender)
 			  ? STATUS_AGAIN
 			  : read_lease(s, &run, now, call_arena(in), reply);
@@ -391,6 +395,7 @@ lease_next(struct store *s, struct call_in *in, struct text prefer, struct queue
 			lease_end(s, run.message, run.first, SCHEDULE_NEITHER);
 		else
 			postpone(s, &run, now, how);
+		how = STATUS_OK;
 		*reply = (struct queue_lease_reply){ .message = 0 };
 	}
 	reply->more = how == STATUS_OK && more;
@@ -398,20 +403,52 @@ lease_next(struct store *s, struct call_in *in, struct text prefer, struct queue
 }
 
 void
-lease_follows(struct store *s, struct call_in *in, uint64_t message, uint32_t first,
+lease_follows(struct store *s, struct call_in *in, const struct queue_report_request *r,
     struct queue_lease_reply *reply)
 {
 	struct outgoing *o = &s->queue.outgoing;
 	struct text destination = TEXT_EMPTY;
-	const struct lease *l;
+	struct lease *l;
+	bool some;
 
 	pthread_mutex_lock(&o->lock);
-	l = find(o, message, first);
-	if (l != NULL)
+	l = find(o, r->message, (uint32_t)r->first);
+	some = l != NULL;
+	if (some)
 		destination = arena_copy(call_arena(in), l->destination);
 	pthread_mutex_unlock(&o->lock);
-	if (l == NULL || lease_next(s, in, destination, reply) != STATUS_OK)
+	if (!some || next_of(s, in, destination, 1, reply) != STATUS_OK)
 		*reply = (struct queue_lease_reply){ .message = 0, .more = 1 };
+	if (reply->message == 0)
+		return;
+	pthread_mutex_lock(&o->lock);
+	l = find(o, reply->message, (uint32_t)reply->first);
+	if (l != NULL)
+		l->brought = r->op;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+lease_not_heard_of(struct store *s, uint64_t link, uint64_t op)
+{
+	struct outgoing *o = &s->queue.outgoing;
+	int64_t now = clock_wall();
+	bool some = false;
+	size_t at = 0;
+	void *p;
+
+	pthread_mutex_lock(&o->lock);
+	while (op != 0 && map_each(&o->leases, &at, NULL, NULL, &p)) {
+		struct lease *l = p;
+
+		if (l->link != link || l->brought != op)
+			continue;
+		give_back(o, l, now, now);
+		some = true;
+	}
+	pthread_mutex_unlock(&o->lock);
+	if (some)
+		bell_ring(&o->bell);
 }
 
 void
@@ -419,7 +456,7 @@ serve_queue_lease(struct call_in *in, const void *request, void *context)
 {
 	const struct queue_lease_request *r = request;
 	struct queue_lease_reply reply;
-	enum status how = lease_next(context, in, r->prefer, &reply);
+	enum status how = next_of(context, in, r->prefer, UINT_MAX, &reply);
 
 	if (how == STATUS_OK)
 		call_reply(in, &reply);

@@ -52,8 +52,8 @@ outgoing_notice_read(
 /* The message and its notice, as the transaction has them. NOT_FOUND: the
  * message is gone. op 0: there is no notice. */
 static enum status
-read_both(
-    struct txn *t, struct arena *a, uint64_t message, struct outgoing_message *m, uint64_t *op)
+read_both(struct txn *t, struct arena *a, uint64_t message, struct outgoing_message *m,
+    uint64_t *op, uint32_t *late)
 {
 	struct key row = key_u64(KEY_Q_MESSAGE, message), key = key_u64(KEY_Q_NOTICE, message);
 	struct outgoing_notice n;
@@ -63,6 +63,7 @@ read_both(
 	if (how == STATUS_OK)
 		how = outgoing_message_unpack(value, m);
 	*op = 0;
+	*late = 0;
 	if (how != STATUS_OK || !m->noticed)
 		return how;
 	how = txn_get(t, key_text(&key), a, &value);
@@ -71,6 +72,7 @@ read_both(
 	if (how != STATUS_OK)
 		return STATUS_CORRUPT;
 	*op = n.op;
+	*late = n.late;
 	runs_done(&n.numbers);
 	return STATUS_OK;
 }
@@ -103,7 +105,8 @@ note_apply(struct txn *t, struct op *op)
 	struct buffer value = BUFFER_INIT;
 	struct outgoing_message m;
 	uint64_t there;
-	enum status how = read_both(t, op->arena, k->message, &m, &there);
+	uint32_t late;
+	enum status how = read_both(t, op->arena, k->message, &m, &there, &late);
 
 	if (how != STATUS_OK)
 		return how;
@@ -129,15 +132,18 @@ outgoing_notice_write(struct store *s, uint64_t message, const struct outgoing_n
 }
 
 enum status
-outgoing_notice_told(struct txn *t, uint64_t message, uint64_t op, struct arena *a)
+outgoing_notice_told(struct txn *t, uint64_t message, uint64_t op, struct arena *a, uint32_t *late)
 {
 	struct key key = key_u64(KEY_Q_NOTICE, message);
 	struct outgoing_message m;
 	uint64_t there;
-	enum status how = read_both(t, a, message, &m, &there);
+	uint32_t noted;
+	enum status how = read_both(t, a, message, &m, &there, &noted);
 
+	*late = WARNED | WARNED_BY;
 	if (how != STATUS_OK || there == 0 || there != op)
 		return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+	*late = noted;
 	txn_delete(t, key_text(&key));
 	m.noticed = false;
 	put_message(t, message, &m);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "store/core.h"
+#include "store/engine/backend.h"
 #include "store/outgoing_owed_test_helper.h"
 
 #define THREE "ann@a.org ben@b.org cid@c.org"
@@ -243,6 +244,93 @@ the_first_row_stands(void **state)
 	runs_done(&n.numbers);
 }
 
+static struct {
+	const struct engine_ops *plain;
+	struct engine_ops ops;
+	struct rig *r;
+	uint64_t message; /* 0: it was done */
+} meanwhile;
+
+static enum status
+scan_meanwhile(struct engine *e, struct entity entity, struct text from, struct text until,
+    struct engine_scan **out)
+{
+	struct outgoing_notice n = { .op = 7, .kind = QUEUE_OWED_FAILURE };
+	uint64_t message = meanwhile.message;
+	struct arena a = ARENA_INIT;
+
+	if (message != 0 && from.ptr[0] == KEY_Q_RUN) {
+		meanwhile.message = 0;
+		runs_add(&n.numbers, 1, 1);
+		assert_ok(outgoing_notice_write(meanwhile.r->w->store, message, &n, 0, &a));
+		runs_done(&n.numbers);
+	}
+	arena_done(&a);
+	return meanwhile.plain->scan_open(e, entity, from, until, out);
+}
+
+/* While what is owed is looked at, another writes down what he was given: that is
+ * what is given, once, and not both. */
+static void
+another_row_comes_meanwhile(void **state)
+{
+	struct rig *r = *state;
+	struct engine *e = r->w->engine;
+	struct queue_owed_reply o;
+
+	meanwhile.message = three(r);
+	meanwhile.r = r;
+	meanwhile.plain = e->ops;
+	meanwhile.ops = *e->ops;
+	meanwhile.ops.scan_open = scan_meanwhile;
+	e->ops = &meanwhile.ops;
+	assert_int_equal(owed(r, &o), 1);
+	e->ops = meanwhile.plain;
+	assert_true(meanwhile.message == 0);
+	assert_true(o.notice_op == 7);
+	is_about(&o, QUEUE_OWED_FAILURE, "ann@a.org");
+	told(r, &o);
+}
+
+/* It is late for the time of BY, too, before it is known whether the first delay
+ * was told: that is given again as it was, and the other is told by itself. */
+static void
+late_for_two_reasons(void **state)
+{
+	struct rig *r = *state;
+	struct queue_owed_reply first, again, second;
+
+	now = NOW;
+	r->by = QUEUE_BY_NOTIFY;
+	r->by_time = NOW + 5 * 3600;
+	(void)submit(r, "ann@a.org");
+	r->by = 0;
+	now += 4 * 3600;
+	at(now);
+	tend(r);
+	later();
+	assert_int_equal(owed(r, &first), 1);
+	is_about(&first, QUEUE_OWED_DELAY, "ann@a.org");
+	assert_int_equal(first.late, WARNED);
+	crash(r);
+	now = NOW + 5 * 3600;
+	at(now);
+	tend(r);
+	later();
+	assert_int_equal(owed(r, &again), 1);
+	assert_true(again.notice_op == first.notice_op);
+	assert_int_equal(again.late, WARNED);
+	told(r, &again);
+	later();
+	assert_int_equal(owed(r, &second), 1);
+	is_about(&second, QUEUE_OWED_DELAY, "ann@a.org");
+	assert_true(second.notice_op != first.notice_op);
+	assert_int_equal(second.late, WARNED | WARNED_BY);
+	told(r, &second);
+	later();
+	nothing_is_owed(r);
+}
+
 /* 500 of a host were told that they are late; their server says more about each of
  * them now than one reply has room for: all are told of again, and no word is
  * better than another notice. */
@@ -326,6 +414,8 @@ main(void)
 		CASE(who_was_late_came_to_his_end),
 		CASE(another_takes_its_place),
 		CASE(the_first_row_stands),
+		CASE(another_row_comes_meanwhile),
+		CASE(late_for_two_reasons),
 		CASE(longer_words_leave_nobody_out),
 		CASE(the_check_notices),
 	};

@@ -181,8 +181,8 @@ fits(struct gathering *g, struct outgoing_recipient *r)
 	g->octets += r->address.len + r->orcpt.len + r->reply.len + r->server.len;
 	if (g->only != NULL && g->octets > REPLY_MAX)
 		r->reply = TEXT_EMPTY;
-	return g->only != NULL || (g->reply->numbers.count < QUEUE_OWED_MAX &&
-				      (g->octets <= REPLY_MAX || g->reply->numbers.count == 0));
+	return g->reply->numbers.count < QUEUE_OWED_MAX &&
+	       (g->only != NULL || g->octets <= REPLY_MAX || g->reply->numbers.count == 0);
 }
 
 /* Of the kind that is met first. */
@@ -243,11 +243,13 @@ gather_owed(struct store *s, uint64_t message, const struct outgoing_notice *onl
 	struct key run = key_u64(KEY_Q_RUN, message), behind = key_behind(run);
 	enum status how;
 
+	*reply = (struct queue_owed_reply){ .message = 0 };
 	reserve(reply, a);
-	reply->kind = reply->late = 0;
 	how = scan_rows(s, shard, key_text(&run), key_text(&behind), gather_run, &g);
 	if (how == STATUS_OK && reply->numbers.count == 0)
 		return STATUS_NOT_FOUND;
+	if (only != NULL)
+		reply->late = only->late;
 	reply->notice_op = only != NULL ? only->op : outgoing_notice_op(message, reply);
 	return how;
 }
@@ -372,14 +374,23 @@ struct telling {
 	const struct queue_told_request *r;
 	struct store *s;
 	uint64_t link;
-	bool more; /* is owed */
-	bool news; /* it was not told before */
+	uint32_t late; /* what was told of who is late: WARNED, WARNED_BY */
+	bool more;     /* is owed */
+	bool news;     /* it was not told before */
 };
 
 static struct telling *
 telling_of(struct op *op)
 {
 	return (struct telling *)(void *)op;
+}
+
+/* Told, unless it became late for another reason after that was written down. */
+static void
+was_told(struct outgoing_recipient *r, const struct telling *k)
+{
+	if (k->r->kind != OWED_DELAY || (r->owed & (WARNED | WARNED_BY) & ~k->late) == 0)
+		r->owed &= ~(uint32_t)k->r->kind;
 }
 
 static enum status
@@ -396,7 +407,7 @@ tell_one(struct txn *t, struct telling *k, uint32_t i)
 		return how == STATUS_NOT_FOUND ? STATUS_OK : how;
 	if (at < run.count && outgoing_owed_kind(&run.at[at]) == r->kind) {
 		outgoing_count(&run, &m, -1);
-		run.at[at].owed &= ~(uint32_t)r->kind;
+		was_told(&run.at[at], k);
 		k->news = true;
 		outgoing_count(&run, &m, 1);
 		how = outgoing_put(t, r->message, first, &m, &run);
@@ -425,10 +436,10 @@ told_apply(struct txn *t, struct op *op)
 	enum status how = STATUS_OK;
 
 	k->more = k->news = false;
+	if (!op->repeated)
+		how = outgoing_notice_told(t, k->r->message, k->r->notice_op, op->arena, &k->late);
 	for (uint32_t i = 0; !op->repeated && how == STATUS_OK && i < k->r->numbers.count; i++)
 		how = tell_one(t, k, i);
-	if (!op->repeated && how == STATUS_OK)
-		how = outgoing_notice_told(t, k->r->message, k->r->notice_op, op->arena);
 	if (how == STATUS_OK && k->news && k->r->notice.len > 0)
 		tell_trace(t, k->r);
 	return how;

@@ -177,6 +177,10 @@ report_finish(struct op *op, enum status how)
 	    lease_is_resumed(op->arg, k->link, k->r->message, (uint32_t)k->r->first))
 		lease_end(
 		    k->op.arg, k->r->message, (uint32_t)k->r->first, (enum schedule_end)k->r->how);
+	if (op->repeated) {
+		lease_not_heard_of(op->arg, k->link, op->id);
+		k->next = (struct queue_lease_reply){ .message = 0, .more = 1 };
+	}
 	for (uint32_t i = 0; i < k->news && !op->repeated; i++)
 		suppression_learn(k->op.arg, k->address[i], k->words[i]);
 	if (!op->repeated)
@@ -216,6 +220,6 @@ serve_queue_report(struct call_in *in, const void *request, void *context)
 		return;
 	}
 	if (k->r->next != 0)
-		lease_follows(s, in, k->r->message, (uint32_t)k->r->first, &k->next);
+		lease_follows(s, in, k->r, &k->next);
 	owner_submit(&s->queue.shard[k->r->message % QUEUE_SHARDS].owner, &k->op);
 }

@@ -48,7 +48,8 @@ outgoing_message_unpack(struct text value, struct outgoing_message *out)
 	m.recipients = (uint32_t)unpack_varint_max(&u, QUEUE_RECIPIENTS_MAX);
 	m.open = (uint32_t)unpack_varint_max(&u, m.recipients);
 	m.owed = (uint32_t)unpack_varint_max(&u, m.recipients);
-	if (!unpack_end(&u) || version != VERSION || m.pieces == 0)
+	if (!unpack_end(&u) || version != VERSION || m.pieces == 0 ||
+	    (bits & ~(SHARED | NOTICED)) != 0)
 		return STATUS_CORRUPT;
 	*out = m;
 	return STATUS_OK;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "store/outgoing_test_helper.h"
+#include "store/queue_admin_calls.h"
 
 static void
 one_recipient_from_end_to_end(void **state)
@@ -374,6 +375,60 @@ a_report_brings_the_next(void **state)
 }
 
 /* Whose report is not taken gets nothing, and nobody's turn is lost. */
+/* Its answer was not heard, so it is made again: what the first one brought is given
+ * to the next who asks, and is not lost while the link stands. */
+static void
+a_report_made_again_gives_it_back(void **state)
+{
+	struct rig *r = *state;
+	uint64_t message;
+
+	(void)submit(r, "bob@example.org");
+	r->next = true;
+	assert_int_equal(take(r), 1);
+	message = submit(r, "carol@example.org");
+	assert_ok(report_op(r, QUEUE_DELIVERED, SCHEDULE_WELL, 77));
+	assert_int_equal(r->got.message, message);
+	assert_ok(report_op(r, QUEUE_DELIVERED, SCHEDULE_WELL, 77));
+	assert_int_equal(r->got.message, 0);
+	assert_int_equal(r->got.more, 1);
+	assert_int_equal(take(r), 1);
+	assert_int_equal(r->lease.message, message);
+	assert_ok(report_op(r, QUEUE_DELIVERED, SCHEDULE_WELL, 77 + 1));
+	assert_int_equal(rows(r), 0);
+}
+
+static void
+suppress(struct rig *r, const char *address)
+{
+	struct queue_admin_suppress_reply reply;
+
+	assert_ok(ASK(r->w, admin, queue_admin_suppress, &reply, .address = text_of(address)));
+}
+
+/* A report waits for one entry that turns out to be nothing, and for no more. */
+static void
+a_report_looks_at_one(void **state)
+{
+	struct rig *r = *state;
+	struct schedule_facts facts;
+
+	(void)submit(r, "bob@example.org");
+	r->next = true;
+	assert_int_equal(take(r), 1);
+	for (int i = 0; i < 3; i++)
+		(void)submit(r, "carol@example.org");
+	suppress(r, "carol@example.org");
+	at(NOW + 100);
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	assert_int_equal(r->got.message, 0);
+	assert_int_equal(r->got.more, 1);
+	assert_true(
+	    schedule_facts(r->w->store->queue.outgoing.schedule, TEXT("example.org"), &facts));
+	assert_int_equal(facts.waiting, 2);
+	assert_int_equal(take(r), 0);
+}
+
 static void
 a_report_in_vain_brings_nothing(void **state)
 {
@@ -516,6 +571,8 @@ main(void)
 		CASE(what_is_in_hand_outlives_the_link),
 		CASE(untried_is_tried_again),
 		CASE(a_report_brings_the_next),
+		CASE(a_report_made_again_gives_it_back),
+		CASE(a_report_looks_at_one),
 		CASE(a_report_in_vain_brings_nothing),
 		CASE(the_bell_rings),
 		CASE(what_is_no_submission),

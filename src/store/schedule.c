@@ -350,7 +350,9 @@ schedule_next(const struct schedule *s)
 	return first == NULL ? INT64_MAX : first->at;
 }
 
-/* Few destinations are passed over, for each has SEVERAL leases. */
+/* Few destinations are passed over, for each has SEVERAL leases, and whoever ends
+ * one of those takes the next along; what waits there for one that hangs is found
+ * by whoever asks after the next tick (outgoing_tend). */
 bool
 schedule_wants(const struct schedule *s, int64_t now)
 {
