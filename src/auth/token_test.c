@@ -38,7 +38,28 @@ expired(void **state)
 	token_make(KEY, &sample, &b);
 	assert_int_equal(token_check(KEY, buffer_text(&b), 2000, &t), STATUS_DENIED);
 	assert_int_equal(t.account, 5);
+	assert_int_equal(token_check(KEY, buffer_text(&b), 1999, &t), STATUS_OK);
+	assert_int_equal(token_check(KEY, buffer_text(&b), 2000, &t), STATUS_DENIED);
 	buffer_done(&b);
+}
+
+/* Accounts that are remembered in one place, by turns. */
+static void
+two_in_one_place(void **state)
+{
+	struct token other = sample, t = { 0 };
+	struct buffer b[2] = { BUFFER_INIT, BUFFER_INIT };
+
+	other.account ^= UINT64_C(1) << 40;
+	token_make(KEY, &sample, &b[0]);
+	token_make(KEY, &other, &b[1]);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(token_check(KEY, buffer_text(&b[i % 2]), 0, &t), STATUS_OK);
+		assert_true(t.account == (i % 2 == 0 ? sample : other).account);
+		assert_int_equal(token_check(KEY, buffer_text(&b[i % 2]), 0, &t), STATUS_OK);
+	}
+	buffer_done(&b[0]);
+	buffer_done(&b[1]);
 }
 
 static void
@@ -48,10 +69,12 @@ every_octet_counts(void **state)
 	struct token t = { 0 };
 
 	token_make(KEY, &sample, &b);
-	for (size_t i = 0; i < b.len; i++) {
-		b.ptr[i] = (char)(b.ptr[i] ^ 1);
+	for (size_t i = 0; i < 2 * b.len; i++) {
+		if (i == b.len) /* and once more beside the right one, which is remembered */
+			assert_int_equal(token_check(KEY, buffer_text(&b), 0, &t), STATUS_OK);
+		b.ptr[i % b.len] = (char)(b.ptr[i % b.len] ^ 1);
 		assert_int_equal(token_check(KEY, buffer_text(&b), 0, &t), STATUS_DENIED);
-		b.ptr[i] = (char)(b.ptr[i] ^ 1);
+		b.ptr[i % b.len] = (char)(b.ptr[i % b.len] ^ 1);
 	}
 	for (size_t n = 0; n < b.len; n++)
 		assert_int_equal(
@@ -63,7 +86,7 @@ every_octet_counts(void **state)
 	buffer_done(&b);
 }
 
-/* Against OpenSSL's own way, with another key each time, and each twice. */
+/* Against OpenSSL's own way, with another key each time. */
 static void
 many_keys(void **state)
 {
@@ -110,6 +133,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(expired),
+		cmocka_unit_test(two_in_one_place),
 		cmocka_unit_test(every_octet_counts),
 		cmocka_unit_test(many_keys),
 		cmocka_unit_test(many_threads),

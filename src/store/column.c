@@ -73,3 +73,37 @@ column_unpack(struct unpack *u, uint64_t *at, uint32_t count)
 	u->bad = true;
 	memset(at, 0, count * sizeof(*at));
 }
+
+/* Whether some octets are so many varints: each ends with one that is below 128. */
+static bool
+are_varints(struct text t, uint32_t count)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < t.len; i++)
+		n += (unsigned char)t.ptr[i] < 0x80;
+	return n == count && t.len > 0 && (unsigned char)t.ptr[t.len - 1] < 0x80;
+}
+
+static bool
+are_runs(struct text t, uint32_t count)
+{
+	uint64_t at[COLUMN_MOST];
+	struct unpack in = unpack_of(t);
+
+	take_runs(&in, at, count);
+	return unpack_end(&in);
+}
+
+void
+column_skip(struct unpack *u, uint32_t count)
+{
+	struct text t = unpack_text(u), numbers = text_part(t, 1, t.len);
+
+	if (unpack_ok(u) && t.len > 1 && t.ptr[0] == EACH)
+		u->bad |= !are_varints(numbers, count);
+	else if (unpack_ok(u) && t.len > 1 && t.ptr[0] == RUNS)
+		u->bad |= !are_runs(numbers, count);
+	else
+		u->bad = true;
+}

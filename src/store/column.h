@@ -16,5 +16,7 @@ void column_pack(struct buffer *out, const uint64_t *at, uint32_t count);
 /* Fills in count numbers; anything else than so many leaves u->bad set, and all of
  * them 0. */
 void column_unpack(struct unpack *u, uint64_t *at, uint32_t count);
+/* The same without the numbers, for a fraction of it. */
+void column_skip(struct unpack *u, uint32_t count);
 
 #endif

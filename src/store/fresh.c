@@ -19,6 +19,13 @@ fresh_init(struct fresh *f)
 	list_init(&f->ages);
 }
 
+/* Octets of memory: the map has the key once more. */
+static size_t
+cost_of(const struct fresh_row *r)
+{
+	return FRESH_ROW_COST + 2 * r->key.len + r->value.len;
+}
+
 /* ---- under the lock ---- */
 
 static void
@@ -26,7 +33,7 @@ drop(struct fresh *f, struct fresh_row *r)
 {
 	(void)map_remove(&f->rows, r->key);
 	list_remove(&r->age);
-	f->bytes -= r->key.len + r->value.len;
+	f->bytes -= cost_of(r);
 	mem_free(r);
 }
 
@@ -58,7 +65,7 @@ keep(struct fresh *f, struct text key, struct text value)
 	r->value = (struct text){ at + key.len, value.len };
 	(void)map_put(&f->rows, r->key, r);
 	list_add_last(&f->ages, &r->age);
-	f->bytes += key.len + value.len;
+	f->bytes += cost_of(r);
 	shrink(f, FRESH_BYTES_MAX);
 }
 

@@ -16,8 +16,9 @@
 #include "base/map.h"
 #include "store/engine.h"
 
-#define FRESH_BYTES_MAX (512u << 10) /* of keys and values, in one shard */
-#define FRESH_ROW_MAX (8u << 10)     /* a longer one stays in the engine */
+#define FRESH_BYTES_MAX (1u << 20) /* of memory, in one shard */
+#define FRESH_ROW_COST 144u	   /* of a row, with its place in a list and a map */
+#define FRESH_ROW_MAX (8u << 10)   /* a longer one stays in the engine */
 
 /* For several threads at once. */
 struct fresh {

@@ -53,7 +53,7 @@ hot_columns_read(struct text value, struct hot_columns *out)
 	hot_modseqs_unpack(&u, version, out->modseq, out->count);
 	rest = u.in.at;
 	for (unsigned i = 0; i < REST_COLUMNS; i++)
-		(void)unpack_text(&u);
+		column_skip(&u, out->count);
 	out->rest = (struct text){ rest, (size_t)(u.in.at - rest) };
 	if (unpack_end(&u))
 		return STATUS_OK;

@@ -20,8 +20,8 @@ struct hot_columns {
 };
 
 /* The value must live as long as out, which is the caller's to free. Of what is
- * left as it is only the lengths are looked at. NOT_FOUND: the block is of an earlier
- * version, and has to be read whole. CORRUPT. */
+ * left as it is no more is looked at than that it is so many numbers. NOT_FOUND: the block is of an
+ * earlier version, and has to be read whole. CORRUPT. */
 enum status hot_columns_read(struct text value, struct hot_columns *out) MUST_CHECK;
 void hot_columns_done(struct hot_columns *c);
 /* Appends the octets of the block as it is now: those that hot_encode would write. */

@@ -124,6 +124,8 @@ sender(struct text value)
 			key_add(&key, 3, 1);
 		(void)sending_row_check(key_text(&key), value);
 	}
+	for (size_t n = 0; n < 16 && n <= value.len; n++)
+		(void)sending_row_check(text_part(value, 0, n), text_part(value, n, value.len));
 }
 
 int

@@ -217,22 +217,11 @@ gone(struct store *s, uint64_t account)
 }
 
 static enum status
-follow_one(struct store *s, uint64_t account, const struct sending_rule *r, int64_t now)
+follow_mail(struct store *s, uint64_t account, const struct sending_rule *r, int64_t now)
 {
 	bool hold = (r->todo & SENDING_HOLD) != 0;
-	enum status how = STATUS_OK;
 	uint64_t left;
-
-	if (r->todo & SENDING_TELL) {
-		how = tell(s, account, r);
-		if (how == STATUS_OK)
-			how = finish(s, account, r, SENDING_TELL);
-		else if (how == STATUS_NOT_FOUND)
-			how = gone(s, account);
-	}
-	if (how != STATUS_OK || (r->todo & (SENDING_HOLD | SENDING_RELEASE)) == 0)
-		return how;
-	how = change_some(s, account, r, &left);
+	enum status how = change_some(s, account, r, &left);
 	if (how == STATUS_AGAIN)
 		atomic_store(&s->sending.hurry, true);
 	if (how == STATUS_OK && left > 0)
@@ -241,6 +230,35 @@ follow_one(struct store *s, uint64_t account, const struct sending_rule *r, int6
 	if (how != STATUS_OK || left > 0 || (hold && now < r->since + SETTLED_SECONDS))
 		return how;
 	return finish(s, account, r, hold ? SENDING_HOLD : SENDING_RELEASE);
+}
+
+/* Its mail does not wait for somebody to be told. */
+static enum status
+follow_one(struct store *s, uint64_t account, const struct sending_rule *r, int64_t now)
+{
+	enum status told = STATUS_OK, how = STATUS_OK;
+
+	if (r->todo & SENDING_TELL) {
+		told = tell(s, account, r);
+		if (told == STATUS_OK)
+			told = finish(s, account, r, SENDING_TELL);
+		else if (told == STATUS_NOT_FOUND)
+			told = gone(s, account);
+	}
+	if (r->todo & (SENDING_HOLD | SENDING_RELEASE))
+		how = follow_mail(s, account, r, now);
+	return how != STATUS_OK ? how : told;
+}
+
+/* Whose way through the queue was not at its end, and who has nothing to be done any
+ * more, is in nobody's way. */
+static void
+drop_pass(struct sending_pass *p, const struct numbers *accounts)
+{
+	for (uint32_t i = 0; i < accounts->count; i++)
+		if (accounts->at[i] == p->account)
+			return;
+	*p = (struct sending_pass){ .account = 0 };
 }
 
 void
@@ -255,6 +273,7 @@ sending_follow(struct store *s)
 		return;
 	k->next = now + AGAIN_SECONDS;
 	accounts = sending_unfinished(s, &a);
+	drop_pass(&k->pass, &accounts);
 	for (uint32_t i = 0; i < accounts.count && !atomic_load(&s->closing); i++) {
 		struct sending_rule r;
 		enum status how;

@@ -481,6 +481,24 @@ a_long_queue_is_held_in_parts(void **state)
 	assert_int_equal(take(r), 1);
 }
 
+/* Who was on the way through the queue and has nothing to be done any more holds
+ * up nobody. */
+static void
+a_way_of_nobody_is_forgotten(void **state)
+{
+	struct rig *r = *state;
+
+	(void)submit(r, "a@example.org");
+	r->w->store->sending.pass = (struct sending_pass){ .account = 12345, .since = 1 };
+	assert_int_equal(change(r, LIMITS_FREEZE, "a test"), 1);
+	later(r, 60);
+	tend(r);
+	assert_int_equal(r->w->store->sending.pass.account, 0);
+	later(r, 120);
+	tend(r);
+	assert_int_equal(shown(r).following, 0);
+}
+
 static void
 who_writes_to_nobody_is_stopped(void **state)
 {
@@ -649,6 +667,7 @@ main(void)
 		CASE(who_goes_on_is_stopped),
 		CASE(what_was_held_by_hand_stays),
 		CASE(what_is_to_be_held_stays),
+		CASE(a_way_of_nobody_is_forgotten),
 		CASE(who_writes_to_nobody_is_stopped),
 		CASE(a_long_queue_is_held_in_parts),
 		CASE(what_is_removed_is_forgotten),

@@ -134,7 +134,7 @@ tls_day_unpack(struct text t, struct arena *a, struct tls_day *out)
 			return STATUS_CORRUPT;
 		seen |= 1u << d.at[i].type;
 	}
-	if (!unpack_end(&u) || version != VERSION)
+	if (!unpack_end(&u) || version != VERSION || (bits & ~(SENDING | PART)) != 0)
 		return STATUS_CORRUPT;
 	*out = d;
 	return STATUS_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Counts of TLS sessions of any bytes: what is read is written as it was. */
+#include "store/tls_report.h"
 #include "store/tls_report_rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,7 +13,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena a = ARENA_INIT;
 	struct tls_day d, again;
 	struct tls_count c;
+	struct text domain;
+	uint64_t day;
 
+	(void)tls_report_of_key(value, &day, &domain);
 	if (tls_day_unpack(value, &a, &d) == STATUS_OK) {
 		tls_day_pack(&once, &d);
 		CHECK(tls_day_unpack(buffer_text(&once), &a, &again) == STATUS_OK);
