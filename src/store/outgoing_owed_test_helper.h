@@ -58,7 +58,7 @@ one_with(struct rig *r, const char *to, enum queue_outcome outcome)
 {
 	uint64_t message = submit(r, to);
 
-	for (uint32_t n; (n = take(r)) > 0;)
+	while (take(r) > 0)
 		report(r, outcome, SCHEDULE_WELL);
 	return message;
 }
