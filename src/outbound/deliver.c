@@ -240,20 +240,19 @@ time_is_up(const struct delivery *d)
 	return d->envelope.by_mode == 'R' && d->envelope.by_seconds <= 0;
 }
 
-/* Who has a connection that works goes on with it. */
+/* Who has a connection that works goes on with it, if he may now: a delivery takes
+ * long, and it may have been told to stop meanwhile. */
 static bool
 tell(struct delivery *d, struct turn *next)
 {
 	struct queue_report_request report = { .none_ = 0 };
-	struct turn nobody = { .lease = { .message = 0 } };
-	struct turn *to = next != NULL ? next : &nobody;
-	bool came;
+	struct house *h = d->house;
 
 	outcome_report(&d->outcome, d->lease, &report);
-	report.next = next != NULL && *d->via != NULL && report.how == SCHEDULE_WELL;
-	came = hand_report(&d->house->hand, d->hold, &report, &to->arena, &to->lease, &to->hold);
-	arena_done(&nobody.arena);
-	return came;
+	next->wanted =
+	    *d->via != NULL && report.how == SCHEDULE_WELL && h->goes_on(h->arg, &next->rings);
+	report.next = next->wanted;
+	return hand_report(&h->hand, d->hold, &report, &next->arena, &next->lease, &next->hold);
 }
 
 bool

@@ -15,6 +15,10 @@ struct house {
 	struct hand hand;
 	struct shelf shelf;
 	struct tls_results *results;
+	/* Whether a worker may go on with another lease now; *rings: how often the
+	 * feed rang so far. */
+	bool (*goes_on)(void *arg, unsigned *rings);
+	void *arg;
 };
 
 /* A lease in hand, with what it needs. */
@@ -22,11 +26,14 @@ struct turn {
 	struct queue_lease_reply lease;
 	struct hold hold;
 	struct arena arena;
+	bool wanted;	/* was asked for with a report, */
+	unsigned rings; /* made after so many of the feed */
 };
 
 /* Tries all recipients of the lease and reports; *via: a connection that stands
  * to its destination, or NULL, before and after. True: *next came with the answer,
- * for the connection that stands, if next is not NULL. */
+ * for the connection that stands; it is asked for when house->goes_on says so at
+ * the end, and next->wanted tells whether it was. */
 bool deliver(struct house *h, struct turn *t, struct connection **via, struct turn *next);
 
 #endif

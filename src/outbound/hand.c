@@ -255,6 +255,9 @@ hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r, s
 			return next->message != 0;
 		LOG_WARN("outbound.report_failed", FIELD_U64("message", r->message),
 		    FIELD_STATUS(st), FIELD_STRING("why", f.log));
+		/* it may have brought a lease, and which is not known: the store takes
+		 * it back when it hears of the report again */
+		r->next = 0;
 		if (is_hopeless(st) || (st == STATUS_DENIED && ++denied == TRIES) || h->abandoned)
 			break;
 		if (st != STATUS_DENIED)

@@ -46,7 +46,8 @@ enum status hand_piece(struct hand *h, const struct hold *hold, uint64_t piece, 
 /* Reports, as often as must be until the store has it; ends the hold. The op
  * and what names the lease are filled in. With r->next, as hand_lease: true: a
  * lease came with the answer, *next and its hold, in this arena; else next->message
- * is 0, and next->more 0 if there is nothing now. */
+ * is 0, and next->more 0 if there is nothing now. Only the first attempt asks for
+ * one. */
 bool hand_report(struct hand *h, struct hold *hold, struct queue_report_request *r, struct arena *a,
     struct queue_lease_reply *next, struct hold *next_hold);
 /* Waits before what failed is tried again: longer with each time, from a tenth

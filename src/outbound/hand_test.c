@@ -13,6 +13,8 @@ static struct house {
 	struct arena arena;
 	_Atomic bool anew;		/* nobody said to this store what is in hand */
 	bool comes_anew;		/* while it has the first report */
+	bool loses_one;			/* the answer to the first report */
+	uint64_t next_wanted;		/* of the last report */
 	_Atomic unsigned reports, said; /* reports; how often the lease was named */
 	pthread_t other;
 	_Atomic uint32_t denied; /* leases */
@@ -61,8 +63,15 @@ other_worker(void *arg)
 static void
 take_report(struct call_in *in, const void *request, void *context)
 {
-	(void)request, (void)context;
+	const struct queue_report_request *q = request;
+
+	(void)context;
 	house.reports++;
+	house.next_wanted = q->next;
+	if (house.loses_one && house.reports == 1) {
+		call_refuse(in, STATUS_TIMEOUT, "Too slow.", "the answer was lost");
+		return;
+	}
 	if (house.comes_anew) {
 		house.anew = true;
 		CHECK(thread_start("other", 0, other_worker, NULL, &house.other) == STATUS_OK);
@@ -105,7 +114,7 @@ static void
 lease_and_report(void)
 {
 	struct queue_lease_reply lease, next;
-	struct queue_report_request report = { .none_ = 0 };
+	struct queue_report_request report = { .next = 1 };
 	struct hold hold, next_hold;
 
 	assert_ok(hand_lease(&house.hand, TEXT_EMPTY, &house.arena, &lease, &hold));
@@ -119,7 +128,19 @@ a_report_is_made_once(void **state)
 	(void)state;
 	lease_and_report();
 	assert_int_equal(house.reports, 1);
+	assert_int_equal(house.next_wanted, 1);
 	assert_int_equal(house.said, 0);
+}
+
+/* The lease that came with the lost answer is nobody's; a second would be one more. */
+static void
+a_report_made_again_asks_for_no_lease(void **state)
+{
+	(void)state;
+	house.loses_one = true;
+	lease_and_report();
+	assert_int_equal(house.reports, 2);
+	assert_int_equal(house.next_wanted, 0);
 }
 
 /* The report is in the store, its answer is not here yet, and another worker wants
@@ -141,6 +162,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_report_is_made_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    a_report_made_again_asks_for_no_lease, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_reported_is_not_in_hand, setup, teardown),
 	};
 

@@ -147,26 +147,28 @@ ask(struct outbound *o, const struct connection *via, struct turn *t)
 	return st == STATUS_OK;
 }
 
-/* What the answer to a report, begun after so many rings, told of the next lease. */
+/* What the answer to a report told of the next lease, which was wanted. */
 static void
-came_along(struct outbound *o, const struct queue_lease_reply *lease, unsigned rings)
+came_along(struct outbound *o, const struct turn *next)
 {
 	pthread_mutex_lock(&o->lock);
-	if (rings == o->rings)
-		o->dry = lease->more == 0;
-	if (lease->message != 0 && !o->dry)
+	if (next->rings == o->rings)
+		o->dry = next->lease.more == 0;
+	if (next->lease.message != 0 && !o->dry)
 		more(o);
 	pthread_mutex_unlock(&o->lock);
 }
 
 /* Whether who is done may go on with another lease at once. */
 static bool
-goes_on(struct outbound *o)
+goes_on(void *arg, unsigned *rings)
 {
+	struct outbound *o = arg;
 	bool on;
 
 	pthread_mutex_lock(&o->lock);
 	on = !o->stopping && o->workers <= (unsigned)setting(SET_OUTBOUND_WORKERS);
+	*rings = o->rings;
 	pthread_mutex_unlock(&o->lock);
 	return on;
 }
@@ -175,17 +177,16 @@ goes_on(struct outbound *o)
 static bool
 one_lease(struct outbound *o, struct turn *t, struct connection **via, struct turn *next)
 {
-	unsigned rings = rings_now(o);
-	bool on = goes_on(o), came;
+	bool came;
 
 	if (*via != NULL && !text_equal((*via)->destination, t->lease.destination)) {
 		shelf_put(&o->house.shelf, *via);
 		*via = NULL;
 	}
-	came = deliver(&o->house, t, via, on ? next : NULL);
+	came = deliver(&o->house, t, via, next);
 	arena_reset(&t->arena);
-	if (on)
-		came_along(o, &next->lease, rings);
+	if (next->wanted)
+		came_along(o, next);
 	return came;
 }
 
@@ -216,6 +217,8 @@ work(struct task *t)
 	pthread_mutex_lock(&o->lock);
 	o->workers--;
 	metric_set(METRIC_OUTBOUND_WORKERS, o->workers);
+	if (!o->dry && !o->again) /* all others may have seen too many of them, and gone too */
+		more(o);
 	pthread_cond_broadcast(&o->changed);
 	if (o->wakes > thread_time() + setting(SET_OUTBOUND_IDLE_TIME)) {
 		o->shelved = true;
@@ -390,6 +393,8 @@ outbound_new(const struct outbound_config *config)
 
 	o->magic = MAGIC;
 	o->house.config = *config;
+	o->house.goes_on = goes_on;
+	o->house.arg = o;
 	hand_init(&o->house.hand, config->calls);
 	o->notify = notify_new(config->calls, config->hostname);
 	shelf_init(&o->house.shelf);

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -45,7 +46,8 @@ struct sink {
 	pthread_cond_t changed;
 	_Atomic unsigned connections, mails, messages;
 	char from[INET_ADDRSTRLEN]; /* where the last connection came from */
-	bool ending, let_go;
+	bool ending;
+	unsigned let_go;       /* so many may go on that wait; UINT_MAX: all */
 	struct buffer talk;    /* all command lines, each with '\n' */
 	struct buffer content; /* of the last message, dots as they came */
 };
@@ -65,8 +67,10 @@ sink_say(struct sink_session *x, const char *script, const char *otherwise)
 	bool hangs = strcmp(words, SINK_HANGS) == 0, waits = strcmp(words, SINK_WAITS) == 0;
 
 	pthread_mutex_lock(&s->lock);
-	while ((hangs || (waits && !s->let_go)) && !s->ending)
+	while ((hangs || (waits && s->let_go == 0)) && !s->ending)
 		pthread_cond_wait(&s->changed, &s->lock);
+	if (waits && s->let_go > 0 && s->let_go < UINT_MAX)
+		s->let_go--;
 	pthread_mutex_unlock(&s->lock);
 	if (waits)
 		words = otherwise;
@@ -309,12 +313,18 @@ sink_await(struct sink *s, const _Atomic unsigned *what, unsigned count)
 }
 
 UNUSED static void
-sink_let_go(struct sink *s)
+sink_let_some_go(struct sink *s, unsigned count)
 {
 	pthread_mutex_lock(&s->lock);
-	s->let_go = true;
+	s->let_go = count;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
+}
+
+UNUSED static void
+sink_let_go(struct sink *s)
+{
+	sink_let_some_go(s, UINT_MAX);
 }
 
 UNUSED static bool

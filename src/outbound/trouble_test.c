@@ -162,6 +162,28 @@ a_burst(void **state)
 	assert_true(s->one.connections <= 20);
 }
 
+/* Who is under way when there are to be fewer takes no more after it, and what waits
+ * is done by those who stay. */
+static void
+fewer_workers(void **state)
+{
+	struct scene *s = *state;
+
+	assert_ok(setting_apply(SET_OUTBOUND_WORKERS, TEXT("2")));
+	s->one.dot = SINK_WAITS;
+	begin(s);
+	for (int i = 0; i < 4; i++)
+		(void)rig_submit(s->rig, "bob@one.test");
+	outbound_relinked(s->rig->o);
+	sink_await(&s->one, &s->one.messages, 2);
+	assert_ok(setting_apply(SET_OUTBOUND_WORKERS, TEXT("1")));
+	sink_let_some_go(&s->one, 2);
+	sink_await(&s->one, &s->one.messages, 3);
+	rig_stop(s->rig, 2 * CLOCK_SECOND);
+	assert_int_equal(s->one.mails, 3);
+	assert_ok(setting_apply(SET_OUTBOUND_WORKERS, TEXT_EMPTY));
+}
+
 int
 main(void)
 {
@@ -172,6 +194,7 @@ main(void)
 		CASE(what_is_in_hand_stays),
 		CASE(a_row_that_is_damaged_holds_nobody),
 		CASE(a_burst),
+		CASE(fewer_workers),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);
