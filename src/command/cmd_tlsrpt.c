@@ -59,6 +59,7 @@ row_as_json(struct json *j, struct text domain, int64_t from, const struct tls_d
 	json_object(j);
 	say_text(j, "domain", domain);
 	queue_json_time(j, "since", from);
+	queue_json_time(j, "until", d->until);
 	queue_json_time(j, "due", d->due);
 	json_key(j, "policies");
 	json_array(j);
@@ -94,6 +95,10 @@ row_as_text(struct buffer *out, struct text domain, int64_t from, const struct t
 	queue_print_safe(out, domain);
 	buffer_add_string(out, "\tsince ");
 	date_print_rfc3339(out, from);
+	if (d->until != 0) {
+		buffer_add_string(out, "\tuntil ");
+		date_print_rfc3339(out, d->until);
+	}
 	buffer_add_string(out, "\tdue ");
 	date_print_rfc3339(out, d->due);
 	buffer_add_byte(out, '\n');
@@ -214,7 +219,7 @@ send_now(struct instance *i, const struct options *o)
 		say_number(&out.json, "reports", reports);
 		json_object_end(&out.json);
 	} else {
-		buffer_addf(&out.text, "reports on their way\t%llu\n", (unsigned long long)reports);
+		buffer_addf(&out.text, "reports due\t%llu\n", (unsigned long long)reports);
 	}
 	return output_write(&out);
 }
@@ -227,5 +232,7 @@ static const struct verb verbs[] = {
 int
 command_tlsrpt(const struct command *c, const struct options *o)
 {
+	if (o->now && o->arg_count > 0 && strcmp(o->args[0], "show") == 0)
+		return usage(c);
 	return verb_run(c, o, verbs, ARRAY_LEN(verbs));
 }

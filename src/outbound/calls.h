@@ -13,8 +13,9 @@ enum outbound_tls_want {
 	OUTBOUND_TLS_WANTS
 };
 
-/* domain: its report alone, A-labels; empty: all. reports: how many go out; they
- * are under way when it is answered. UNAVAILABLE: the store is away. */
+/* domain: its report alone, A-labels; empty: all. reports: how many are due, those
+ * of domains that ask for none among them; which do is asked from then on.
+ * UNAVAILABLE: the store is away; DENIED: tlsrpt.send is off. */
 #define outbound_tls_reports_REQUEST(F, S) F(S, U64, want) F(S, TEXT, domain)
 #define outbound_tls_reports_REPLY(F, S) F(S, U64, reports)
 

@@ -168,8 +168,13 @@ tls_reporter_want(struct tls_reporter *r, enum outbound_tls_want want, struct te
 		.op = random_u64(), .domain = domain, .today = want == OUTBOUND_TLS_TODAY
 	};
 	struct tls_report_now_reply reply = { .reports = 0 };
-	enum status how = tls_reporter_flush(r);
+	enum status how;
 
+	if (want != OUTBOUND_TLS_COUNTED && !setting(SET_TLSRPT_SEND))
+		return fail(f, STATUS_DENIED,
+		    "No reports about TLS are sent while the setting tlsrpt.send is off.",
+		    "tlsrpt.send is off");
+	how = tls_reporter_flush(r);
 	if (how != STATUS_OK)
 		return fail(f, how, "The store is away. Try again later.", "counts of TLS");
 	if (want != OUTBOUND_TLS_COUNTED)

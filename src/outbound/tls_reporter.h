@@ -32,7 +32,8 @@ bool tls_reporter_stop(struct tls_reporter *r, int64_t deadline);
 void tls_reporter_free(struct tls_reporter *r);
 
 /* What the operator wants (outbound/calls.h): on this thread to the store, then
- * on the reporter's own. *reports: how many are due. */
+ * on the reporter's own. *reports: how many are due. DENIED: tlsrpt.send is off,
+ * and more is wanted than to count. */
 enum status tls_reporter_want(struct tls_reporter *r, enum outbound_tls_want want,
     struct text domain, struct arena *a, uint64_t *reports, struct failure *f) MUST_CHECK;
 

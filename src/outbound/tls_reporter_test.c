@@ -396,6 +396,28 @@ the_operator_wants_it_now(void **state)
 	assert_true(outside.ops[1] != first);
 }
 
+/* Nobody is told of reports that never go, and what was counted stays. */
+static void
+nobody_can_want_what_is_off(void **state)
+{
+	struct arena a = ARENA_INIT;
+	struct failure f;
+	uint64_t reports = 7;
+
+	assert_ok(setting_apply(SET_TLSRPT_SEND, TEXT("off")));
+	session(TLS_POLICY_NONE, TLS_RESULT_GOOD);
+	assert_int_equal(want(OUTBOUND_TLS_COUNTED), 0);
+	for (int i = OUTBOUND_TLS_SEND; i <= OUTBOUND_TLS_TODAY; i++) {
+		assert_int_equal(tls_reporter_want(reporter, (enum outbound_tls_want)i, TEXT_EMPTY,
+				     &a, &reports, &f),
+		    STATUS_DENIED);
+		has(text_of(f.client), "tlsrpt.send");
+	}
+	assert_int_equal(reports, 7);
+	assert_int_equal(rows(*state), 1);
+	arena_done(&a);
+}
+
 /* Nothing was counted after a report that was asked for: no second one. */
 static void
 an_empty_rest_is_not_sent(void **state)
@@ -512,6 +534,7 @@ main(void)
 		TEST(a_report_goes_over_https),
 		TEST(nobody_gets_what_he_did_not_ask_for),
 		TEST(nothing_is_sent_if_it_is_off),
+		TEST(nobody_can_want_what_is_off),
 		TEST(one_place_is_enough),
 		TEST(the_operator_wants_it_now),
 		TEST(an_empty_rest_is_not_sent),
