@@ -41,7 +41,7 @@ close_today(struct hurry *h, struct text key, struct text domain, struct tls_day
 	struct text value;
 	enum status how;
 
-	if (d->count == 0)
+	if (d->count == 0 || d->from == h->now)
 		return STATUS_OK;
 	how = txn_get(h->t, key_text(&closed), h->op.arena, &value);
 	if (how != STATUS_NOT_FOUND)

@@ -265,6 +265,26 @@ a_day_is_reported_in_parts(void **state)
 	assert_true(facts.from == NOW + 100 && facts.until == 0 && facts.count == 0);
 }
 
+/* A report of no time at all would have the name of the one before, and be taken
+ * for it. */
+static void
+a_second_is_closed_once(void **state)
+{
+	struct rig *r = *state;
+
+	add(r, "a.example", TLS_POLICY_NONE, 3, 0);
+	assert_int_equal(wanted(r, "", true), 1);
+	assert_true(ask(r));
+	step(r, TLS_REPORT_DONE, 0);
+	add(r, "a.example", TLS_POLICY_NONE, 4, 0);
+	assert_int_equal(wanted(r, "", true), 0);
+	assert_false(ask(r));
+	at(NOW + 1);
+	assert_int_equal(wanted(r, "", true), 1);
+	assert_true(ask(r));
+	assert_true(facts.from == NOW && facts.until == NOW + 1 && facts.at[0].good == 4);
+}
+
 static void
 a_want_made_again_closes_nothing(void **state)
 {
@@ -359,6 +379,7 @@ main(void)
 		TEST(a_report_ends_once),
 		TEST(a_report_is_wanted_before_its_time),
 		TEST(a_day_is_reported_in_parts),
+		TEST(a_second_is_closed_once),
 		TEST(a_want_made_again_closes_nothing),
 		TEST(many_are_wanted),
 		TEST(kinds_of_failure_are_bounded),
