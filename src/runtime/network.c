@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LEAST_4 8 /* bits of an IPv4 network in a setting */
+
 static bool
 same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
@@ -141,10 +143,14 @@ refuse(struct failure *f, enum status s, struct text one, const char *why)
 }
 
 enum status
-network_list_check(struct text list, struct failure *f)
+network_list_check(struct text list, uint8_t least, struct failure *f)
 {
 	struct text one;
 	struct network n;
+	char wide[80];
+
+	(void)snprintf(wide, sizeof(wide),
+	    "is too wide: an IPv4 network has %d bits at least, an IPv6 one %u", LEAST_4, least);
 
 	while (text_split(&list, ' ', &one)) {
 		if (one.len == 0)
@@ -152,9 +158,8 @@ network_list_check(struct text list, struct failure *f)
 		if (network_parse(one, &n) != STATUS_OK)
 			return refuse(f, STATUS_INVALID, one,
 			    "is no network such as 192.0.2.0/24 or 2001:db8::/32");
-		if (n.prefix < (n.family == AF_INET ? 8 : 16))
-			return refuse(f, STATUS_LIMIT, one,
-			    "is too wide: an IPv4 network has 8 bits at least, an IPv6 one 16");
+		if (n.prefix < (n.family == AF_INET ? LEAST_4 : least))
+			return refuse(f, STATUS_LIMIT, one, wide);
 	}
 	return STATUS_OK;
 }

@@ -11,6 +11,8 @@
 
 #include "base/text.h"
 
+#define NETWORK_LIST_MAX 1000 /* octets of a list in a setting */
+
 struct network {
 	int family; /* AF_INET, AF_INET6 */
 	uint8_t address[16];
@@ -32,8 +34,8 @@ enum status network_address(struct text t, struct sockaddr_storage *out) MUST_CH
 /* A list as settings have it, separated by spaces. True if a network of it has
  * the address; which: its words, within the list. What is no network has nothing. */
 bool network_list_has(struct text list, const struct sockaddr_storage *a, struct text *which);
-/* INVALID with words if one is none; LIMIT with words if one is wider than /8
- * (IPv4) or /16 (IPv6): that is no network of anybody's. */
-enum status network_list_check(struct text list, struct failure *f) MUST_CHECK;
+/* INVALID with words if one is none; LIMIT with words if one is wider than /8 (IPv4)
+ * or has fewer than `least` bits (IPv6). */
+enum status network_list_check(struct text list, uint8_t least, struct failure *f) MUST_CHECK;
 
 #endif

@@ -120,9 +120,13 @@ lists_of_settings(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		f.client[0] = '\0';
-		assert_int_equal(network_list_check(text_of(rows[i].list), &f), rows[i].status);
+		assert_int_equal(network_list_check(text_of(rows[i].list), 16, &f), rows[i].status);
 		assert_true((rows[i].status == STATUS_OK) == (f.client[0] == '\0'));
 	}
+	assert_ok(network_list_check(TEXT("fc00::/7 10.0.0.0/8"), 7, &f));
+	assert_int_equal(network_list_check(TEXT("fc00::/6"), 7, &f), STATUS_LIMIT);
+	assert_string_equal(
+	    f.client, "fc00::/6 is too wide: an IPv4 network has 8 bits at least, an IPv6 one 7");
 	assert_true(network_list_has(TEXT("x 10.0.0.0/8  192.0.2.0/24"), &in, &which));
 	assert_text(which, "192.0.2.0/24");
 	assert_false(network_list_has(TEXT("x 10.0.0.0/8 192.0.2.0/24"), &out, &which));

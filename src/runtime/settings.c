@@ -31,6 +31,14 @@ static _Atomic int64_t values[SETTING_COUNT] = {
 #undef SETTING
 };
 
+/* Of lists of networks, bits of the widest IPv6 one; else 0. */
+static const uint8_t widest[SETTING_COUNT] = {
+#define SETTING(id, name, type, value, low, high, unit, prose)
+#define NETWORKS(id, name, six, prose) [SET_##id] = (six),
+#include "runtime/settings.def"
+#undef SETTING
+};
+
 static pthread_mutex_t texts_lock = PTHREAD_MUTEX_INITIALIZER;
 static char *texts[SETTING_COUNT]; /* of SETTING_TEXT; NULL: empty */
 
@@ -231,8 +239,8 @@ setting_parse(enum setting s, struct text value, int64_t *out, struct failure *f
 	int64_t n = 0;
 
 	value = text_trim(value);
-	if (s == SET_SUBMISSION_RELAY_NETWORKS || s == SET_OUTBOUND_PRIVATE_NETWORKS) {
-		st = network_list_check(value, f);
+	if (widest[s] != 0) {
+		st = network_list_check(value, widest[s], f);
 		if (st != STATUS_OK)
 			return st;
 	}

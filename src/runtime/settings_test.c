@@ -150,6 +150,27 @@ texts(void **state)
 	buffer_done(&b);
 }
 
+/* What is no network is refused when it is set, not left out when it counts. */
+static void
+networks(void **state)
+{
+	static const enum setting lists[] = { SET_SUBMISSION_RELAY_NETWORKS,
+		SET_OUTBOUND_PRIVATE_NETWORKS, SET_LOOKUP_HTTPS_NETWORKS };
+	struct failure f;
+	int64_t n;
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		bool inside = lists[i] != SET_SUBMISSION_RELAY_NETWORKS;
+
+		assert_ok(setting_parse(lists[i], TEXT("192.0.2.0/24 2001:db8::/32"), &n, &f));
+		assert_int_equal(
+		    setting_parse(lists[i], TEXT("192.0.2.0/24, ::1"), &n, &f), STATUS_INVALID);
+		assert_int_equal(setting_parse(lists[i], TEXT("::/0"), &n, &f), STATUS_LIMIT);
+		assert_int_equal(setting_parse(lists[i], TEXT("fd00::/8"), &n, &f),
+		    inside ? STATUS_OK : STATUS_LIMIT);
+	}
+}
+
 static void
 the_log_follows_its_level(void **state)
 {
@@ -203,6 +224,7 @@ main(void)
 		cmocka_unit_test(refusals_say_what_is_wanted),
 		cmocka_unit_test(applying),
 		cmocka_unit_test(texts),
+		cmocka_unit_test(networks),
 		cmocka_unit_test(the_log_follows_its_level),
 		cmocka_unit_test(the_document_is_of_this_table),
 	};
