@@ -7,17 +7,19 @@
 #include "lookup/find.h"
 
 #include <arpa/inet.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "lookup/find_parts.h"
 #include "mailauth/records.h"
 #include "runtime/settings.h"
 
-#define INSIDE_MAX 1000 /* octets of outbound.private_networks */
+#define WARN_AGAIN CLOCK_MINUTE /* of networks inside */
 
 static void
 judge(struct finding *f, enum route_verdict v, const char *before, const char *behind)
@@ -125,6 +127,21 @@ take_mx_answer(struct finding *f, const struct dns_answer *mx)
 
 /* ---- what it comes to ---- */
 
+/* A site whose own servers have such addresses must hear of the setting, and not
+ * with each message. */
+static void
+warn_of_inside(struct text domain)
+{
+	static _Atomic int64_t again;
+	int64_t now = clock_mono(), before = again;
+
+	if (now >= before && atomic_compare_exchange_strong(&again, &before, now + WARN_AGAIN))
+		LOG_WARN("lookup.private_addresses", FIELD_TEXT("domain", domain),
+		    FIELD_STRING("why",
+			"its hosts have addresses of private networks alone, of which the setting "
+			"outbound.private_networks has none"));
+}
+
 static void
 conclude(struct finding *f)
 {
@@ -149,6 +166,8 @@ conclude(struct finding *f)
 		judge(f, ROUTE_NO_HOST, "The domain ", " has no host for mail.");
 	else
 		judge(f, ROUTE_NO_ADDRESS, "No host for mail of ", " has an address.");
+	if (f->hidden && r->verdict == ROUTE_NO_ADDRESS)
+		warn_of_inside(r->domain);
 }
 
 static void
@@ -255,7 +274,7 @@ route_find(const struct dns_source *dns, struct sts *sts, const struct lookup_ro
 {
 	struct finding f = { .dns = dns, .request = q, .deadline = deadline, .a = a, .route = out };
 	struct text domain = q->domain;
-	char name[DNS_NAME_MAX + 1], inside[INSIDE_MAX + 1];
+	char name[DNS_NAME_MAX + 1], inside[NETWORK_LIST_MAX + 1];
 
 	setting_text(SET_OUTBOUND_PRIVATE_NETWORKS, inside, sizeof(inside));
 	guard_init(&f.inside, text_of(inside));

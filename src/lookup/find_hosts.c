@@ -47,24 +47,27 @@ static bool
 is_inside(const struct finding *f, struct text address)
 {
 	struct sockaddr_storage a = guard_address(address, 0);
+	struct sockaddr_storage led_to = guard_address(guard_inner(address), 0);
 
-	return guard_private(&a) && !networks_have(f->inside.allowed, f->inside.count, &a) &&
+	return guard_private(&led_to) && !guard_allows(&f->inside, &led_to) &&
 	       !networks_have(f->own, f->request->own_networks.count, &a);
 }
 
-/* Not: unspecified, multicast, broadcast, IPv4 in disguise, and networks inside. */
+/* Not: unspecified, multicast, broadcast, IPv4 in disguise, and networks inside, by
+ * way of a translator neither; and by that no loop. */
 bool
 find_usable(struct finding *f, struct text address)
 {
 	static const char loopback[16] = { [15] = 1 };
-	uint8_t first = (uint8_t)address.ptr[0];
+	struct text inner = guard_inner(address);
+	uint8_t first = (uint8_t)inner.ptr[0];
 
 	if (is_inside(f, address)) {
 		f->hidden = true;
 		return false;
 	}
-	if (address.len == 4)
-		return first != 0 && first < 224;
+	if (inner.len == 4)
+		return first != 0 && first < 224 && (address.len == 4 || first != 127);
 	return first != 0xff &&
 	       (memcmp(address.ptr, loopback, 10) != 0 || memcmp(address.ptr, loopback, 16) == 0);
 }

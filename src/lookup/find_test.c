@@ -5,7 +5,11 @@
  */
 #include "lookup/find.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "lookup/lookup_testing.h"
 #include "runtime/settings.h"
@@ -291,6 +295,12 @@ networks_inside(void **state)
 	expect_inside("[10.1.2.3]");
 	expect_inside("[IPv6:fd00::1]");
 	expect_inside("[100.64.0.1]");
+	expect_inside("[IPv6:64:ff9b:1::1]");
+	expect_inside("[IPv6:64:ff9b::a01:203]");
+	expect_inside("[IPv6:2002:c0a8:1::1]");
+	assert_int_equal(find("[IPv6:64:ff9b::808:808]").verdict, ROUTE_OK);
+	assert_int_not_equal(find("[IPv6:64:ff9b::7f00:1]").verdict, ROUTE_OK);
+	assert_int_not_equal(find("[IPv6:2002:e000:1::]").verdict, ROUTE_OK);
 	q.own_networks = (struct texts){ &own, 1 };
 	assert_int_equal(find_as("inside.test", q).verdict, ROUTE_LOOP);
 	assert_ok(setting_apply(
@@ -300,8 +310,47 @@ networks_inside(void **state)
 	r = find("both.test");
 	expect_host(&r, 0, "both.test", 0, ROUTE_HOST_OK, 2);
 	assert_int_equal(find("[10.1.2.3]").verdict, ROUTE_OK);
+	assert_int_equal(find("[IPv6:64:ff9b::a01:203]").verdict, ROUTE_OK);
 	expect_inside("[10.2.2.3]");
 	assert_ok(setting_apply(SET_OUTBOUND_PRIVATE_NETWORKS, TEXT_EMPTY));
+}
+
+static unsigned
+warnings(int fd)
+{
+	char text[4096];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	unsigned count = 0;
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	for (const char *at = text; (at = strstr(at, "outbound.private_networks")) != NULL; at++)
+		count++;
+	return count;
+}
+
+/* The operator hears of the setting, once a minute. */
+static void
+who_is_inside_is_told_of(void **state)
+{
+	int fd = memfd_create("log", MFD_CLOEXEC);
+	int64_t wall = clock_wall(), mono = clock_mono() + CLOCK_HOUR;
+
+	assert_true(fd >= 0);
+	log_set_fd(fd);
+	clock_set_for_test(wall, mono);
+	expect_inside("close.test");
+	expect_inside("[10.1.2.3]");
+	assert_int_equal(find("inside.test").verdict, ROUTE_OK);
+	assert_int_equal(warnings(fd), 1);
+	clock_set_for_test(wall, mono + CLOCK_MINUTE);
+	assert_int_equal(find("inside.test").verdict, ROUTE_OK);
+	assert_int_equal(warnings(fd), 1);
+	expect_inside("close.test");
+	assert_int_equal(warnings(fd), 2);
+	clock_set_for_test(-1, -1);
+	log_set_fd(STDERR_FILENO);
+	(void)close(fd);
 }
 
 /* RFC 5321 5.1: the hosts that are not better than ourselves are left out. */
@@ -470,6 +519,7 @@ main(void)
 		cmocka_unit_test(literals),
 		cmocka_unit_test(loops),
 		cmocka_unit_test(networks_inside),
+		cmocka_unit_test(who_is_inside_is_told_of),
 		cmocka_unit_test(tlsa),
 		cmocka_unit_test(tlsa_that_is_not_signed),
 		cmocka_unit_test(equals_take_turns),

@@ -43,6 +43,7 @@ static const char *const private[] = {
 	"169.254.0.0/16",				 /* RFC 3927 2 */
 	"fc00::/7",					 /* RFC 4193 3.1 */
 	"fe80::/10", "fec0::/10",			 /* RFC 4291 2.4 */
+	"64:ff9b:1::/48",				 /* NAT64 of a site (RFC 8215 3) */
 };
 
 static struct {
@@ -92,19 +93,35 @@ guard_private(const struct sockaddr_storage *a)
 void
 guard_init(struct guard *g, struct text networks)
 {
-	struct text word;
+	CHECK(text_to_string(networks, g->networks, sizeof(g->networks)) == STATUS_OK);
+}
 
-	g->count = 0;
-	while (text_split(&networks, ' ', &word))
-		if (word.len > 0 && g->count < GUARD_ALLOWED_MAX &&
-		    network_parse(word, &g->allowed[g->count]) == STATUS_OK)
-			g->count++;
+bool
+guard_allows(const struct guard *g, const struct sockaddr_storage *a)
+{
+	struct text which;
+
+	return network_list_has(text_of(g->networks), a, &which);
 }
 
 bool
 guard_lets(const struct guard *g, const struct sockaddr_storage *a)
 {
-	return guard_public(a) || networks_have(g->allowed, g->count, a);
+	return guard_public(a) || guard_allows(g, a);
+}
+
+struct text
+guard_inner(struct text octets)
+{
+	static const char nat64[12] = { 0, 0x64, (char)0xff, (char)0x9b };
+
+	if (octets.len != 16)
+		return octets;
+	if (memcmp(octets.ptr, nat64, sizeof(nat64)) == 0)
+		return text_part(octets, 12, 16);
+	if (octets.ptr[0] == 0x20 && octets.ptr[1] == 2)
+		return text_part(octets, 2, 6);
+	return octets;
 }
 
 struct sockaddr_storage

@@ -12,20 +12,23 @@
 
 #include "runtime/network.h"
 
-#define GUARD_ALLOWED_MAX 32 /* networks that an operator allows beside */
-
+/* What an operator allows beside. */
 struct guard {
-	struct network allowed[GUARD_ALLOWED_MAX];
-	size_t count;
+	char networks[NETWORK_LIST_MAX + 1];
 };
 
-/* networks: separated by spaces; what is no network is left out. */
+/* networks: a list as runtime/network.h has it, of NETWORK_LIST_MAX octets at most. */
 void guard_init(struct guard *g, struct text networks);
+bool guard_allows(const struct guard *g, const struct sockaddr_storage *a);
+/* Whether it is public or allowed. */
 bool guard_lets(const struct guard *g, const struct sockaddr_storage *a);
 /* Whether it is an address of the public Internet. */
 bool guard_public(const struct sockaddr_storage *a);
 /* Whether it is one of a network inside: private, shared or of one link. Loopback is not. */
 bool guard_private(const struct sockaddr_storage *a);
+/* The IPv4 address that an IPv6 one leads to: by NAT64 (RFC 6052 2.1) and 6to4 (RFC
+ * 3056 2); else the address itself, 4 or 16 octets. */
+struct text guard_inner(struct text octets);
 /* Of 4 or 16 octets; port in host order. */
 struct sockaddr_storage guard_address(struct text octets, uint16_t port);
 

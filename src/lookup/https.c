@@ -382,7 +382,7 @@ static char *
 take_step(struct https *h, const struct https_request *q, const char *url, int64_t deadline,
     struct arena *a, struct https_answer *out)
 {
-	char networks[1001], *next = NULL;
+	char networks[NETWORK_LIST_MAX + 1], *next = NULL;
 	struct step s = { .https = h,
 		.request = q,
 		.arena = a,
