@@ -4,8 +4,8 @@
  * stretches as long as can be. A CR or LF that stands alone, which a message of
  * text never has, becomes a line end, so that no server sees an end where we see
  * none; a line that is longer than SMTP has room for (RFC 5321 4.5.3.1.6) is broken as
- * a header is folded. BDAT: one chunk of all octets as they are (RFC 3030 2). Between pieces
- * the server is listened to: one that answers before the end has decided.
+ * a header is folded, before a blank if it has one. BDAT: one chunk of all octets as they are (RFC
+ * 3030 2). Between pieces the server is listened to: one that answers before the end has decided.
  */
 #include <string.h>
 
@@ -15,17 +15,22 @@
 
 struct dotted {
 	struct stream *stream;
-	bool inside;   /* of a line */
-	bool cr;       /* held back until it is known what follows */
-	size_t length; /* of the line so far */
+	bool inside; /* of a line */
+	bool cr;     /* held back until it is known what follows */
+	/* Of a line whose end has not come: what is held back, since it may be broken there
+	 * when more comes, and how many octets stand before it on the wire. */
+	struct buffer line;
+	size_t before;
 };
 
 static void
 line_end(struct dotted *d)
 {
+	stream_write(d->stream, buffer_text(&d->line));
 	stream_write(d->stream, TEXT("\r\n"));
+	buffer_clear(&d->line);
 	d->inside = d->cr = false;
-	d->length = 0;
+	d->before = 0;
 }
 
 /* Where the line that begins at at ends well; or what there is of it up to its
@@ -42,21 +47,74 @@ line_reach(struct text t, size_t at, bool *odd)
 	return cr < lf ? cr : lf;
 }
 
-/* Goes on in the line up to end, of which from on is not written yet. */
-static void
-lengthen(struct dotted *d, struct text t, size_t *from, size_t at, size_t end)
+static bool
+is_blank(char c)
 {
-	bool ends = end > at && t.ptr[end - 1] == '\n';
-	size_t text_end = ends ? end - 2 : end;
+	return c == ' ' || c == '\t';
+}
 
-	while (d->length + (text_end - at) > TEXT_LINE_MAX) {
-		at += TEXT_LINE_MAX - d->length;
-		stream_write(d->stream, text_part(t, *from, at));
-		stream_write(d->stream, TEXT("\r\n "));
-		*from = at;
-		d->length = 1;
+/* How many octets stay in a line that has more than room for so many: all up to the last
+ * blank behind something else (RFC 5322 2.2.3); without one as many as there is room for,
+ * in whole characters (RFC 3629 3). */
+static size_t
+break_at(struct text line, size_t room)
+{
+	size_t first = 0, at = room;
+
+	while (first < room && is_blank(line.ptr[first]))
+		first++;
+	while (at > first && !is_blank(line.ptr[at]))
+		at--;
+	if (at > first)
+		return at;
+	for (at = room; at > room - 4; at--)
+		if ((line.ptr[at] & 0xc0) != 0x80)
+			return at;
+	return room;
+}
+
+/* Writes what of a line is more than fits the last of those that it becomes: gives how
+ * much that is. */
+static size_t
+write_broken(struct dotted *d, struct text line)
+{
+	size_t at = 0, room;
+
+	while (line.len - at > (room = TEXT_LINE_MAX - d->before)) {
+		size_t to = at + break_at(text_part(line, at, line.len), room);
+
+		stream_write(d->stream, text_part(line, at, to));
+		stream_write(d->stream, TEXT("\r\n"));
+		d->before = is_blank(line.ptr[to]) ? 0 : 1;
+		stream_write(d->stream, text_part(TEXT(" "), 0, d->before));
+		at = to;
 	}
-	d->length = ends ? 0 : d->length + (text_end - at);
+	return at;
+}
+
+/* The line, or part of one, from at to end, of which all before *from is written; whole:
+ * no more of it comes. */
+static void
+put_line(struct dotted *d, struct text t, size_t *from, size_t at, size_t end, bool whole)
+{
+	struct text line = text_part(t, at, end), all = line;
+	size_t done = 0;
+
+	if (d->line.len > 0 || !whole) {
+		stream_write(d->stream, text_part(t, *from, at));
+		buffer_add_text(&d->line, line);
+		all = buffer_text(&d->line);
+		done = write_broken(d, all);
+		if (whole)
+			stream_write(d->stream, text_part(all, done, all.len));
+		buffer_drop(&d->line, whole ? all.len : done);
+		*from = end;
+	} else if (line.len > TEXT_LINE_MAX) {
+		stream_write(d->stream, text_part(t, *from, at));
+		*from = at + write_broken(d, line);
+	}
+	if (whole)
+		d->before = 0;
 }
 
 static void
@@ -69,7 +127,7 @@ put(struct dotted *d, struct text t)
 		at = from = t.ptr[0] == '\n' ? 1 : 0;
 	}
 	while (at < t.len) {
-		bool odd = false;
+		bool odd = false, ends;
 		size_t end;
 
 		if (!d->inside && t.ptr[at] == '.') {
@@ -78,8 +136,9 @@ put(struct dotted *d, struct text t)
 			from = at;
 		}
 		end = line_reach(t, at, &odd);
-		lengthen(d, t, &from, at, end);
-		d->inside = t.ptr[end > at ? end - 1 : at] != '\n';
+		ends = end > at && t.ptr[end - 1] == '\n';
+		put_line(d, t, &from, at, ends ? end - 2 : end, ends || odd);
+		d->inside = !ends;
 		at = end;
 		if (!odd)
 			continue;
@@ -153,6 +212,7 @@ client_message(struct smtp_client *c, const struct smtp_envelope *e, bool chunk)
 	st = send_all(c, e, chunk ? NULL : &dotted);
 	if (st == STATUS_OK && !chunk)
 		put_end(&dotted);
+	buffer_done(&dotted.line);
 	client_patience(c, c->config->times.block);
 	if (st == STATUS_OK && stream_flush(c->stream) != STATUS_OK)
 		st = cut_short(c);

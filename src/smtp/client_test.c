@@ -200,6 +200,39 @@ add_line(struct buffer *b, const char *before, char octet, size_t count)
 	buffer_add_string(b, "\r\n");
 }
 
+static void
+add_times(struct buffer *b, const char *word, size_t count)
+{
+	while (count-- > 0)
+		buffer_add_string(b, word);
+}
+
+/* Lines with blanks and characters (RFC 5322 2.2.3, RFC 3629 3) as they are, and as
+ * they go out: no octet more where there is a blank. */
+static void
+add_blanks(struct buffer *b, bool broken)
+{
+	const char *end = broken ? "\r\n" : "";
+
+	add_times(b, "e", 300);
+	add_times(b, " ", 1);
+	add_times(b, "e", 300);
+	add_times(b, end, 1);
+	add_line(b, "\t", 'f', 950);
+	add_times(b, "x", 1);
+	add_times(b, "\xc3\xbc", 498);
+	add_times(b, broken ? "\r\n " : "", 1);
+	add_times(b, "\xc3\xbc", 102);
+	add_times(b, "\r\n", 1);
+	add_times(b, "\xbc", 998);
+	add_times(b, broken ? "\r\n " : "", 1);
+	add_times(b, "\xbc", 2);
+	add_times(b, "\r\n", 1);
+	add_times(b, " ", 998);
+	add_times(b, end, 1);
+	add_line(b, "  ", 'i', 3);
+}
+
 /* RFC 5321 4.5.3.1.6: of what may have longer lines none has more than 998 octets on the
  * wire, in every cut; a chunk could not be counted before. */
 static void
@@ -214,6 +247,7 @@ long_lines(void **state)
 	add_line(&in, "", 'b', 999);
 	add_line(&in, ".", 'c', 2100);
 	add_line(&in, "", 'd', 1996);
+	add_blanks(&in, false);
 	add_line(&out, "DATA\r\n", 'a', 998);
 	add_line(&out, "", 'b', 998);
 	add_line(&out, " ", 'b', 1);
@@ -223,6 +257,7 @@ long_lines(void **state)
 	add_line(&out, "", 'd', 998);
 	add_line(&out, " ", 'd', 997);
 	add_line(&out, " ", 'd', 1);
+	add_blanks(&out, true);
 	buffer_add_string(&out, ".\r\n");
 	for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
 		struct play p;
