@@ -151,6 +151,23 @@ open_engine(struct store_role *r, struct failure *f)
 	return engine_rocksdb_open(path, &r->engine, f);
 }
 
+/* Fronts go by the board as long as they have one: a life of the store that
+ * cannot write on it must not begin, since they would trust what they read before. */
+static enum status
+open_board(struct store_role *r, struct failure *f)
+{
+	int fd = r->start->board;
+
+	if (fd < 0)
+		return STATUS_OK;
+	r->board = board_write(fd);
+	(void)close(fd);
+	return r->board != NULL ? STATUS_OK
+				: fail(f, STATUS_UNAVAILABLE,
+				      "The memory that the store shares with access cannot be used",
+				      "the board cannot be mapped");
+}
+
 static enum status
 store_role_serve(void *context, struct call_server_config *config, struct failure *f)
 {
@@ -163,11 +180,11 @@ store_role_serve(void *context, struct call_server_config *config, struct failur
 		.when_told = when_told,
 		.arg = r,
 	};
-	enum status s;
+	enum status s = open_board(r, f);
 
-	c.board = r->board = board_write(r->start->board);
-	if (r->start->board >= 0)
-		(void)close(r->start->board);
+	if (s != STATUS_OK)
+		return s;
+	c.board = r->board;
 	r->teller = pool_new(&(struct pool_config){ .name = "teller", .min = 1, .max = 1 });
 	s = open_engine(r, f);
 	if (s == STATUS_OK)

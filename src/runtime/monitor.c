@@ -455,16 +455,33 @@ make_notes(struct monitor *m)
 	return m->notes >= 0 && ftruncate(m->notes, NOTES_SIZE) == 0 ? STATUS_OK : STATUS_IO;
 }
 
-/* Who has the second descriptor can neither write nor make it shorter. Without
- * a board all is as true, and asked more often. */
+/* Sealed, so that who maps it can rely on its size, whoever else has it. */
+static int
+board_file(void)
+{
+	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int fd = memfd_create("board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0 && (ftruncate(fd, BOARD_SIZE) != 0 || fchmod(fd, 0600) != 0 ||
+			   fcntl(fd, F_ADD_SEALS, seals) != 0)) {
+		(void)close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Who has the second descriptor cannot write. Without a board all is as true,
+ * and asked more often. */
 static void
 make_board(struct monitor *m)
 {
 	char path[64];
 
-	m->board = memfd_create("board", MFD_CLOEXEC);
-	if (m->board < 0 || ftruncate(m->board, BOARD_SIZE) != 0 || fchmod(m->board, 0600) != 0)
+	m->board = board_file();
+	if (m->board < 0) {
+		LOG_WARN("monitor.no-board", FIELD_STRING("why", strerror(errno)));
 		return;
+	}
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", m->board);
 	m->board_to_read = open(path, O_RDONLY | O_CLOEXEC);
 }

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -55,11 +56,15 @@ toy_prepare(const struct role_start *start, void **context, struct failure *f)
 	return STATUS_OK;
 }
 
-/* 0: it has none; 1: to read; 2: to write. */
+/* 0: it has none; 1: to read; 2: to write; 3: and nobody can change its size. */
 static uint64_t
 board_access(int fd)
 {
-	return fd < 0 ? 0 : (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY ? 1 : 2;
+	if (fd < 0)
+		return 0;
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return 1;
+	return ftruncate(fd, 0) != 0 && ftruncate(fd, BOARD_SIZE + 1) != 0 ? 3 : 2;
 }
 
 /* What this role was given, and what happened to it. */
@@ -262,6 +267,12 @@ monitor_main(const char *scenario, const char *dir)
 
 	log_set_role("monitor");
 	log_set_level(LOG_LEVEL_ALARM);
+	if (strcmp(scenario, "no-board") == 0) {
+		const struct rlimit small = { BOARD_SIZE / 2, BOARD_SIZE / 2 };
+
+		(void)signal(SIGXFSZ, SIG_IGN);
+		CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+	}
 	return monitor_run(&config);
 }
 
@@ -493,8 +504,25 @@ each_role_gets_what_it_needs_and_no_more(void **state)
 		assert_int_equal(intake.numbers.at[i], i == 2);
 	}
 	/* the board; access gets it to read: tests/test_roles.py */
-	assert_int_equal(store.numbers.at[8], 2);
+	assert_int_equal(store.numbers.at[8], 3);
 	assert_int_equal(mx.numbers.at[8] + auth.numbers.at[8] + intake.numbers.at[8], 0);
+	arena_done(&a);
+	stop_in_order(&r);
+}
+
+/* The system has no room for it: nobody gets half of one. */
+static void
+without_a_board_all_goes_on(void **state)
+{
+	struct running r;
+	struct toy_echo_reply store;
+	struct arena a = ARENA_INIT;
+
+	monitor_start(&r, "no-board", false);
+	expect_line(&r, "ready monitor");
+	join(&r);
+	tell_me(&r, ROLE_STORE, 0, &a, &store);
+	assert_int_equal(store.numbers.at[8], 0);
 	arena_done(&a);
 	stop_in_order(&r);
 }
@@ -738,6 +766,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(all_are_started_linked_and_stopped_in_order),
 		cmocka_unit_test(each_role_gets_what_it_needs_and_no_more),
+		cmocka_unit_test(without_a_board_all_goes_on),
 		cmocka_unit_test(roles_are_confined),
 		cmocka_unit_test(a_role_that_dies_comes_back),
 		cmocka_unit_test(a_link_that_breaks_is_made_again),
