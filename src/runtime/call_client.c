@@ -253,11 +253,28 @@ sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Who is asked. */
+struct target {
+	enum role to;
+	unsigned instance;
+	bool alone; /* no other instance will do */
+};
+
 static enum status
-try_call(struct calls *c, enum role to, unsigned instance, const struct call *call,
-    const void *request, struct arena *a, void *reply, struct failure *f)
+take_link(struct calls *c, const struct target *t, int64_t until, struct link **l)
+{
+	if (!t->alone && t->instance != CALLS_ANY_INSTANCE &&
+	    calls_take(c, t->to, t->instance, 0, l) == STATUS_OK)
+		return STATUS_OK;
+	return calls_take(c, t->to, t->alone ? t->instance : CALLS_ANY_INSTANCE, until, l);
+}
+
+static enum status
+try_call(struct calls *c, struct target t, const struct call *call, const void *request,
+    struct arena *a, void *reply, struct failure *f)
 {
 	int64_t deadline = thread_time() + c->timeout;
+	const char *role = role_word(t.to);
 
 	CHECK((call->flags & CALL_STREAM) == 0);
 	for (unsigned sends = 0;;) {
@@ -265,32 +282,33 @@ try_call(struct calls *c, enum role to, unsigned instance, const struct call *ca
 		struct link *l;
 		enum status st;
 
-		st = calls_take(c, to, instance, sooner(deadline, thread_time() + c->patience), &l);
+		st = take_link(c, &t, sooner(deadline, thread_time() + c->patience), &l);
 		if (st != STATUS_OK)
-			return fail(f, st, AWAY, "%s: role %s is away", call->name, role_word(to));
+			return fail(f, st, AWAY, "%s: role %s is away", call->name, role);
 		st = attempt(l, call, request, a, reply, f, deadline, &sent);
 		link_unref(l);
 		if (st != STATUS_CLOSED)
 			return st;
+		if (!t.alone)
+			t.instance = CALLS_ANY_INSTANCE;
 		sends += sent;
 		if (sent && (call->flags & CALL_AGAIN) == 0)
 			return fail(f, STATUS_AMBIGUOUS, AWAY,
-			    "%s: role %s went away before it answered", call->name, role_word(to));
+			    "%s: role %s went away before it answered", call->name, role);
 		if (sends == SENDS_MOST)
 			return fail(f, STATUS_UNAVAILABLE, AWAY,
-			    "%s: role %s went away each time it was asked", call->name,
-			    role_word(to));
+			    "%s: role %s went away each time it was asked", call->name, role);
 	}
 }
 
 static enum status
-do_call(struct calls *c, enum role to, unsigned instance, const struct call *call,
-    const void *request, struct arena *a, void *reply, struct failure *f)
+do_call(struct calls *c, struct target t, const struct call *call, const void *request,
+    struct arena *a, void *reply, struct failure *f)
 {
 	enum status st;
 
 	(void)calls_ref(c);
-	st = try_call(c, to, instance, call, request, a, reply, f);
+	st = try_call(c, t, call, request, a, reply, f);
 	calls_unref(c);
 	return st;
 }
@@ -299,7 +317,7 @@ enum status
 call_do(struct calls *c, const struct call *call, const void *request, struct arena *a, void *reply,
     struct failure *f)
 {
-	return do_call(c, call->server, CALLS_ANY_INSTANCE, call, request, a, reply, f);
+	return call_do_at(c, CALLS_ANY_INSTANCE, call, request, a, reply, f);
 }
 
 static bool
@@ -318,18 +336,21 @@ enum status
 call_do_at(struct calls *c, unsigned instance, const struct call *call, const void *request,
     struct arena *a, void *reply, struct failure *f)
 {
-	if (instance != CALLS_ANY_INSTANCE && !is_there(c, call->server, instance))
-		instance = CALLS_ANY_INSTANCE;
-	return do_call(c, call->server, instance, call, request, a, reply, f);
+	const struct target t = { call->server, instance, false };
+
+	CHECK(instance == CALLS_ANY_INSTANCE || instance < CALLS_INSTANCES_MAX);
+	return do_call(c, t, call, request, a, reply, f);
 }
 
 enum status
 runtime_call_to(struct calls *c, enum role to, unsigned instance, const struct call *call,
     const void *request, struct arena *a, void *reply, struct failure *f)
 {
+	const struct target t = { to, instance, true };
+
 	if (!is_there(c, to, instance))
 		return fail(f, STATUS_NOT_FOUND, AWAY, "no link to %s %u", role_word(to), instance);
-	return do_call(c, to, instance, call, request, a, reply, f);
+	return do_call(c, t, call, request, a, reply, f);
 }
 
 /* ---- a call under way ---- */
@@ -337,6 +358,7 @@ runtime_call_to(struct calls *c, enum role to, unsigned instance, const struct c
 struct call_ahead {
 	struct calls *calls; /* referenced */
 	struct link *link;   /* NULL: it was not sent */
+	bool alone;	     /* and goes to no other instance */
 	struct pending pending;
 	int64_t deadline;
 };
@@ -354,6 +376,7 @@ call_begin_at(struct calls *c, unsigned instance, const struct call *call, const
 
 	CHECK((call->flags & (CALL_STREAM | CALL_AGAIN)) == CALL_AGAIN);
 	h->calls = calls_ref(c);
+	h->alone = instance != CALLS_ANY_INSTANCE;
 	h->pending.call = call;
 	h->deadline = thread_time() + c->timeout;
 	if (calls_take(c, call->server, instance, 0, &h->link) != STATUS_OK)
@@ -388,6 +411,8 @@ call_finish(
 
 	if (end == REPLIED)
 		st = take_reply(call, h->pending.frame, a, reply, f);
+	else if (end == LOST && h->alone)
+		st = fail(f, STATUS_UNAVAILABLE, AWAY, "%s: that instance went away", call->name);
 	else if (end == LOST)
 		st = call_do(h->calls, call, request, a, reply, f);
 	else

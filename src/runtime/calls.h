@@ -133,7 +133,8 @@ enum status call_do(struct calls *c, const struct call *call, const void *reques
 
 #define CALLS_ANY_INSTANCE UINT32_MAX
 
-/* The same, of this instance of the role; if that is not there, of any. */
+/* The same, of this instance of the role; if that is not there, or goes away
+ * before it answers, of any. */
 enum status call_do_at(struct calls *c, unsigned instance, const struct call *call,
     const void *request, struct arena *a, void *reply, struct failure *f) MUST_CHECK;
 
@@ -146,7 +147,9 @@ unsigned calls_instance(struct calls *c, enum role to);
  * must be sent again, and call_abandon lets it be. One of the two frees it. */
 struct call_ahead;
 struct call_ahead *call_begin(struct calls *c, const struct call *call, const void *request);
-/* The same to this instance; if that is not there, call_finish asks any. */
+/* The same to this instance alone, for what no other can use: if that is not
+ * there, or goes away before it answers, call_finish gives UNAVAILABLE. It never
+ * sends again, so its request may be NULL. */
 struct call_ahead *call_begin_at(
     struct calls *c, unsigned instance, const struct call *call, const void *request);
 enum status call_finish(struct call_ahead *h, const void *request, struct arena *a, void *reply,
