@@ -62,16 +62,23 @@ spool_init(struct spool *s, size_t limit)
 	*s = (struct spool){ .fd = -1, .limit = limit };
 }
 
+void
+spool_unmap(struct spool *s)
+{
+	if (s->map != NULL)
+		(void)munmap(s->map, s->len);
+	s->map = NULL;
+}
+
 static void
 spool_drop(struct spool *s)
 {
 	buffer_done(&s->small);
-	if (s->map != NULL)
-		(void)munmap(s->map, s->len);
+	spool_unmap(s);
 	if (s->fd >= 0)
 		(void)close(s->fd);
-	s->map = NULL;
 	s->fd = -1;
+	s->sealed = false;
 	s->len = 0;
 }
 
@@ -92,7 +99,7 @@ spool_add(struct spool *s, struct text bytes)
 {
 	enum status st;
 
-	CHECK(s->map == NULL);
+	CHECK(!s->sealed);
 	if (s->overflow)
 		return STATUS_OK;
 	if (s->limit != 0 && bytes.len > s->limit - s->len) {
@@ -121,7 +128,7 @@ spool_cut(struct spool *s, size_t len)
 {
 	size_t in_file = s->len - s->small.len;
 
-	CHECK(s->map == NULL && len <= s->len);
+	CHECK(!s->sealed && len <= s->len);
 	buffer_cut(&s->small, len > in_file ? len - in_file : 0);
 	s->len = len;
 }
@@ -141,6 +148,19 @@ seal(int fd)
 	return STATUS_UNAVAILABLE;
 }
 
+/* Nothing is added to its file any more. */
+static enum status
+spool_seal(struct spool *s)
+{
+	enum status st = s->sealed ? STATUS_OK : spill(s);
+
+	if (st == STATUS_OK && !s->sealed) {
+		st = ftruncate(s->fd, (off_t)s->len) == 0 ? seal(s->fd) : STATUS_UNAVAILABLE;
+		s->sealed = st == STATUS_OK;
+	}
+	return st;
+}
+
 enum status
 spool_payload(struct spool *s, struct payload *out)
 {
@@ -153,11 +173,7 @@ spool_payload(struct spool *s, struct payload *out)
 		return STATUS_OK;
 	}
 	if (s->map == NULL) {
-		st = spill(s);
-		if (st == STATUS_OK && ftruncate(s->fd, (off_t)s->len) != 0)
-			st = STATUS_UNAVAILABLE;
-		if (st == STATUS_OK)
-			st = seal(s->fd);
+		st = spool_seal(s);
 		if (st != STATUS_OK)
 			return st;
 		s->map = map_bytes(s->fd, s->len);

@@ -26,6 +26,7 @@ struct spool {
 	struct buffer small; /* until it outgrows PAYLOAD_INLINE_MAX */
 	int fd;		     /* the memfd after that, -1 before */
 	char *map;	     /* its mapping while it is being read */
+	bool sealed;
 	size_t len;
 	size_t limit; /* 0: none */
 	bool overflow;
@@ -38,9 +39,11 @@ void spool_init(struct spool *s, size_t limit);
 enum status spool_add(struct spool *s, struct text bytes) MUST_CHECK;
 /* Takes back what was added beyond the first len octets. */
 void spool_cut(struct spool *s, size_t len);
-/* Seals it and gives the payload, which lives until spool_done; nothing is
- * added after that. LIMIT after an overflow. */
+/* Seals it and gives the payload, which lives until spool_unmap or spool_done;
+ * nothing is added after that. LIMIT after an overflow. */
 enum status spool_payload(struct spool *s, struct payload *out) MUST_CHECK;
+/* Lets go of the payload's mapping, if it has one; spool_payload gives it anew. */
+void spool_unmap(struct spool *s);
 void spool_done(struct spool *s);
 
 /* Maps a received memfd read-only for the arena's life after checking that all

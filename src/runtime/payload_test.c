@@ -46,6 +46,11 @@ a_spool_gives_back_what_came_in(void **state)
 		assert_int_equal(p.fd >= 0, total > PAYLOAD_INLINE_MAX);
 		assert_int_equal(spool_payload(&s, &again), STATUS_OK);
 		assert_ptr_equal(again.bytes.ptr, p.bytes.ptr);
+		spool_unmap(&s);
+		assert_null(s.map);
+		assert_int_equal(spool_payload(&s, &again), STATUS_OK);
+		assert_true(text_equal(again.bytes, buffer_text(&same)));
+		assert_int_equal(again.fd, p.fd);
 		spool_done(&s);
 		buffer_done(&same);
 	}
