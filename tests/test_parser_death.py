@@ -135,6 +135,26 @@ def test_one_that_is_appended(house):
     assert len(re.findall(r"event=intake\.opaque ", house.log())) == before + 1
 
 
+def test_one_of_many_by_one_command(house):
+    """RFC 3502 6.3.11: it is worked on while others come, and known for the same when all are made again."""
+    before = len(re.findall(r"event=monitor\.role_died what=intake .*signal=11", house.log()))
+    opaque = len(re.findall(r"event=intake\.opaque ", house.log()))
+    filler = "a line of a message that is long enough\r\n" * 800
+    command = b"APPEND many"
+    for i in range(24):
+        message = (letter("poison", CHARSET) if i == 3 else letter(f"many{i}", "utf-8") + filler).encode()
+        command += b" {%d+}\r\n%s" % (len(message), message)
+    with imapwire.Wire(house).sign_in(house.bob) as wire:
+        wire.ok("CREATE many")
+        wire.ok(command)
+        assert wire.select("many") == 24
+        whole_and_opaque(wire)
+        assert wire.search('HEADER Message-ID "many"') == [i for i in range(1, 25) if i != 4]
+    log = house.log()
+    assert len(re.findall(r"event=monitor\.role_died what=intake .*signal=11", log)) == before + 2
+    assert len(re.findall(r"event=intake\.opaque ", log)) == opaque + 1
+
+
 def test_several_recipients_have_it(house):
     with smtplib.SMTP(house.host, house.port("smtp"), "client.test", timeout=120) as client:
         client.sendmail("sender@elsewhere.test", [house.bob, house.admin], letter("poison", CHARSET))

@@ -95,6 +95,7 @@ append_drop(struct append_batch *b)
 
 /* Messages of a batch that go by one call. */
 struct part {
+	uint64_t op; /* the same for each try: the store files it once */
 	uint32_t from, count;
 	uint32_t prepared; /* the first ones, whose octets are not in octets */
 	struct payload octets;
@@ -121,7 +122,7 @@ file_one(struct append_batch *b, const struct part *p, struct arena *a, struct f
     struct failure *f)
 {
 	const struct intake_append_request q = { .token = b->im->token,
-		.op = imap_op(),
+		.op = p->op,
 		.mailbox = b->mailbox,
 		.name = b->mailbox == 0 ? b->name : TEXT_EMPTY,
 		.flags = b->flags[p->from],
@@ -140,7 +141,7 @@ file_several(struct append_batch *b, const struct part *p, struct arena *a, stru
     struct failure *f)
 {
 	const struct intake_append_all_request q = { .token = b->im->token,
-		.op = p->prepared > 0 ? b->ahead.op : imap_op(),
+		.op = p->op,
 		.prepared = p->prepared,
 		.mailbox = b->mailbox,
 		.name = b->mailbox == 0 ? b->name : TEXT_EMPTY,
@@ -166,23 +167,37 @@ file_part(struct append_batch *b, const struct part *p, struct arena *a, struct 
 	return p->count == 1 ? file_one(b, p, a, out, f) : file_several(b, p, a, out, f);
 }
 
-/* With what intake has already, or all anew. */
+/* With what intake has already. AGAIN: it has not, or not any more; that says nothing
+ * of the mailbox, since a call that was sent twice finds so what it filed itself. */
+static enum status
+file_prepared(struct append_batch *b, struct part *all, struct filed *out, struct failure *f)
+{
+	enum status st;
+
+	append_ahead_wait(b);
+	if (b->ahead.failed || b->ahead.count == 0)
+		return STATUS_AGAIN;
+	st = spool_payload(&b->spool, &all->octets);
+	if (st != STATUS_OK)
+		return st;
+	all->prepared = b->ahead.count;
+	b->ahead.filed = true;
+	st = file_part(b, all, &b->at[0].c->arena, out, f);
+	all->prepared = 0;
+	return st;
+}
+
+/* So, or all anew. */
 static enum status
 file_all(struct append_batch *b, struct filed *out, struct failure *f)
 {
-	struct arena *a = &b->at[0].c->arena;
-	struct part all = { .count = b->count, .prepared = b->ahead.count };
-	enum status st = spool_payload(&b->spool, &all.octets);
+	struct part all = { .op = b->ahead.op != 0 ? b->ahead.op : imap_op(), .count = b->count };
+	enum status st = file_prepared(b, &all, out, f);
 
-	append_ahead_wait(b);
-	b->ahead.filed = true;
-	if (st == STATUS_OK)
-		st = file_part(b, &all, a, out, f);
 	if (st != STATUS_AGAIN)
 		return st;
-	all.prepared = 0;
 	st = append_whole(b, &all.octets);
-	return st == STATUS_OK ? file_part(b, &all, a, out, f) : st;
+	return st == STATUS_OK ? file_part(b, &all, &b->at[0].c->arena, out, f) : st;
 }
 
 /* The reply of a command whose messages were filed, the first by that UID; or
@@ -214,7 +229,7 @@ file_each(struct append_batch *b, struct text octets)
 {
 	for (unsigned i = 0; i < b->commands; i++) {
 		const struct append_command *a = &b->at[i];
-		struct part p = { a->from, a->count, 0,
+		struct part p = { imap_op(), a->from, a->count, 0,
 			PAYLOAD_OF(text_part(octets, a->octets_from, a->octets_from + a->octets)) };
 		struct failure f = { 0 };
 		struct filed filed = { 0 };

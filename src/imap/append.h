@@ -19,12 +19,17 @@
 #define APPEND_SEVERAL_MAX (32u << 20) /* octets of a command with several messages */
 #define APPEND_OPTIONS_MAX (4u << 20)  /* octets of its lines between them */
 
-/* Octets of whole messages that intake gets to work on while others come, and
- * calls under way at a time. */
+/* Octets of whole messages that intake gets to work on while others come: parts of
+ * about so many octets and at most so many messages; calls under way at a time;
+ * and parts of a command and of the process, each of which holds a descriptor
+ * until its command ends. What is beyond goes with the call at the end. */
 #define APPEND_AHEAD_LEAST (192u << 10)
 #define APPEND_AHEAD_MOST (768u << 10)
+#define APPEND_AHEAD_CALL (1u << 20) /* octets of a part */
 #define APPEND_AHEAD_MESSAGES 256u
 #define APPEND_AHEAD_CALLS 2u
+#define APPEND_AHEAD_PARTS 24u
+#define APPEND_AHEAD_PARTS_ALL 2048u
 
 struct append_args {
 	struct text mailbox; /* as on the wire */
@@ -45,11 +50,13 @@ struct append_part;
 /* What intake has got of the first command, in parts. */
 struct append_ahead {
 	bool on;
-	bool filed;		   /* the call that files them was made */
+	bool failed;		   /* one of them did: none is claimed */
+	bool filed;		   /* a call that claims them was made */
 	uint64_t op;		   /* of that call; 0: there are no parts */
 	unsigned instance;	   /* of intake */
 	struct append_part *parts; /* the newest first */
-	uint32_t count;		   /* messages in them */
+	unsigned part_count;
+	uint32_t count; /* messages in them */
 	uint64_t octets;
 };
 
@@ -91,5 +98,7 @@ void append_ahead_wait(struct append_batch *b);
 /* All messages as one payload, as if nothing had been handed over. */
 enum status append_whole(struct append_batch *b, struct payload *out) MUST_CHECK;
 void append_ahead_done(struct append_batch *b);
+/* Parts of all sessions. A test may claim some of them. */
+extern _Atomic unsigned append_parts_held;
 
 #endif

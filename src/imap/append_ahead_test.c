@@ -3,22 +3,17 @@
  * APPEND of many messages by one command (RFC 3502 6.3.11): intake works on them
  * while the next ones come, and what is filed is the same as if it did not.
  */
+#include <sched.h>
+
+#include "imap/append.h"
 #include "imap/session_testing.h"
+#include "intake/piece.h"
 #include "intake/prepared.h"
 #include "runtime/metrics.h"
-#include "store/engine.h"
+#include "runtime/thread.h"
 
 #define MANY 80
 #define OCTETS 10000 /* of each, about */
-
-static uint64_t
-commits(void)
-{
-	struct engine_facts f;
-
-	engine_facts_of(house.engine, &f);
-	return f.commits;
-}
 
 /* The n-th message; each is a text of its own. */
 static void
@@ -115,17 +110,20 @@ they_are_worked_on_while_others_come(void **state)
 }
 
 /* Puts out of the memory of intake what it has kept, when it has come so far: the
- * part before the last one is done by then. */
+ * part before the last one is done by then. Each takes less than a share. */
 static void
 parse_and_lose(struct text message, const struct mime_limits *limits, struct arena *a,
     struct mime_summary *out)
 {
 	mime_parse(message, limits, a, out);
-	if (text_find(message, TEXT("Subject: number 45\r\n"), 0) < message.len) {
-		struct prepared *large = prepared_new(1, 0, (struct numbers){ NULL, 0 });
+	if (text_find(message, TEXT("Subject: number 45\r\n"), 0) == message.len)
+		return;
+	for (uint64_t i = 1; i <= 8; i++) {
+		struct prepared *large = prepared_new(i, 0, (struct numbers){ NULL, 0 });
 
-		(void)buffer_room(&large->contents, PREPARED_OCTETS);
-		prepared_keep(large);
+		large->key = UINT64_MAX - i;
+		(void)buffer_room(&large->contents, PREPARED_OCTETS / 8 - 64);
+		assert_ok(prepared_keep(large));
 	}
 }
 
@@ -147,6 +145,226 @@ what_intake_lost_is_made_again(void **state)
 	holds_many(&t);
 	buffer_done(&b);
 	talk_end(&t);
+}
+
+static enum status
+prepare(uint64_t op, uint64_t *sizes, uint32_t count, struct text messages)
+{
+	const struct intake_prepare_request q = {
+		.op = op, .sizes = { sizes, count }, .messages = PAYLOAD_OF(messages)
+	};
+	struct intake_prepare_reply r;
+	struct arena a = ARENA_INIT;
+	enum status s = intake_prepare(house.calls, &q, &a, &r, NULL);
+
+	arena_done(&a);
+	return s;
+}
+
+/* Fills the account's share but for what one or two parts take. */
+static void
+use_up_the_share(uint64_t account)
+{
+	for (size_t octets = PREPARED_SHARE / 2; octets >= 2 * PREPARED_LEAST; octets /= 2) {
+		struct prepared *large = prepared_new(octets, 0, (struct numbers){ NULL, 0 });
+
+		large->key = account;
+		(void)buffer_room(&large->contents, octets - 64);
+		assert_ok(prepared_keep(large));
+	}
+}
+
+/* One part fails: none is claimed, and all is made at the end, by one call; what was
+ * kept of it is let go. */
+static void
+what_cannot_be_prepared_is_not_claimed(void **state)
+{
+	struct buffer b = BUFFER_INIT;
+	int64_t ahead = metric_get(METRIC_INTAKE_PREPARED);
+	unsigned filings = house_filings;
+	size_t kept;
+	struct talk t;
+
+	sign_in(&t);
+	use_up_the_share(((struct imap *)t.s)->account);
+	kept = prepared_octets();
+	add_command(&b, "a1 APPEND INBOX", 0, MANY);
+	answers(&t, &b, " 1:80] APPEND done\r\n");
+	assert_int_equal(house_filings - filings, 1);
+	assert_int_equal(metric_get(METRIC_INTAKE_PREPARED), ahead);
+	assert_ok(prepare(UINT64_MAX, NULL, 0, TEXT_EMPTY)); /* behind all others */
+	assert_int_equal(prepared_octets(), kept);
+	holds_many(&t);
+	buffer_done(&b);
+	talk_end(&t);
+	prepared_end();
+}
+
+/* ---- the answer is lost ---- */
+
+static uint64_t commits_before;
+
+static void
+until_filed(void)
+{
+	int64_t until = thread_time() + CLOCK_MINUTE;
+
+	while (commits() == commits_before && thread_time() < until)
+		(void)sched_yield();
+	assert_int_not_equal(commits(), commits_before);
+	house_before_filing = house_behind_filing = NULL;
+}
+
+static void
+lose_the_store(void)
+{
+	commits_before = commits();
+	call_pair_break(house.inner, 0);
+}
+
+static void
+store_is_back(void)
+{
+	until_filed();
+	call_pair_mend(house.inner, 0);
+}
+
+static void
+lose_intake(void)
+{
+	commits_before = commits();
+	call_pair_break(house.access, house.intake_link);
+}
+
+static void
+intake_is_back(void)
+{
+	until_filed();
+	call_pair_mend(house.access, house.intake_link);
+}
+
+/* The store has filed them, and neither intake nor the session hears of it. */
+static void
+is_filed_once(void (*before)(void), void (*behind)(void))
+{
+	struct buffer b = BUFFER_INIT;
+	int64_t ahead = metric_get(METRIC_INTAKE_PREPARED);
+	uint64_t all;
+	struct talk t;
+
+	sign_in(&t);
+	all = commits();
+	house_before_filing = before;
+	house_behind_filing = behind;
+	add_command(&b, "a1 APPEND INBOX", 0, MANY);
+	answers(&t, &b, " 1:80] APPEND done\r\n");
+	assert_true(metric_get(METRIC_INTAKE_PREPARED) - ahead >= MANY / 2);
+	assert_null(house_before_filing);
+	assert_int_equal(commits() - all, 1);
+	holds_many(&t);
+	buffer_done(&b);
+	talk_end(&t);
+}
+
+static void
+the_link_to_the_store_is_lost_behind_the_commit(void **state)
+{
+	is_filed_once(lose_the_store, store_is_back);
+}
+
+static void
+intake_is_lost_behind_the_commit(void **state)
+{
+	is_filed_once(lose_intake, intake_is_back);
+}
+
+/* ---- bounds ---- */
+
+static _Atomic unsigned held_most, mapped_most;
+
+/* How many payloads are mapped into this process. */
+static unsigned
+mapped(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[1024];
+	unsigned n = 0;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, "memfd:payload") != NULL;
+	assert_int_equal(fclose(f), 0);
+	return n;
+}
+
+static void
+parse_and_count(struct text message, const struct mime_limits *limits, struct arena *a,
+    struct mime_summary *out)
+{
+	unsigned held = append_parts_held, maps = mapped();
+
+	held_most = held > held_most ? held : held_most;
+	mapped_most = maps > mapped_most ? maps : mapped_most;
+	mime_parse(message, limits, a, out);
+}
+
+/* So many of them that they would make more parts than there may be. */
+static void
+append_very_many(unsigned count)
+{
+	struct buffer b = BUFFER_INIT, want = BUFFER_INIT;
+	struct talk t;
+
+	held_most = mapped_most = 0;
+	house.intake.parse = parse_and_count;
+	sign_in(&t);
+	add_command(&b, "a1 APPEND INBOX", 0, count);
+	buffer_addf(&want, " 1:%u] APPEND done\r\n", count);
+	answers(&t, &b, buffer_string(&want));
+	buffer_done(&b);
+	buffer_done(&want);
+	talk_end(&t);
+}
+
+static void
+a_command_has_so_many_parts(void **state)
+{
+	append_very_many(1600);
+	assert_int_equal(held_most, APPEND_AHEAD_PARTS);
+	/* Those under way, here and on the side of intake, and the rest at the end. */
+	assert_in_range(mapped_most, 1, 2 * (APPEND_AHEAD_CALLS + 2));
+	assert_int_equal(append_parts_held, 0);
+}
+
+static void
+all_sessions_have_so_many(void **state)
+{
+	append_parts_held = APPEND_AHEAD_PARTS_ALL - 2;
+	append_very_many(MANY);
+	assert_int_equal(held_most, APPEND_AHEAD_PARTS_ALL);
+	assert_int_equal(append_parts_held, APPEND_AHEAD_PARTS_ALL - 2);
+	append_parts_held = 0;
+}
+
+/* ---- large ones ---- */
+
+static _Atomic size_t large_at_filing;
+
+static void
+note_large(void)
+{
+	large_at_filing = large_now();
+}
+
+/* What was prepared counts: only so many octets are in hand at a time. */
+static void
+prepared_ones_are_large_together(void **state)
+{
+	large_at_filing = 0;
+	house_before_filing = note_large;
+	append_very_many(140);
+	house_before_filing = NULL;
+	assert_in_range(large_at_filing, 140 * OCTETS, 150 * OCTETS);
 }
 
 /* A command that is refused takes what was handed over with it; those that came
@@ -216,36 +434,25 @@ file_prepared(uint64_t op, uint64_t prepared, uint64_t *sizes, uint32_t count, s
 	return s;
 }
 
-static enum status
-prepare(uint64_t op, uint64_t *sizes, uint32_t count, struct text messages)
-{
-	const struct intake_prepare_request q = {
-		.op = op, .sizes = { sizes, count }, .messages = PAYLOAD_OF(messages)
-	};
-	struct intake_prepare_reply r;
-	struct arena a = ARENA_INIT;
-	enum status s = intake_prepare(house.calls, &q, &a, &r, NULL);
-
-	arena_done(&a);
-	return s;
-}
-
 /* DENIED is the store's word for the token: all was there. */
 static void
 what_does_not_fit_is_not_used(void **state)
 {
 	uint64_t sizes[] = { 3, 4, 5 }, others[] = { 4, 3, 5 }, many[PREPARED_MESSAGES_MAX + 1];
 
-	assert_int_equal(prepare(7, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
-	assert_int_equal(file_prepared(7, 2, sizes, 3, TEXT("C:\n\n\n")), STATUS_DENIED);
-	assert_int_equal(file_prepared(7, 2, sizes, 3, TEXT("C:\n\n\n")), STATUS_AGAIN);
-	assert_int_equal(prepare(7, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
-	assert_int_equal(file_prepared(7, 2, others, 3, TEXT("C:\n\n\n")), STATUS_AGAIN);
-	assert_int_equal(prepare(7, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
-	assert_int_equal(file_prepared(7, 1, sizes, 2, TEXT("C:\n\n")), STATUS_AGAIN);
-	assert_int_equal(prepare(7, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
-	assert_int_equal(prepare(7, NULL, 0, TEXT_EMPTY), STATUS_OK);
-	assert_int_equal(file_prepared(7, 2, sizes, 3, TEXT("C:\n\n\n")), STATUS_AGAIN);
+	assert_int_equal(prepare(21, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
+	assert_int_equal(file_prepared(21, 2, sizes, 3, TEXT("C:\n\n\n")), STATUS_DENIED);
+	assert_int_equal(file_prepared(21, 2, sizes, 3, TEXT("C:\n\n\n")), STATUS_AGAIN);
+	assert_int_equal(prepare(22, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
+	assert_int_equal(file_prepared(22, 2, others, 3, TEXT("C:\n\n\n")), STATUS_AGAIN);
+	assert_int_equal(prepare(23, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
+	assert_int_equal(file_prepared(23, 1, sizes, 2, TEXT("C:\n\n")), STATUS_AGAIN);
+	assert_int_equal(prepare(24, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
+	assert_int_equal(prepare(24, NULL, 0, TEXT_EMPTY), STATUS_OK);
+	assert_int_equal(file_prepared(24, 2, sizes, 3, TEXT("C:\n\n\n")), STATUS_AGAIN);
+	/* It comes behind the word that nothing comes. */
+	assert_int_equal(prepare(24, sizes, 2, TEXT("A:\nB:\n\n")), STATUS_OK);
+	assert_int_equal(file_prepared(24, 2, sizes, 3, TEXT("C:\n\n\n")), STATUS_AGAIN);
 	assert_int_equal(file_prepared(7, 4, sizes, 3, TEXT_EMPTY), STATUS_INVALID);
 	assert_int_equal(prepare(7, sizes, 2, TEXT("A:\nB:\n")), STATUS_INVALID);
 	for (unsigned i = 0; i < ARRAY_LEN(many); i++)
@@ -261,6 +468,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(they_are_worked_on_while_others_come),
 		CASE(what_intake_lost_is_made_again),
+		CASE(what_cannot_be_prepared_is_not_claimed),
+		CASE(the_link_to_the_store_is_lost_behind_the_commit),
+		CASE(intake_is_lost_behind_the_commit),
+		CASE(a_command_has_so_many_parts),
+		CASE(all_sessions_have_so_many),
+		CASE(prepared_ones_are_large_together),
 		CASE(a_refused_command_leaves_nothing),
 		CASE(others_may_follow),
 		CASE(what_does_not_fit_is_not_used),

@@ -2,7 +2,6 @@
 /* APPEND: what is stored and what is answered, by RFC section. */
 #include "imap/session_testing.h"
 #include "runtime/metrics.h"
-#include "store/engine.h"
 
 /* Says octets that hold NUL. */
 static void
@@ -99,15 +98,6 @@ two_messages_with_prompts(void **state)
 	HAS(&t, "a6 FETCH 2 ENVELOPE\r\n", "\"Re: afternoon meeting\"");
 	buffer_done(&b);
 	talk_end(&t);
-}
-
-static uint64_t
-commits(void)
-{
-	struct engine_facts f;
-
-	engine_facts_of(house.engine, &f);
-	return f.commits;
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "imap/session.h"
 #include "intake/testing_house.h"
 #include "runtime/settings.h"
+#include "store/engine.h"
 
 static struct house house;
 static struct imap_server *server;
@@ -32,6 +33,16 @@ close_house(void **state)
 	imap_server_free(server);
 	house_close(&house);
 	return 0;
+}
+
+/* Of the store so far. */
+UNUSED static uint64_t
+commits(void)
+{
+	struct engine_facts f;
+
+	engine_facts_of(house.engine, &f);
+	return f.commits;
 }
 
 UNUSED static const char *

@@ -58,9 +58,10 @@
 
 /* Some messages of a coming intake_append_all with that op, from its number first
  * on: they are worked on already, and what is made of them is kept for it for a
- * while. No messages: nothing of that op is coming. LIMIT: too many at a time. */
+ * while. No messages: nothing of that op is coming. key: whose share of what is
+ * kept it counts for. LIMIT: too many at a time, or that share is used up. */
 #define intake_prepare_REQUEST(F, S) \
-	F(S, U64, op) F(S, U64, first) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages)
+	F(S, U64, op) F(S, U64, first) F(S, NUMBERS, sizes) F(S, PAYLOAD, messages) F(S, U64, key)
 #define intake_prepare_REPLY(F, S)
 
 /* A message that an account sends (RFC 6409 8): Date and Message-ID are added
@@ -101,10 +102,10 @@
 #define INTAKE_CALLS(X)                                                       \
 	X(intake_deliver, BY_MX, CALL_AGAIN | CALL_SHORT)                     \
 	X(intake_append, BY_ACCESS | BY_WEB, CALL_AGAIN | CALL_SHORT)         \
-	X(intake_append_all, BY_ACCESS | BY_WEB, CALL_AGAIN)                  \
+	X(intake_append_all, BY_ACCESS, CALL_AGAIN)                           \
 	X(intake_submit, BY_ACCESS | BY_WEB | BY_MX, CALL_AGAIN | CALL_SHORT) \
 	X(intake_notice, BY_OUTBOUND, CALL_AGAIN)                             \
-	X(intake_prepare, BY_ACCESS | BY_WEB, CALL_AGAIN)
+	X(intake_prepare, BY_ACCESS, CALL_AGAIN)
 
 CALLS_DECLARE(intake, INTAKE_CALLS)
 

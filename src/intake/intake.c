@@ -67,7 +67,7 @@ static void
 take_waiting(const struct way *way, struct call_in *call, const void *q, struct intake *in)
 {
 	struct piece_of_mail m = way->mail(q);
-	size_t octets = m.message.len; /* the request ends with its answer */
+	size_t octets = piece_octets(&m); /* the request ends with its answer */
 	struct worker *w = worker_take();
 	union store_request request;
 	union store_reply reply;
@@ -106,7 +106,7 @@ take(const struct way *way, struct call_in *call, const void *q, struct intake *
 	struct worker *w;
 	struct failure f;
 
-	if (m.message.len >= LARGE) {
+	if (piece_octets(&m) >= LARGE) {
 		take_waiting(way, call, q, in);
 		return;
 	}
@@ -393,18 +393,21 @@ handle_append_all(struct call_in *call, const void *request, void *context)
 
 /* ---- those whose call is still coming ---- */
 
-static void
-keep(struct worker *w, const struct intake_prepare_request *q)
+static enum status
+keep(struct worker *w, const struct intake_prepare_request *q, struct failure *f)
 {
 	struct prepared *p = prepared_new(q->op, (uint32_t)q->first, q->sizes);
 	size_t bytes = p->count * sizeof(*p->sizes);
 
+	p->key = q->key;
 	memcpy(p->summary_sizes, w->summary_sizes, bytes);
 	memcpy(p->content_sizes, w->content_sizes, bytes);
 	p->summaries = w->summary;
 	p->contents = w->content;
 	w->summary = w->content = (struct buffer)BUFFER_INIT;
-	prepared_keep(p);
+	return prepared_keep(p) == STATUS_OK ? STATUS_OK
+					     : fail(f, STATUS_LIMIT, "Too much at a time",
+						   "too much is prepared with one key");
 }
 
 static void
@@ -432,7 +435,7 @@ prepare(struct intake *in, const struct intake_prepare_request *q, struct failur
 		    "%u messages of %zu octets to prepare", q->sizes.count, m.message.len);
 	s = piece_prepare(in, w, &m, f);
 	if (s == STATUS_OK)
-		keep(w, q);
+		s = keep(w, q, f);
 	worker_rest(w);
 	return s;
 }

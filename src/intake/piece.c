@@ -137,6 +137,17 @@ large_leave(size_t octets)
 	thread_goes_on();
 }
 
+size_t
+large_now(void)
+{
+	size_t octets;
+
+	(void)pthread_mutex_lock(&large_lock);
+	octets = large_octets;
+	(void)pthread_mutex_unlock(&large_lock);
+	return octets;
+}
+
 /* ---- a message ---- */
 
 static struct text
@@ -381,15 +392,29 @@ summarise_several(
 	return STATUS_OK;
 }
 
+size_t
+piece_octets(const struct piece_of_mail *m)
+{
+	size_t octets = 0;
+
+	if (!m->several)
+		return m->message.len;
+	for (uint32_t i = 0; i < m->sizes.count; i++)
+		if (__builtin_add_overflow(octets, m->sizes.at[i], &octets))
+			return SIZE_MAX;
+	return octets < m->message.len ? m->message.len : octets;
+}
+
 enum status
 piece_prepare(struct intake *in, struct worker *w, struct piece_of_mail *m, struct failure *f)
 {
 	uint64_t size_max = (uint64_t)setting(SET_SMTP_MESSAGE_SIZE_MAX);
+	size_t octets = piece_octets(m);
 	enum status s = STATUS_OK;
 
-	if (m->message.len > size_max)
+	if (octets > size_max)
 		return fail(f, STATUS_LIMIT, "The message is too large", "%zu octets of %llu",
-		    m->message.len, (unsigned long long)size_max);
+		    octets, (unsigned long long)size_max);
 	if (m->several)
 		s = summarise_several(in, w, m, f);
 	else

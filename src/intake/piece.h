@@ -28,6 +28,8 @@ void worker_rest(struct worker *w);
  * is large. */
 void large_enter(const struct intake *in, size_t octets);
 void large_leave(size_t octets);
+/* Octets of the large ones that are worked on at the moment. */
+size_t large_now(void);
 
 /* A message in hand: what came, and what is made of it. */
 struct piece_of_mail {
@@ -52,6 +54,8 @@ struct piece_of_mail {
 	} forward;
 };
 
+/* Octets of all of it, what was prepared too. */
+size_t piece_octets(const struct piece_of_mail *m);
 /* Parses and packs, into the worker. LIMIT: too large; INVALID: several that
  * are not whole. Of a large message the worker's arena is freed. */
 enum status piece_prepare(

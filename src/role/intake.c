@@ -7,6 +7,7 @@
 #include "intake/intake.h"
 
 #include "codec/charset.h"
+#include "intake/prepared.h"
 #include "intake/sign_keys.h"
 #include "role/front.h"
 #include "role/roles.h"
@@ -46,9 +47,11 @@ static enum status
 intake_begin(void *context, struct calls *calls, struct failure *f)
 {
 	struct intake_role *r = context;
+	enum status s;
 
 	r->intake.calls = calls;
-	return front_settings(calls, f);
+	s = prepared_tend(f);
+	return s == STATUS_OK ? front_settings(calls, f) : s;
 }
 
 static void
@@ -57,6 +60,7 @@ intake_stop(void *context, int64_t deadline)
 	struct intake_role *r = context;
 
 	(void)deadline;
+	prepared_end();
 	if (r->intake.notes != NULL)
 		notes_free(r->intake.notes);
 	if (r->intake.keys != NULL)
