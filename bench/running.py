@@ -35,7 +35,7 @@ class Plan:
 
     def __init__(self, quick, ours):
         scale = 10 if ours else 1
-        self.messages = (400 if quick else 2000) * scale
+        self.messages = (400 if quick else 1500) * scale
         self.outgoing = (300 if quick else 1500) * (5 if ours else 1)
         self.disk_messages = (5000 if quick else 20000) if ours else (400 if quick else 1000)
         self.mixed_messages = (2500 if quick else 10000) if ours else (400 if quick else 1000)
@@ -48,6 +48,7 @@ class Plan:
         self.appends = 200 if quick else 1000
         self.downloads = 500 if quick else 2000
         self.mailboxes = 100 if quick else 1000
+        self.restarts = 3 if quick else 5
 
 
 class Run:
