@@ -3,6 +3,7 @@
 serving meanwhile; certificates taken up without dropping a session; the real
 thing as root with a user for every role."""
 
+import contextlib
 import imaplib
 import json
 import os
@@ -90,6 +91,23 @@ def test_only_the_store_writes_its_board(house):
     assert found.pop("store") == {"rw-s"}
     assert found.pop("access") == {"r--s"}
     assert not any(found.values()), found
+
+
+def nice(pid):
+    """Of all its threads."""
+    found = set()
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8", errors="replace") as stat:
+                found.add(int(stat.read().rpartition(")")[2].split()[16]))
+    return found
+
+
+def test_outbound_steps_back_behind_the_others(house):
+    found = {role: nice(pid) for role, (pid, *_) in pids(house).items()}
+    behind = found.pop("outbound")
+    (others,) = set().union(*found.values())
+    assert behind == {min(others + 5, 19)}
 
 
 @pytest.mark.parametrize("role", ("store", "auth", "lookup", "intake", "mx"))

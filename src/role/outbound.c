@@ -3,10 +3,14 @@
  * Role outbound: mail on its way to other servers. It holds sockets to the
  * Internet and the deliveries it has leased, and neither mailboxes nor keys.
  * Roots of TLS and the addresses of this host are read before the sandbox
- * closes.
+ * closes. It steps back behind the other roles where processors are short:
+ * somebody waits for the answer to what he submits, nobody by the millisecond
+ * for a delivery.
  */
 #include "outbound/outbound.h"
 
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,12 +19,25 @@
 #include "role/front.h"
 #include "role/roles.h"
 
+/* Of nice(2): about a third of the processor that another role gets, where both
+ * want all of it, and all of it where nobody else wants any. */
+#define STEPS_BACK 5
+
 struct outbound_role {
 	const struct role_start *start;
 	struct outbound_config config;
 	struct outbound *outbound;
 	struct arena arena;
 };
+
+/* Before there are threads, which inherit it. */
+static void
+step_back(void)
+{
+	errno = 0;
+	if (nice(STEPS_BACK) == -1 && errno != 0)
+		LOG_WARN("outbound.not_behind", FIELD_STRING("why", strerror(errno)));
+}
 
 /* The system's roots, and those of the operator. */
 static enum status
@@ -47,6 +64,7 @@ outbound_prepare(const struct role_start *start, void **context, struct failure 
 	struct sockaddr_storage *own, *sources;
 	struct transport *transports;
 
+	step_back();
 	tls_prepare();
 	r->start = start;
 	r->config.hostname = start->hostname;
