@@ -131,14 +131,12 @@ rig_run(struct rig *r)
 UNUSED static struct outgoing_recipient
 rig_recipient(struct rig *r, uint64_t message, uint32_t first, uint32_t number)
 {
-	struct key key = outgoing_run_key(message, first);
+	struct outgoing_message m;
 	struct outgoing_run run;
-	struct text value;
 
-	if (engine_get(r->w->engine, (struct entity){ ENTITY_QUEUE, message % QUEUE_SHARDS },
-		key_text(&key), &r->w->arena, &value) != STATUS_OK)
+	if (outgoing_find(r->w->store, message, &r->w->arena, &m) != STATUS_OK)
 		return (struct outgoing_recipient){ .state = OUTGOING_STATES };
-	assert_ok(outgoing_run_unpack(value, &r->w->arena, &run));
+	assert_ok(outgoing_find_run(r->w->store, message, first, &m, &r->w->arena, &run));
 	assert_true(number < run.count);
 	return run.at[number];
 }

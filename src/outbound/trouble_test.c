@@ -134,7 +134,7 @@ a_row_that_is_damaged_holds_nobody(void **state)
 	outbound_relinked(s->rig->o);
 	sink_await(&s->one, &s->one.messages, 1);
 	shard.id = message % QUEUE_SHARDS;
-	key = outgoing_run_key(message, 0);
+	key = key_u64(KEY_Q_MESSAGE, message);
 	good = row_of(s, shard, key);
 	world_damage(s->rig->w, shard, key_text(&key), TEXT("?"));
 	sink_let_go(&s->one);

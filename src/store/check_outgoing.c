@@ -51,6 +51,18 @@ is_row(struct store *s, struct entity e, struct text key, struct text value)
 	return is;
 }
 
+/* A whole message has its envelope in it; what else it had would be a row of none. */
+static bool
+has_its_envelope(struct tally *t, struct entity e, uint64_t id, const struct outgoing_message *m)
+{
+	struct key key = key_u64(KEY_Q_ENVELOPE, id);
+	struct outgoing_envelope envelope;
+
+	if (m->whole)
+		return outgoing_envelope_unpack(m->envelope, &envelope) == STATUS_OK;
+	return is_row(t->s, e, key_text(&key), TEXT_EMPTY);
+}
+
 /* A notice that is written down is of recipients that there are. */
 static bool
 has_its_notice(struct store *s, uint64_t id, const struct outgoing_message *m)
@@ -72,17 +84,15 @@ static void
 look_at_message(struct tally *t, struct entity e, uint64_t id, const struct outgoing_message *m,
     struct text value)
 {
-	struct key row = key_u64(KEY_Q_MESSAGE, id), envelope = key_u64(KEY_Q_ENVELOPE, id),
-		   run = key_u64(KEY_Q_RUN, id), behind = key_behind(run);
-	bool whole;
+	struct key row = key_u64(KEY_Q_MESSAGE, id);
+	bool good;
 
-	whole = scan_rows(t->s, e, key_text(&run), key_text(&behind), tally_run, t) == STATUS_OK &&
-		!t->gap && !t->endless && t->recipients == m->recipients && t->open == m->open &&
-		t->owed == m->owed && is_row(t->s, e, key_text(&envelope), TEXT_EMPTY) &&
-		has_its_notice(t->s, id, m);
+	good = outgoing_runs_of(t->s, id, 0, m, tally_run, t) == STATUS_OK && !t->gap &&
+	       !t->endless && t->recipients == m->recipients && t->open == m->open &&
+	       t->owed == m->owed && has_its_envelope(t, e, id, m) && has_its_notice(t->s, id, m);
 	if (!is_row(t->s, e, key_text(&row), value))
 		return;
-	if (!whole)
+	if (!good)
 		problem(t->f, "outgoing message %llu: its rows are not as it says",
 		    (unsigned long long)id);
 	if (id % QUEUE_SHARDS != e.id)
@@ -108,16 +118,27 @@ check_outgoing_message(struct store *s, struct entity e, struct text key, struct
 	return STATUS_OK;
 }
 
+/* Whether there is a message that has other rows than its own. */
+static bool
+has_parts(struct store *s, struct entity e, uint64_t id)
+{
+	struct key key = key_u64(KEY_Q_MESSAGE, id);
+	struct arena a = ARENA_INIT;
+	struct text value;
+	bool has = engine_get(s->engine, e, key_text(&key), &a, &value) == STATUS_OK &&
+		   !outgoing_is_whole(value);
+
+	arena_done(&a);
+	return has;
+}
+
 enum status
 check_outgoing_part(
     struct store *s, struct entity e, struct text key, struct text value, struct findings *f)
 {
-	struct key message;
-
 	if (key.len < 9)
 		return STATUS_CORRUPT;
-	message = key_u64(KEY_Q_MESSAGE, key_number(key, 1, 8));
-	if (!is_row(s, e, key_text(&message), TEXT_EMPTY) && is_row(s, e, key, value))
+	if (!has_parts(s, e, key_number(key, 1, 8)) && is_row(s, e, key, value))
 		problem(f, "a row of outgoing message %llu, which is not there",
 		    (unsigned long long)key_number(key, 1, 8));
 	return STATUS_OK;

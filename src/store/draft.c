@@ -8,6 +8,7 @@
 #include "store/core.h"
 
 #define DESTINATION_MAX 255u
+#define RECIPIENT_COST 20u /* octets in a row beside the addresses, about */
 
 struct draft_recipient {
 	struct text destination;
@@ -156,22 +157,53 @@ draft_ready(struct draft *d)
 	draft_done(d);
 }
 
-/* Recipients of one destination, so many as a run may have. */
-static void
-put_runs(struct txn *t, const struct draft *d, uint64_t message, const struct outgoing_message *m)
+/* Recipients of one destination from there on, as many as a run may have; at: room
+ * for them. */
+static struct outgoing_run
+run_from(const struct draft *d, uint32_t first, const struct outgoing_message *m,
+    struct outgoing_recipient *at)
 {
+	struct outgoing_run run = { .destination = d->at[first].destination,
+		.due = m->released,
+		.account = d->account,
+		.priority = d->priority,
+		.at = at };
+
+	for (uint32_t i = first; i < d->count && run.count < SCHEDULE_RUN_MAX; i++) {
+		if (!text_equal(d->at[i].destination, run.destination))
+			break;
+		at[run.count++] = d->at[i].r;
+	}
+	return run;
+}
+
+/* As much as is good for one row, which may be written and gone in a moment. */
+static bool
+is_small(struct text envelope, const struct outgoing_run *r)
+{
+	size_t octets = envelope.len;
+
+	for (uint32_t i = 0; i < r->count; i++)
+		octets += RECIPIENT_COST + r->at[i].address.len + r->at[i].orcpt.len;
+	return octets <= OUTGOING_WHOLE_MAX;
+}
+
+static void
+put_rows(struct txn *t, const struct draft *d, uint64_t message, const struct outgoing_message *m,
+    struct text envelope)
+{
+	struct key key = key_u64(KEY_Q_ENVELOPE, message);
 	struct outgoing_recipient at[SCHEDULE_RUN_MAX];
+	struct outgoing_run run = run_from(d, 0, m, at);
 
-	for (uint32_t first = 0, i = 0; first < d->count; first = i) {
-		struct outgoing_run run = { .destination = d->at[first].destination,
-			.due = m->released,
-			.account = d->account,
-			.priority = d->priority,
-			.at = at };
-
-		while (i < d->count && run.count < SCHEDULE_RUN_MAX &&
-		       text_equal(d->at[i].destination, run.destination))
-			at[run.count++] = d->at[i++].r;
+	if (run.count == d->count && m->owed == 0 && is_small(envelope, &run)) {
+		outgoing_put_whole(t, message, envelope, m, &run);
+		return;
+	}
+	outgoing_put_message(t, message, m);
+	txn_put(t, key_text(&key), envelope);
+	for (uint32_t first = 0; first < d->count; first += run.count) {
+		run = run_from(d, first, m, at);
 		outgoing_put_run(t, message, first, m, &run);
 	}
 }
@@ -197,7 +229,6 @@ enum status
 draft_put(struct txn *t, struct op *op, const struct draft *d, uint64_t message,
     struct blob_id blob, uint32_t pieces, bool shared, uint64_t record)
 {
-	struct key envelope = key_u64(KEY_Q_ENVELOPE, message);
 	uint32_t by = d->envelope.by & ~(uint32_t)QUEUE_BY_TRACE;
 	enum status how = is_new(t, op, message);
 	struct outgoing_message m = { .blob = blob,
@@ -211,7 +242,7 @@ draft_put(struct txn *t, struct op *op, const struct draft *d, uint64_t message,
 		.released = d->due > d->received ? d->due : d->received,
 		.notify_at = by == QUEUE_BY_NOTIFY ? d->envelope.by_time : 0,
 		.recipients = d->count };
-	struct buffer value = BUFFER_INIT;
+	struct buffer envelope = BUFFER_INIT;
 
 	if (how != STATUS_OK)
 		return how;
@@ -219,11 +250,9 @@ draft_put(struct txn *t, struct op *op, const struct draft *d, uint64_t message,
 		m.open += outgoing_is_open(&d->at[i].r);
 		m.owed += outgoing_is_owed(&d->at[i].r);
 	}
-	outgoing_put_message(t, message, &m);
-	outgoing_envelope_pack(&value, &d->envelope);
-	txn_put(t, key_text(&envelope), buffer_text(&value));
-	buffer_done(&value);
-	put_runs(t, d, message, &m);
+	outgoing_envelope_pack(&envelope, &d->envelope);
+	put_rows(t, d, message, &m, buffer_text(&envelope));
+	buffer_done(&envelope);
 	return STATUS_OK;
 }
 

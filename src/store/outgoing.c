@@ -139,7 +139,7 @@ load_run(void *arg, struct text key, struct text value)
 enum status
 outgoing_load(struct store *s, struct entity shard)
 {
-	return scan_kind(s, shard, KEY_Q_RUN, load_run, s);
+	return outgoing_each_run(s, shard, 0, 0, load_run, s);
 }
 
 static bool
@@ -207,19 +207,16 @@ outgoing_run_key(uint64_t message, uint32_t first)
 	return k;
 }
 
-void
-outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m,
-    const struct outgoing_run *r)
+/* As it is written; and its plan, if somebody in it waits. */
+static void
+pack_run(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m,
+    const struct outgoing_run *r, struct buffer *out)
 {
-	struct key key = outgoing_run_key(message, first);
 	struct outgoing_run run = *r;
-	struct buffer value = BUFFER_INIT;
 	struct outgoing_plan *p;
 
 	run.deadline = outgoing_deadline(m, r);
-	outgoing_run_pack(&value, &run);
-	txn_put(t, key_text(&key), buffer_text(&value));
-	buffer_done(&value);
+	outgoing_run_pack(out, &run);
 	if (!somebody_waits(r))
 		return;
 	p = MEM_NEW(struct outgoing_plan);
@@ -231,15 +228,49 @@ outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct o
 }
 
 void
-outgoing_put_message(struct txn *t, uint64_t message, const struct outgoing_message *m)
+outgoing_put_run(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m,
+    const struct outgoing_run *r)
+{
+	struct key key = outgoing_run_key(message, first);
+	struct buffer value = BUFFER_INIT;
+
+	pack_run(t, message, first, m, r, &value);
+	txn_put(t, key_text(&key), buffer_text(&value));
+	buffer_done(&value);
+}
+
+static void
+put_message_row(struct txn *t, uint64_t message, const struct outgoing_message *m)
 {
 	struct key key = key_u64(KEY_Q_MESSAGE, message);
 	struct buffer value = BUFFER_INIT;
-	struct outgoing_plan *p;
 
 	outgoing_message_pack(&value, m);
 	txn_put(t, key_text(&key), buffer_text(&value));
 	buffer_done(&value);
+}
+
+void
+outgoing_put_whole(struct txn *t, uint64_t message, struct text envelope,
+    const struct outgoing_message *m, const struct outgoing_run *r)
+{
+	struct outgoing_message whole = *m;
+	struct buffer run = BUFFER_INIT;
+
+	pack_run(t, message, 0, m, r, &run);
+	whole.whole = true;
+	whole.envelope = envelope;
+	whole.run = buffer_text(&run);
+	put_message_row(t, message, &whole);
+	buffer_done(&run);
+}
+
+void
+outgoing_put_message(struct txn *t, uint64_t message, const struct outgoing_message *m)
+{
+	struct outgoing_plan *p;
+
+	put_message_row(t, message, m);
 	if (m->owed == 0)
 		return;
 	p = MEM_NEW(struct outgoing_plan);

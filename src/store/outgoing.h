@@ -77,6 +77,10 @@ struct key outgoing_run_key(uint64_t message, uint32_t first);
  * somebody in it waits. */
 void outgoing_put_run(struct txn *t, uint64_t message, uint32_t first,
     const struct outgoing_message *m, const struct outgoing_run *r);
+/* The same with all of the message, which has no other run, in one row; envelope: as
+ * it would stand in its own. */
+void outgoing_put_whole(struct txn *t, uint64_t message, struct text envelope,
+    const struct outgoing_message *m, const struct outgoing_run *r);
 /* Puts the message's row, and plans what is owed. */
 void outgoing_put_message(struct txn *t, uint64_t message, const struct outgoing_message *m);
 /* Whether the message is there with this content, or cannot be read. */
@@ -91,6 +95,25 @@ bool outgoing_is_settled(struct store *s, int64_t patience);
 /* Somebody says that the destination is there. */
 void outgoing_wake(struct store *s, struct text destination);
 
+/* ---- reading what is committed (outgoing_find.c); texts live in the arena ---- */
+
+/* NOT_FOUND: it is gone; CORRUPT. */
+enum status outgoing_find(
+    struct store *s, uint64_t message, struct arena *a, struct outgoing_message *out) MUST_CHECK;
+/* More of a message that was found. NOT_FOUND: it is gone meanwhile, or has no such
+ * run. */
+enum status outgoing_find_envelope(struct store *s, uint64_t message,
+    const struct outgoing_message *m, struct arena *a, struct outgoing_envelope *out) MUST_CHECK;
+enum status outgoing_find_run(struct store *s, uint64_t message, uint32_t first,
+    const struct outgoing_message *m, struct arena *a, struct outgoing_run *out) MUST_CHECK;
+/* Calls fn as scan_rows does, with the key and the value that a run has if it stands
+ * in a row of its own: for the runs of a message from that one on, and for all of a
+ * shard from there on. */
+enum status outgoing_runs_of(struct store *s, uint64_t message, uint32_t first,
+    const struct outgoing_message *m, txn_row_fn fn, void *arg) MUST_CHECK;
+enum status outgoing_each_run(struct store *s, struct entity shard, uint64_t message,
+    uint32_t first, txn_row_fn fn, void *arg) MUST_CHECK;
+
 /* ---- changing what stands in rows; for apply() (outgoing_change.c) ---- */
 
 /* A message and one run of it, as the transaction has them; texts live in the
@@ -100,7 +123,8 @@ enum status outgoing_read(struct txn *t, struct arena *a, uint64_t message, uint
 /* Adds the run's share to the counts of the message, or takes it away (sign -1,
  * before the run is changed). */
 void outgoing_count(const struct outgoing_run *run, struct outgoing_message *m, int sign);
-/* Puts what was changed; or all of the message goes, if it came to its end. */
+/* Puts what was changed, a whole message as its three rows; or all of the message
+ * goes, if it came to its end. */
 enum status outgoing_put(struct txn *t, uint64_t message, uint32_t first,
     const struct outgoing_message *m, const struct outgoing_run *run) MUST_CHECK;
 /* All of it goes, its content unless its record is still to be applied. */

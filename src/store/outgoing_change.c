@@ -13,13 +13,19 @@ outgoing_read(struct txn *t, struct arena *a, uint64_t message, uint32_t first,
 {
 	struct key key = key_u64(KEY_Q_MESSAGE, message), row = outgoing_run_key(message, first);
 	struct text value;
-	enum status how = txn_get(t, key_text(&row), a, &value);
+	enum status how = txn_get(t, key_text(&key), a, &value);
 
 	if (how == STATUS_OK)
-		how = outgoing_run_unpack(value, a, run);
-	if (how == STATUS_OK)
-		how = txn_get(t, key_text(&key), a, &value);
-	return how == STATUS_OK ? outgoing_message_unpack(value, m) : how;
+		how = outgoing_message_unpack(value, m);
+	if (how != STATUS_OK)
+		return how;
+	if (!m->whole)
+		how = txn_get(t, key_text(&row), a, &value);
+	else if (first == 0)
+		value = m->run;
+	else
+		how = STATUS_NOT_FOUND;
+	return how == STATUS_OK ? outgoing_run_unpack(value, a, run) : how;
 }
 
 void
@@ -71,7 +77,8 @@ take_rows(struct txn *t, uint64_t message, const struct outgoing_message *m)
 	if (how != STATUS_OK)
 		return how;
 	txn_delete(t, key_text(&row));
-	txn_delete(t, key_text(&envelope));
+	if (!m->whole)
+		txn_delete(t, key_text(&envelope));
 	if (m->noticed)
 		txn_delete(t, key_text(&notice));
 	return STATUS_OK;
@@ -94,21 +101,35 @@ goes_with(struct txn *t, uint64_t message, uint32_t first, const struct outgoing
 	struct key run = outgoing_run_key(message, first);
 	enum status how = take_rows(t, message, m);
 
-	if (how == STATUS_OK)
+	if (how == STATUS_OK && !m->whole)
 		txn_delete(t, key_text(&run));
 	return how;
+}
+
+/* It gets the rows that it stands for; that of its run is put by who changed it. */
+static void
+divide(struct txn *t, uint64_t message, struct outgoing_message *m)
+{
+	struct key envelope = key_u64(KEY_Q_ENVELOPE, message);
+
+	txn_put(t, key_text(&envelope), m->envelope);
+	m->whole = false;
 }
 
 enum status
 outgoing_put(struct txn *t, uint64_t message, uint32_t first, const struct outgoing_message *m,
     const struct outgoing_run *run)
 {
+	struct outgoing_message now = *m;
+
 	if (m->open == 0 && m->owed == 0 && m->recipients == run->count)
 		return goes_with(t, message, first, m);
 	if (m->open == 0 && m->owed == 0)
 		return outgoing_goes(t, message, m);
-	outgoing_put_run(t, message, first, m, run);
-	outgoing_put_message(t, message, m);
+	if (now.whole)
+		divide(t, message, &now);
+	outgoing_put_run(t, message, first, &now, run);
+	outgoing_put_message(t, message, &now);
 	return STATUS_OK;
 }
 

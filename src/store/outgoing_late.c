@@ -153,27 +153,18 @@ submit(struct store *s, const struct outgoing_deadline *d)
 	owner_submit(&s->queue.shard[d->message % QUEUE_SHARDS].owner, &k->op);
 }
 
-static enum status
-read_run(
-    struct store *s, const struct outgoing_deadline *d, struct arena *a, struct outgoing_run *run)
-{
-	struct entity e = { ENTITY_QUEUE, d->message % QUEUE_SHARDS };
-	struct key key = outgoing_run_key(d->message, d->first);
-	struct text value;
-	enum status how = engine_get(s->engine, e, key_text(&key), a, &value);
-
-	return how == STATUS_OK ? outgoing_run_unpack(value, a, run) : how;
-}
-
 /* It is leased to the store, so that nobody sends what is being given up. */
 static void
 look_at(struct store *s, const struct outgoing_deadline *d)
 {
 	struct arena a = ARENA_INIT;
+	struct outgoing_message m;
 	struct outgoing_run run;
 	int64_t now = clock_wall();
-	enum status how = read_run(s, d, &a, &run);
+	enum status how = outgoing_find(s, d->message, &a, &m);
 
+	if (how == STATUS_OK)
+		how = outgoing_find_run(s, d->message, d->first, &m, &a, &run);
 	if (how == STATUS_OK && run.deadline * CLOCK_SECOND > now) {
 		look_again(&s->queue.outgoing, d, run.deadline * CLOCK_SECOND);
 	} else if (how == STATUS_OK && run.deadline != 0) {

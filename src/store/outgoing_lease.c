@@ -218,24 +218,12 @@ serve_queue_feed(struct call_in *in, const void *request, void *context)
 /* ---- reading what is leased ---- */
 
 static enum status
-read_row(struct store *s, struct key key, struct arena *a, struct text *value)
+read_run(struct store *s, uint64_t message, uint32_t first, struct arena *a,
+    struct outgoing_message *m, struct outgoing_run *r)
 {
-	uint64_t message = key_number(key_text(&key), 1, 8);
-	struct entity e = { ENTITY_QUEUE, message % QUEUE_SHARDS };
+	enum status how = outgoing_find(s, message, a, m);
 
-	if (fresh_get(&s->queue.shard[e.id].fresh, key_text(&key), a, value))
-		return STATUS_OK;
-	return engine_get(s->engine, e, key_text(&key), a, value);
-}
-
-static enum status
-read_run(
-    struct store *s, uint64_t message, uint32_t first, struct arena *a, struct outgoing_run *out)
-{
-	struct text value;
-	enum status how = read_row(s, outgoing_run_key(message, first), a, &value);
-
-	return how == STATUS_OK ? outgoing_run_unpack(value, a, out) : how;
+	return how == STATUS_OK ? outgoing_find_run(s, message, first, m, a, r) : how;
 }
 
 static uint32_t
@@ -294,19 +282,12 @@ read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct 
 	struct outgoing_run r;
 	struct outgoing_message m;
 	struct outgoing_envelope e;
-	struct text value;
-	enum status how = read_run(s, run->message, run->first, a, &r);
+	enum status how = read_run(s, run->message, run->first, a, &m, &r);
 
 	if (how == STATUS_OK && (waiting(&r) == 0 || r.due * CLOCK_SECOND > now))
 		return STATUS_NOT_FOUND;
 	if (how == STATUS_OK)
-		how = read_row(s, key_u64(KEY_Q_MESSAGE, run->message), a, &value);
-	if (how == STATUS_OK)
-		how = outgoing_message_unpack(value, &m);
-	if (how == STATUS_OK)
-		how = read_row(s, key_u64(KEY_Q_ENVELOPE, run->message), a, &value);
-	if (how == STATUS_OK)
-		how = outgoing_envelope_unpack(value, &e);
+		how = outgoing_find_envelope(s, run->message, &m, a, &e);
 	if (how == STATUS_OK && bars(s, run, &m, &e, &r, now, a, &how))
 		return how;
 	if (how == STATUS_OK)
@@ -472,14 +453,12 @@ serve_queue_piece(struct call_in *in, const void *request, void *context)
 	struct store *s = context;
 	struct queue_piece_reply reply = { .none_ = 0 };
 	struct outgoing_message m;
-	struct text value, bytes = TEXT_EMPTY;
+	struct text bytes = TEXT_EMPTY;
 	enum status how = STATUS_DENIED;
 
 	if (lease_held(s, call_link(in), r->message, (uint32_t)r->first) ||
 	    notice_held(s, call_link(in), r->message))
-		how = read_row(s, key_u64(KEY_Q_MESSAGE, r->message), call_arena(in), &value);
-	if (how == STATUS_OK)
-		how = outgoing_message_unpack(value, &m);
+		how = outgoing_find(s, r->message, call_arena(in), &m);
 	if (how == STATUS_OK && r->piece >= m.pieces)
 		how = STATUS_NOT_FOUND;
 	if (how == STATUS_OK)
@@ -501,11 +480,12 @@ resume_one(struct store *s, struct call_in *in, uint64_t message, uint32_t first
 {
 	struct outgoing *o = &s->queue.outgoing;
 	struct schedule_run run = { .message = message, .first = first };
+	struct outgoing_message m;
 	struct outgoing_run r;
 	struct lease *l;
 	bool ours;
 
-	if (read_run(s, message, first, call_arena(in), &r) != STATUS_OK || waiting(&r) == 0)
+	if (read_run(s, message, first, call_arena(in), &m, &r) != STATUS_OK || waiting(&r) == 0)
 		return false;
 	run.count = (uint16_t)r.count;
 	run.sender = r.account;

@@ -211,15 +211,6 @@ gather_run(void *arg, struct text key, struct text value)
 	return how;
 }
 
-static enum status
-read_row(struct store *s, enum key_kind kind, uint64_t message, struct arena *a, struct text *value)
-{
-	struct entity e = { ENTITY_QUEUE, message % QUEUE_SHARDS };
-	struct key key = key_u64(kind, message);
-
-	return engine_get(s->engine, e, key_text(&key), a, value);
-}
-
 /* Lost content is no reason to be silent. */
 static enum status
 read_first_piece(
@@ -235,17 +226,15 @@ read_first_piece(
 
 /* All that is owed, or what of the notice is. NOT_FOUND: nothing. */
 static enum status
-gather_owed(struct store *s, uint64_t message, const struct outgoing_notice *only, struct arena *a,
-    struct queue_owed_reply *reply)
+gather_owed(struct store *s, uint64_t message, const struct outgoing_message *m,
+    const struct outgoing_notice *only, struct arena *a, struct queue_owed_reply *reply)
 {
 	struct gathering g = { .a = a, .reply = reply, .only = only };
-	struct entity shard = { ENTITY_QUEUE, message % QUEUE_SHARDS };
-	struct key run = key_u64(KEY_Q_RUN, message), behind = key_behind(run);
 	enum status how;
 
 	*reply = (struct queue_owed_reply){ .message = 0 };
 	reserve(reply, a);
-	how = scan_rows(s, shard, key_text(&run), key_text(&behind), gather_run, &g);
+	how = outgoing_runs_of(s, message, 0, m, gather_run, &g);
 	if (how == STATUS_OK && reply->numbers.count == 0)
 		return STATUS_NOT_FOUND;
 	if (only != NULL)
@@ -256,13 +245,13 @@ gather_owed(struct store *s, uint64_t message, const struct outgoing_notice *onl
 
 /* While more may come, it is written down. */
 static enum status
-gather_new(struct store *s, uint64_t message, bool more, uint64_t instead, struct arena *a,
-    struct queue_owed_reply *reply)
+gather_new(struct store *s, uint64_t message, const struct outgoing_message *m, uint64_t instead,
+    struct arena *a, struct queue_owed_reply *reply)
 {
 	struct outgoing_notice n = { .numbers = RUNS_INIT };
-	enum status how = gather_owed(s, message, NULL, a, reply);
+	enum status how = gather_owed(s, message, m, NULL, a, reply);
 
-	if (how != STATUS_OK || !more)
+	if (how != STATUS_OK || m->open == 0)
 		return how;
 	n.op = reply->notice_op;
 	n.kind = (uint32_t)reply->kind;
@@ -285,11 +274,11 @@ gather(struct store *s, uint64_t message, const struct outgoing_message *m, stru
 	enum status how = m->noticed ? outgoing_notice_read(s, message, a, &n) : STATUS_NOT_FOUND;
 
 	if (how == STATUS_OK) {
-		how = gather_owed(s, message, &n, a, reply);
+		how = gather_owed(s, message, m, &n, a, reply);
 		runs_done(&n.numbers);
 	}
 	if (how == STATUS_NOT_FOUND)
-		how = gather_new(s, message, m->open > 0, n.op, a, reply);
+		how = gather_new(s, message, m, n.op, a, reply);
 	return how;
 }
 
@@ -299,15 +288,10 @@ read_owed(struct store *s, uint64_t message, struct arena *a, struct queue_owed_
 {
 	struct outgoing_message m;
 	struct outgoing_envelope e;
-	struct text value;
-	enum status how = read_row(s, KEY_Q_MESSAGE, message, a, &value);
+	enum status how = outgoing_find(s, message, a, &m);
 
 	if (how == STATUS_OK)
-		how = outgoing_message_unpack(value, &m);
-	if (how == STATUS_OK)
-		how = read_row(s, KEY_Q_ENVELOPE, message, a, &value);
-	if (how == STATUS_OK)
-		how = outgoing_envelope_unpack(value, &e);
+		how = outgoing_find_envelope(s, message, &m, a, &e);
 	if (how != STATUS_OK || m.owed == 0)
 		return how == STATUS_OK ? STATUS_NOT_FOUND : how;
 	how = gather(s, message, &m, a, reply);

@@ -261,7 +261,7 @@ told_twice(void **state)
 	assert_int_equal(owed(r, &none), 0);
 	o.firsts.count = 0;
 	assert_int_equal(told_op(r, &o, 58), STATUS_INVALID);
-	assert_int_equal(rows(r), 4);
+	assert_int_equal(rows(r), 2);
 	world_check(r->w, 0);
 }
 

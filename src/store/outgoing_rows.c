@@ -5,6 +5,7 @@
 #include "store/cold.h"
 
 #define VERSION 1
+#define WHOLE 2 /* version of the row of a whole message */
 #define SHARED 1
 #define NOTICED 2
 #define OWED_ALL 63
@@ -12,7 +13,7 @@
 void
 outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
 {
-	pack_u8(out, VERSION);
+	pack_u8(out, m->whole ? WHOLE : VERSION);
 	blob_id_pack(out, m->blob);
 	pack_varint(out, m->pieces);
 	pack_u8(out, (m->shared ? SHARED : 0) | (m->noticed ? NOTICED : 0));
@@ -25,6 +26,16 @@ outgoing_message_pack(struct buffer *out, const struct outgoing_message *m)
 	pack_varint(out, m->recipients);
 	pack_varint(out, m->open);
 	pack_varint(out, m->owed);
+	if (m->whole) {
+		pack_text(out, m->envelope);
+		pack_text(out, m->run);
+	}
+}
+
+bool
+outgoing_is_whole(struct text value)
+{
+	return value.len > 0 && value.ptr[0] == WHOLE;
 }
 
 enum status
@@ -48,7 +59,12 @@ outgoing_message_unpack(struct text value, struct outgoing_message *out)
 	m.recipients = (uint32_t)unpack_varint_max(&u, QUEUE_RECIPIENTS_MAX);
 	m.open = (uint32_t)unpack_varint_max(&u, m.recipients);
 	m.owed = (uint32_t)unpack_varint_max(&u, m.recipients);
-	if (!unpack_end(&u) || version != VERSION || m.pieces == 0 ||
+	m.whole = version == WHOLE;
+	if (m.whole) {
+		m.envelope = unpack_text(&u);
+		m.run = unpack_text(&u);
+	}
+	if (!unpack_end(&u) || (version != VERSION && !m.whole) || m.pieces == 0 ||
 	    (bits & ~(SHARED | NOTICED)) != 0)
 		return STATUS_CORRUPT;
 	*out = m;

@@ -3,6 +3,9 @@
  * The rows of a message that goes out, in the shard of the queue that its
  * number names: one of the message, one of its envelope and summary, which
  * never change, and one for each run of recipients that are tried together.
+ * A message that has one run and was not tried yet is whole: its one row holds
+ * all of it, and most mail leaves before it would need more. The first change
+ * that leaves something to do makes three of it (outgoing_put).
  * docs/store-format.md has them octet by octet.
  */
 #ifndef STORE_OUTGOING_ROWS_H
@@ -37,6 +40,7 @@ enum outgoing_state {
 
 #define QUEUE_NOTIFY_ALL 15u
 #define OUTGOING_PREFIX_MAX (256u << 10) /* octets */
+#define OUTGOING_WHOLE_MAX (6u << 10)	 /* octets of envelope and run in one row */
 
 /* What the sender is yet to be told (RFC 3461 6). */
 enum outgoing_owed {
@@ -84,6 +88,8 @@ struct outgoing_message {
 	uint32_t open;	     /* not at their end */
 	uint32_t owed;	     /* recipients about whom the sender is to be told something */
 	bool noticed;	     /* there is a row of what he is being told */
+	bool whole;	     /* there are no rows but this one, which has these two: */
+	struct text envelope, run; /* as they would stand in theirs */
 };
 
 /* What the sender is being told, since when more may come. op: of the notice.
@@ -123,6 +129,8 @@ outgoing_is_owed(const struct outgoing_recipient *r)
 	return outgoing_owed_kind(r) != 0;
 }
 
+/* Whether a message's row is one of a whole one, without a look at the rest. */
+bool outgoing_is_whole(struct text value);
 /* All of them give CORRUPT for what is no such row; views live in the value. */
 void outgoing_message_pack(struct buffer *out, const struct outgoing_message *m);
 enum status outgoing_message_unpack(struct text value, struct outgoing_message *out) MUST_CHECK;

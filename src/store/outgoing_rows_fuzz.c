@@ -32,6 +32,8 @@ message(struct text value)
 	outgoing_message_pack(&b, &m);
 	CHECK(outgoing_message_unpack(buffer_text(&b), &again) == STATUS_OK);
 	CHECK(m.open == again.open && m.owed == again.owed && m.expires == again.expires);
+	CHECK(m.whole == outgoing_is_whole(value) && m.whole == again.whole);
+	CHECK(text_equal(m.envelope, again.envelope) && text_equal(m.run, again.run));
 	buffer_done(&b);
 }
 

@@ -205,13 +205,11 @@ crash(struct rig *r)
 UNUSED static struct outgoing_run
 run_of(struct rig *r, uint64_t message, uint32_t first)
 {
-	struct key key = outgoing_run_key(message, first);
+	struct outgoing_message m;
 	struct outgoing_run run;
-	struct text value;
 
-	assert_ok(engine_get(r->w->engine, (struct entity){ ENTITY_QUEUE, message % QUEUE_SHARDS },
-	    key_text(&key), &r->w->arena, &value));
-	assert_ok(outgoing_run_unpack(value, &r->w->arena, &run));
+	assert_ok(outgoing_find(r->w->store, message, &r->w->arena, &m));
+	assert_ok(outgoing_find_run(r->w->store, message, first, &m, &r->w->arena, &run));
 	return run;
 }
 

@@ -126,7 +126,7 @@ claim_local(struct changing *k, uint64_t message)
 	if (k->r->change != QUEUE_ADMIN_DROP || k->q.recipient.len > 0 ||
 	    k->q.destination.len > 0 ||
 	    (k->locals > 0 && k->local[k->locals - 1].message == message) ||
-	    queue_read_message(k->s, message, k->op.arena, &m) != STATUS_OK || m.record == 0 ||
+	    outgoing_find(k->s, message, k->op.arena, &m) != STATUS_OK || m.record == 0 ||
 	    m.released <= k->q.now)
 		return;
 	r = record_claim(k->s, m.record);

@@ -39,9 +39,9 @@ tell_message(struct listing *l, uint64_t message)
 
 	if (l->any && l->message == message)
 		return STATUS_OK;
-	how = queue_read_message(l->s, message, &scratch, &m);
+	how = outgoing_find(l->s, message, &scratch, &m);
 	if (how == STATUS_OK)
-		how = queue_read_envelope(l->s, message, &scratch, &e);
+		how = outgoing_find_envelope(l->s, message, &m, &scratch, &e);
 	if (how == STATUS_OK) {
 		l->any = true;
 		l->message = message;

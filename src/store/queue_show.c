@@ -84,19 +84,16 @@ tell_envelope(struct queue_admin_show_reply *r, const struct outgoing_message *m
 static enum status
 show(struct showing *w, uint64_t message, uint32_t first)
 {
-	struct key from = outgoing_run_key(message, first),
-		   behind = key_behind(key_u64(KEY_Q_RUN, message));
 	struct outgoing_message m;
 	struct outgoing_envelope e;
-	enum status how = queue_read_message(w->s, message, w->a, &m);
+	enum status how = outgoing_find(w->s, message, w->a, &m);
 
 	if (how == STATUS_OK)
-		how = queue_read_envelope(w->s, message, w->a, &e);
+		how = outgoing_find_envelope(w->s, message, &m, w->a, &e);
 	if (how != STATUS_OK)
 		return how;
 	tell_envelope(w->reply, &m, &e);
-	return scan_rows(w->s, (struct entity){ ENTITY_QUEUE, message % QUEUE_SHARDS },
-	    key_text(&from), key_text(&behind), show_run, w);
+	return outgoing_runs_of(w->s, message, first, &m, show_run, w);
 }
 
 void

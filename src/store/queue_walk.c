@@ -19,6 +19,7 @@ struct walk {
 	struct arena *arena;   /* for what is handed on */
 	struct arena scratch;  /* for one run */
 	struct arena envelope; /* for one message */
+	struct arena row;      /* of one that is named */
 	const struct queue_selection *q;
 	queue_walk_fn fn;
 	void *arg;
@@ -29,36 +30,6 @@ struct walk {
 	bool judged, wanted; /* whether `verdict_of` is meant */
 	uint64_t verdict_of;
 };
-
-/* ---- rows ---- */
-
-static enum status
-read_row(struct store *s, enum key_kind kind, uint64_t message, struct arena *a, struct text *value)
-{
-	struct key key = key_u64(kind, message);
-	struct entity e = { ENTITY_QUEUE, message % QUEUE_SHARDS };
-
-	return engine_get(s->engine, e, key_text(&key), a, value);
-}
-
-enum status
-queue_read_message(struct store *s, uint64_t message, struct arena *a, struct outgoing_message *out)
-{
-	struct text value;
-	enum status how = read_row(s, KEY_Q_MESSAGE, message, a, &value);
-
-	return how == STATUS_OK ? outgoing_message_unpack(value, out) : how;
-}
-
-enum status
-queue_read_envelope(
-    struct store *s, uint64_t message, struct arena *a, struct outgoing_envelope *out)
-{
-	struct text value;
-	enum status how = read_row(s, KEY_Q_ENVELOPE, message, a, &value);
-
-	return how == STATUS_OK ? outgoing_envelope_unpack(value, out) : how;
-}
 
 void
 queue_page_init(struct queue_page *p, struct arena *a, struct numbers *const numbers[],
@@ -145,10 +116,10 @@ message_fits(struct walk *w, uint64_t message, bool *out)
 		return STATUS_OK;
 	}
 	arena_reset(&w->envelope);
-	if (aged)
-		how = queue_read_message(w->s, message, &w->envelope, &m);
+	if (aged || w->q->sender.len > 0)
+		how = outgoing_find(w->s, message, &w->envelope, &m);
 	if (how == STATUS_OK && w->q->sender.len > 0)
-		how = queue_read_envelope(w->s, message, &w->envelope, &e);
+		how = outgoing_find_envelope(w->s, message, &m, &w->envelope, &e);
 	if (how != STATUS_OK && how != STATUS_NOT_FOUND)
 		return how;
 	w->wanted = how == STATUS_OK && address_fits(w->q->sender, e.sender) &&
@@ -202,20 +173,27 @@ look_at(void *arg, struct text key, struct text value)
 }
 
 static enum status
+walk_message(struct walk *w)
+{
+	struct outgoing_message m;
+	enum status how;
+
+	w->place.message = w->q->messages.at[w->place.index];
+	arena_reset(&w->row);
+	how = outgoing_find(w->s, w->place.message, &w->row, &m);
+	if (how == STATUS_OK)
+		how = outgoing_runs_of(w->s, w->place.message, w->place.first, &m, look_at, w);
+	return how == STATUS_NOT_FOUND ? STATUS_OK : how;
+}
+
+static enum status
 walk_part(struct walk *w)
 {
-	bool named = w->q->messages.count > 0;
-	uint64_t shard = named ? w->q->messages.at[w->place.index] % QUEUE_SHARDS : w->place.index;
-	struct key from, behind = key_of(KEY_Q_RUN);
+	struct entity shard = { ENTITY_QUEUE, w->place.index };
 
-	if (named) {
-		w->place.message = w->q->messages.at[w->place.index];
-		behind = key_u64(KEY_Q_RUN, w->place.message);
-	}
-	behind = key_behind(behind);
-	from = outgoing_run_key(w->place.message, w->place.first);
-	return scan_rows(w->s, (struct entity){ ENTITY_QUEUE, shard }, key_text(&from),
-	    key_text(&behind), look_at, w);
+	if (w->q->messages.count > 0)
+		return walk_message(w);
+	return outgoing_each_run(w->s, shard, w->place.message, w->place.first, look_at, w);
 }
 
 static struct text
@@ -255,6 +233,7 @@ queue_walk(struct store *s, struct arena *a, const struct queue_selection *q, bo
 		.arena = a,
 		.scratch = ARENA_INIT,
 		.envelope = ARENA_INIT,
+		.row = ARENA_INIT,
 		.q = q,
 		.fn = fn,
 		.arg = arg,
@@ -268,6 +247,7 @@ queue_walk(struct store *s, struct arena *a, const struct queue_selection *q, bo
 	}
 	arena_done(&w.scratch);
 	arena_done(&w.envelope);
+	arena_done(&w.row);
 	if (how == STATUS_OK)
 		*resume = w.place.index < parts ? place_pack(&w.place, a) : TEXT_EMPTY;
 	return how;

@@ -79,12 +79,6 @@ page_text(struct queue_page *p, struct texts *t, struct text v)
 	t->at[t->count++] = v;
 }
 
-/* Rows of a message, as they are committed. NOT_FOUND, CORRUPT. */
-enum status queue_read_message(
-    struct store *s, uint64_t message, struct arena *a, struct outgoing_message *out) MUST_CHECK;
-enum status queue_read_envelope(
-    struct store *s, uint64_t message, struct arena *a, struct outgoing_envelope *out) MUST_CHECK;
-
 struct queue_change_done {
 	uint64_t changed, busy; /* recipients */
 	struct text resume;
