@@ -31,7 +31,11 @@
 #define OPERATORS_WAIT CLOCK_SECOND
 #define NOTES_SIZE 4096
 
-/* Stages of stopping and how long each may take; ten seconds in all. */
+/* A role may work until the deadline that it was told; then it needs a while to
+ * end, longer on a busy machine. */
+#define STAGE_GRACE (4 * CLOCK_SECOND)
+/* Stages of stopping and how long each may go on with what is under way; ten
+ * seconds in all. */
 static const struct {
 	unsigned roles;
 	int64_t within;
@@ -71,7 +75,7 @@ next_stage(struct monitor *m, int64_t now)
 	while (left == 0 && m->stage < STAGE_LAST) {
 		const struct control_STOP stop = { .within = (uint64_t)stages[++m->stage].within };
 
-		m->stage_ends = now + stages[m->stage].within;
+		m->stage_ends = now + stages[m->stage].within + STAGE_GRACE;
 		for (unsigned i = 0; i < m->count; i++) {
 			struct child *c = &m->children[i];
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tests of the monitor and of a role's life with real processes: this program
- * is also the monitor ("monitor SCENARIO DIR") and the roles ("role NAME"),
- * which are toys that tell what they were given, die when asked, and say when
- * they stop. The tests come in as an operator would, over operator.sock.
+ * Tests of the monitor and of a role's life with real processes: this program is also the
+ * monitor ("monitor SCENARIO DIR") and the roles ("role NAME"), which are toys that tell what
+ * they were given, die when asked, and say when they stop. The tests come in over operator.sock.
  */
 #include "runtime/monitor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -183,6 +183,9 @@ toy_stop(void *context, int64_t deadline)
 {
 	struct toy_role *r = context;
 
+	if (r->start->role == ROLE_AUTH && text_equal(r->start->hostname, TEXT("lingers")))
+		while (clock_mono() < deadline) /* what is under way may last until then */
+			(void)poll(NULL, 0, (int)((deadline - clock_mono()) / CLOCK_MS) + 1);
 	say("stop", r->start->role);
 	mem_free(r);
 }
@@ -410,8 +413,7 @@ ping(struct running *r, enum role role, unsigned instance)
 	return reply;
 }
 
-/* Until this role is there in a new life. The monitor may let us in before it
- * has seen that the old one ended. */
+/* Until this role has a new life; the monitor may let us in before it saw the old one end. */
 static void
 join_when_back(struct running *r, enum role role, uint64_t old_pid)
 {
@@ -463,6 +465,16 @@ all_are_started_linked_and_stopped_in_order(void **state)
 	assert_int_not_equal(ping(&r, ROLE_MX, 0).pid, ping(&r, ROLE_MX, 1).pid);
 	assert_ok(ask(&r, ROLE_MX, 41, &answer));
 	assert_int_equal(answer, 42);
+	stop_in_order(&r);
+}
+
+static void
+who_works_until_the_deadline_is_not_killed(void **state)
+{
+	struct running r;
+
+	monitor_start(&r, "lingers", false);
+	expect_line(&r, "ready monitor");
 	stop_in_order(&r);
 }
 
@@ -765,6 +777,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(trust),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(all_are_started_linked_and_stopped_in_order),
+		cmocka_unit_test(who_works_until_the_deadline_is_not_killed),
 		cmocka_unit_test(each_role_gets_what_it_needs_and_no_more),
 		cmocka_unit_test(without_a_board_all_goes_on),
 		cmocka_unit_test(roles_are_confined),
