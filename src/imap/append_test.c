@@ -231,6 +231,13 @@ over_quota(void **state)
 	assert_non_null(strstr(
 	    sends(&t, "a5 APPEND INBOX %\r\na6 APPEND INBOX % %\r\n", mail), "a6 OK [APPENDUID "));
 	holds(&t, "INBOX", 5);
+	/* RFC 6851 4.1: what is moved takes no more room than before. */
+	set_quota(strlen(JOE));
+	ok(&t, "CREATE Moved");
+	ok(&t, "SELECT INBOX");
+	HAS(&t, "a7 COPY 1 Moved\r\n", "a7 NO [OVERQUOTA] ");
+	HAS(&t, "a8 MOVE 1 Moved\r\n", "a8 OK ");
+	holds(&t, "Moved", 1);
 	talk_end(&t);
 }
 

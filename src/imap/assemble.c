@@ -104,6 +104,16 @@ find_line(struct imap *im, struct text in, size_t *end, size_t *next)
 	return true;
 }
 
+/* Whether a tag stands there, and a space or nothing behind it. */
+static bool
+read_tag(struct command *c)
+{
+	if (imap_tag(&c->args, &c->tag) && (imap_end(&c->args) || cursor_peek(&c->args) == ' '))
+		return true;
+	c->tag = TEXT_EMPTY;
+	return false;
+}
+
 /* Tag and name; what is no tag leaves c->tag empty. */
 static void
 read_head(struct command *c)
@@ -114,7 +124,7 @@ read_head(struct command *c)
 	c->tag = TEXT_EMPTY;
 	c->row = NULL;
 	c->uid = false;
-	if (!imap_tag(&c->args, &c->tag) || !imap_sp(&c->args) || !imap_atom(&c->args, &name))
+	if (!read_tag(c) || !imap_sp(&c->args) || !imap_atom(&c->args, &name))
 		return;
 	if (text_equal_ci(name, TEXT("UID"))) {
 		if (!imap_sp(&c->args) || !imap_atom(&c->args, &name))

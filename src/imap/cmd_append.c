@@ -100,7 +100,8 @@ must_ask(const struct command *c, const struct append_batch *b)
 
 /* Before a message comes; false with the reply made if it need not come. */
 static bool
-admit(struct command *c, struct append_batch *b, const struct append_command *a)
+admit(struct command *c, struct append_batch *b, const struct append_command *a,
+    const struct append_args *args)
 {
 	uint64_t max = (uint64_t)setting(SET_SMTP_MESSAGE_SIZE_MAX), octets = c->literal.octets;
 
@@ -110,6 +111,8 @@ admit(struct command *c, struct append_batch *b, const struct append_command *a)
 		(void)imap_no(c, "TOOBIG", "The message is larger than the server takes");
 	else if (octets == 0)
 		(void)imap_no(c, "CANNOT", "The message is empty");
+	else if (args->flags.too_many)
+		(void)imap_no(c, "LIMIT", IMAP_TOO_MANY_KEYWORDS);
 	else if (a->count > 0 &&
 		 (octets + a->octets > max || octets + a->octets > APPEND_SEVERAL_MAX ||
 		     a->options > APPEND_OPTIONS_MAX || a->count == APPEND_ALL_MAX))
@@ -190,7 +193,7 @@ receive(struct command *c, struct append_args *args, struct append_batch *b, boo
 	a = &b->at[b->commands - 1];
 	*refused = true;
 	for (;;) {
-		if (!admit(c, b, a)) {
+		if (!admit(c, b, a, args)) {
 			throw_away(c);
 			append_drop(b);
 			return STATUS_OK;

@@ -15,14 +15,16 @@ static const struct {
 #undef X
 };
 
-/* Names it if it is new with this command; the bits that it has. */
+/* Names it if it is new with this command, once; the bits that it has. */
 static unsigned
-enabled(struct command *c, struct text name)
+enabled(struct command *c, struct text name, unsigned *named)
 {
 	for (size_t i = 0; i < ARRAY_LEN(extensions); i++) {
 		if (!text_equal_ci(name, extensions[i].name))
 			continue;
-		if ((c->im->enabled & extensions[i].bits) != extensions[i].bits) {
+		if ((c->im->enabled & extensions[i].bits) != extensions[i].bits &&
+		    (*named & 1u << i) == 0) {
+			*named |= 1u << i;
 			buffer_add_byte(&c->out, ' ');
 			buffer_add_text(&c->out, extensions[i].name);
 		}
@@ -48,7 +50,7 @@ enum outcome
 imap_cmd_enable(struct command *c)
 {
 	struct cursor again = c->args;
-	unsigned bits = 0;
+	unsigned bits = 0, named = 0;
 	struct text name;
 
 	do {
@@ -57,7 +59,7 @@ imap_cmd_enable(struct command *c)
 	} while (!imap_end(&c->args));
 	buffer_add_string(&c->out, "* ENABLED");
 	while (imap_sp(&again) && imap_atom(&again, &name))
-		bits |= enabled(c, name);
+		bits |= enabled(c, name, &named);
 	buffer_add(&c->out, "\r\n", 2);
 	imap_enable(c, bits);
 	return imap_ok(c, NULL);

@@ -314,6 +314,8 @@ imap_cmd_store(struct command *c)
 		return IMAP_DONE;
 	if (c->im->view->read_only)
 		return imap_no(c, "READ-ONLY", "The mailbox is open for reading only");
+	if (s->flags.too_many)
+		return imap_no(c, "LIMIT", IMAP_TOO_MANY_KEYWORDS);
 	if (s->conditional)
 		imap_enable(c, ENABLED_CONDSTORE);
 	if (!runs_empty(&s->uids))

@@ -37,9 +37,9 @@ literals_too_long(void **state)
 	for (int i = 0; i < 7000; i++)
 		buffer_add_string(&b, "x DELETE\r\n");
 	buffer_add_string(&b, "\r\na2 NOOP\r\n");
-	SAYS(&t, buffer_string(&b), "a1 BAD Command too long\r\na2 OK NOOP done\r\n");
+	SAYS(&t, buffer_string(&b), "a1 BAD [TOOBIG] Command too long\r\na2 OK NOOP done\r\n");
 	/* The client that waits for "+" keeps its octets. */
-	SAYS(&t, "a3 CREATE {70000}\r\n", "a3 BAD Command too long\r\n");
+	SAYS(&t, "a3 CREATE {70000}\r\n", "a3 BAD [TOOBIG] Command too long\r\n");
 	SAYS(&t, "a4 NOOP\r\n", "a4 OK NOOP done\r\n");
 	buffer_done(&b);
 	talk_end(&t);
@@ -89,7 +89,8 @@ enable(void **state)
 	struct talk t;
 
 	sign_in(&t);
-	SAYS(&t, "t1 ENABLE CONDSTORE\r\n", "* ENABLED CONDSTORE\r\nt1 OK ENABLE done\r\n");
+	SAYS(&t, "t1 ENABLE CONDSTORE X CONDSTORE\r\n",
+	    "* ENABLED CONDSTORE\r\nt1 OK ENABLE done\r\n");
 	SAYS(&t, "a2 ENABLE CONDSTORE X-GOOD-IDEA\r\n", "* ENABLED\r\na2 OK ENABLE done\r\n");
 	HAS(&t, "a3 ENABLE\r\n", "a3 BAD");
 	ok(&t, "SELECT INBOX");
@@ -107,6 +108,7 @@ enable(void **state)
 static void
 idle(void **state)
 {
+	struct buffer b = BUFFER_INIT;
 	struct talk t, other;
 
 	begin_with(&t, "Idle", 3);
@@ -124,6 +126,13 @@ idle(void **state)
 	HAS(&t, "A004 IDLE\r\n", "+ ");
 	HAS(&t, "NOOP\r\n", "A004 BAD");
 	HAS(&t, "A005 IDLE now\r\n", "A005 BAD");
+	/* A line without an end is no DONE, and the session goes on. */
+	HAS(&t, "A00a IDLE\r\n", "+ ");
+	for (int i = 0; i < 17000; i++)
+		buffer_add_byte(&b, 'x');
+	SAYS(&t, buffer_string(&b), "A00a BAD Expected DONE\r\n");
+	SAYS(&t, "xxx\r\nA007 NOOP\r\n", "A007 OK NOOP done\r\n");
+	buffer_done(&b);
 	SAYS(&t, "A006 NOOP\r\n", "A006 OK NOOP done\r\n");
 	talk_end(&other);
 	talk_end(&t);

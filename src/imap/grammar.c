@@ -372,13 +372,14 @@ flag(struct cursor *c, struct imap_flags *f)
 		}
 		return false;
 	}
-	if (!imap_atom(c, &word) || word.len > KEYWORD_MAX)
+	if (!imap_atom(c, &word))
 		return false;
 	if (has_keyword(f, word))
 		return true;
-	if (f->keywords.count == KEYWORDS_PER_MESSAGE)
-		return false;
-	f->keywords.at[f->keywords.count++] = word;
+	if (word.len > KEYWORD_MAX || f->keywords.count == KEYWORDS_PER_MESSAGE)
+		f->too_many = true; /* RFC 5530 3 LIMIT: no error of grammar */
+	else
+		f->keywords.at[f->keywords.count++] = word;
 	return true;
 }
 

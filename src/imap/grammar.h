@@ -69,7 +69,9 @@ void imap_sequence_numbers(const struct sequence_set *set, uint32_t star, struct
 struct imap_flags {
 	uint32_t flags;
 	struct texts keywords; /* as written, each once */
+	bool too_many;	       /* some are left out: of a length or number beyond the limits */
 };
+#define IMAP_TOO_MANY_KEYWORDS "A message takes no more keywords, and no longer ones"
 bool imap_flag_list(struct cursor *c, struct arena *a, struct imap_flags *out);
 /* flag-list, or flags with spaces and no parentheses (store-att-flags). */
 bool imap_store_flags(struct cursor *c, struct arena *a, struct imap_flags *out);

@@ -203,6 +203,7 @@ flag_lists(void **state)
 	c = cursor_of(TEXT("\\Seen NonJunk"));
 	assert_true(imap_store_flags(&c, &a, &f));
 	assert_int_equal(f.keywords.count, 1);
+	assert_false(f.too_many);
 	assert_true(imap_end(&c));
 }
 
@@ -225,7 +226,19 @@ flag_lists_refused(void **state)
 		buffer_addf(&many, "%sk%d", i > 0 ? " " : "", i);
 	buffer_add_string(&many, ")");
 	c = cursor_of(buffer_text(&many));
-	assert_false(imap_flag_list(&c, &a, &f));
+	assert_true(imap_flag_list(&c, &a, &f) && imap_end(&c));
+	assert_true(f.too_many);
+	assert_int_equal(f.keywords.count, KEYWORDS_PER_MESSAGE);
+	buffer_clear(&many);
+	buffer_add_string(&many, "(k ");
+	for (int i = 0; i <= KEYWORD_MAX; i++)
+		buffer_add_byte(&many, 'k');
+	buffer_add_string(&many, " \\Seen)");
+	c = cursor_of(buffer_text(&many));
+	assert_true(imap_flag_list(&c, &a, &f) && imap_end(&c));
+	assert_true(f.too_many);
+	assert_int_equal(f.keywords.count, 1);
+	assert_int_equal(f.flags, FLAG_SEEN);
 	buffer_done(&many);
 }
 

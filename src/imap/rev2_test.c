@@ -194,6 +194,32 @@ the_last_keyword(void **state)
 	talk_end(&t);
 }
 
+/* RFC 5530 3 LIMIT: more keywords than a message takes, or one too long, is no error of
+ * grammar, and nothing of the command is done. */
+static void
+too_many_keywords(void **state)
+{
+	struct buffer b = BUFFER_INIT, many = BUFFER_INIT;
+	struct talk t;
+
+	begin_with(&t, "Many", 1);
+	for (unsigned i = 0; i <= KEYWORDS_PER_MESSAGE; i++)
+		buffer_addf(&many, " w%u", i);
+	buffer_addf(&b, "a STORE 1 +FLAGS (\\Seen%s)\r\n", buffer_string(&many));
+	HAS(&t, buffer_string(&b), "a NO [LIMIT] A message takes no more keywords");
+	buffer_clear(&b);
+	buffer_addf(
+	    &b, "b APPEND Many (\\Seen%s) {4+}\r\n\r\nx\n\r\nc NOOP\r\n", buffer_string(&many));
+	HAS(&t, buffer_string(&b), "b NO [LIMIT] A message takes no more keywords");
+	buffer_clear(&b);
+	buffer_addf(&b, "d APPEND Many (%0*d) {4}\r\n", KEYWORD_MAX + 1, 7);
+	HAS(&t, buffer_string(&b), "d NO [LIMIT] A message takes no more keywords");
+	HAS(&t, "e FETCH 1:* FLAGS\r\n", "* 1 FETCH (FLAGS (\\Recent))\r\ne OK");
+	buffer_done(&many);
+	buffer_done(&b);
+	talk_end(&t);
+}
+
 /* The sample connection of RFC 9051 8, with our words behind the OKs. */
 static void
 the_dialogue_of_the_rfc(void **state)
@@ -244,6 +270,7 @@ main(void)
 		cmocka_unit_test(news_has_the_uid),
 		cmocka_unit_test(copy_move_expunge),
 		cmocka_unit_test(the_last_keyword),
+		cmocka_unit_test(too_many_keywords),
 		cmocka_unit_test(the_dialogue_of_the_rfc),
 	};
 

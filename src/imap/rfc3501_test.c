@@ -29,7 +29,7 @@ tags(void **state)
 	(void)begin(&t, &plain);
 	SAYS(&t, "a.1-x NOOP\r\nA.1-X NOOP\r\nA.1-X NOOP\r\n",
 	    "a.1-x OK NOOP done\r\nA.1-X OK NOOP done\r\nA.1-X OK NOOP done\r\n");
-	HAS(&t, "a+ NOOP\r\n", "BAD ");
+	SAYS(&t, "a+ NOOP\r\n", "* BAD Expected a tag and a command\r\n");
 	HAS(&t, "\r\n", "* BAD ");
 	HAS(&t, "a1\r\n", "BAD ");
 	HAS(&t, "a1  NOOP\r\n", "BAD ");

@@ -206,7 +206,9 @@ refuse_long(struct command *c)
 {
 	if (c->im->state == IMAP_UNKNOWN)
 		return imap_bye(c->im, "Command too long");
-	return conclude(c, imap_bad(c, "Command too long"));
+	(void)imap_bad(c, "Command too long");
+	imap_code(c, "TOOBIG"); /* RFC 4469 4.2 */
+	return conclude(c, IMAP_DONE);
 }
 
 static enum outcome
@@ -218,6 +220,17 @@ run_more(struct command *c, struct text line)
 	c->row = im->more_row;
 	c->tag = arena_copy(&c->arena, text_of(im->more_tag));
 	return conclude(c, im->more(c, line));
+}
+
+/* What waits for a line cannot mean one so long. What is left of it is thrown
+ * away behind the reply, as a command that is too long is. */
+static enum outcome
+refuse_long_line(struct command *c)
+{
+	if (c->im->state == IMAP_UNKNOWN)
+		return imap_bye(c->im, "Line too long");
+	imap_discard_line(c->im);
+	return run_more(c, TEXT_EMPTY);
 }
 
 /* Takes one command or line out of the buffer and runs it. AGAIN: there is
@@ -236,7 +249,7 @@ step(struct imap *im, enum outcome *out)
 		if (st == STATUS_OK)
 			what = run_more(&c, line);
 		else if (st == STATUS_LIMIT)
-			what = imap_bye(im, "Line too long");
+			what = refuse_long_line(&c);
 	} else {
 		st = imap_assemble(im, &c);
 		if (st == STATUS_OK)

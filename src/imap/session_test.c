@@ -156,10 +156,10 @@ long_commands(void **state)
 	for (int i = 0; i < 100000; i++)
 		buffer_add_byte(&b, 'x');
 	buffer_add_string(&b, " {5+}\r\nhello {7}\r\na2 NOOP\r\n");
-	SAYS(&t, buffer_string(&b), "a1 BAD Command too long\r\na2 OK NOOP done\r\n");
+	SAYS(&t, buffer_string(&b), "a1 BAD [TOOBIG] Command too long\r\na2 OK NOOP done\r\n");
 	SAYS(&t, "a3 SELECT {70000}\r\na4 NOOP\r\n",
-	    "a3 BAD Command too long\r\na4 OK NOOP done\r\n");
-	SAYS(&t, "a5 SELECT {70000+}\r\na6 NOOP\r\n", "a5 BAD Command too long\r\n");
+	    "a3 BAD [TOOBIG] Command too long\r\na4 OK NOOP done\r\n");
+	SAYS(&t, "a5 SELECT {70000+}\r\na6 NOOP\r\n", "a5 BAD [TOOBIG] Command too long\r\n");
 	buffer_clear(&b);
 	for (int i = 0; i < 70000 - 9; i++)
 		buffer_add_byte(&b, 'y');
