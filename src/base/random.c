@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Random bytes straight from getrandom(2): no state of our own that a fork
- * could copy. A test may put a repeatable sequence (SplitMix64) in its place.
+ * Random bytes straight from getrandom(2). Numbers, of which each message takes
+ * some, come from there in stocks of a thread: what was given is wiped, and a
+ * child of fork(2) begins a stock of its own. A test may put a repeatable
+ * sequence (SplitMix64) in its place.
  */
 #include "base/random.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
+
+#define STOCK 32 /* numbers: 256 octets, which getrandom(2) gives whole */
+
+struct stock {
+	uint64_t number[STOCK];
+	size_t left;
+	uint32_t forks; /* when it was filled */
+};
+static _Thread_local struct stock stock;
+static _Atomic uint32_t forks;
 
 static _Atomic bool seeded;
 static _Atomic uint64_t sequence;
@@ -60,12 +73,41 @@ random_bytes(void *dst, size_t n)
 	}
 }
 
+static void
+forked(void)
+{
+	atomic_fetch_add(&forks, 1);
+}
+
+static void
+watch_forks(void)
+{
+	CHECK(pthread_atfork(NULL, NULL, forked) == 0);
+}
+
+static void
+stock_fill(struct stock *k, uint32_t now)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, watch_forks);
+	random_bytes(k->number, sizeof(k->number));
+	k->left = STOCK;
+	k->forks = now;
+}
+
 uint64_t
 random_u64(void)
 {
+	uint32_t now = atomic_load_explicit(&forks, memory_order_relaxed);
 	uint64_t v;
 
-	random_bytes(&v, sizeof(v));
+	if (atomic_load_explicit(&seeded, memory_order_relaxed))
+		return sequence_next();
+	if (stock.left == 0 || stock.forks != now)
+		stock_fill(&stock, now);
+	v = stock.number[--stock.left];
+	stock.number[stock.left] = 0;
 	return v;
 }
 

@@ -7,6 +7,7 @@
 
 /* Fills from getrandom(2); ends the process if the kernel refuses. */
 void random_bytes(void *dst, size_t n);
+/* A name or a choice, and no secret: it may have lain in memory before. */
 uint64_t random_u64(void);
 /* A name for something that comes now: rows named so lie together as they came,
  * which a store that sorts them rewards. Of 64 bits the upper 24 are the time in

@@ -2,6 +2,10 @@
 /* Tests of base/random.h. */
 #include "base/random.h"
 
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/testing.h"
 
@@ -15,6 +19,51 @@ kernel_bytes(void **state)
 	assert_memory_not_equal(a, b, sizeof(a));
 	assert_memory_not_equal(a + 256, b + 256, 44);
 	assert_true(random_u64() != random_u64());
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* More than are fetched at once. */
+static void
+numbers_do_not_come_again(void **state)
+{
+	uint64_t seen[1000];
+
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+		seen[i] = random_u64();
+	qsort(seen, ARRAY_LEN(seen), sizeof(seen[0]), compare);
+	assert_true(seen[0] != 0);
+	for (size_t i = 1; i < ARRAY_LEN(seen); i++)
+		assert_true(seen[i] != seen[i - 1]);
+}
+
+static void
+a_child_has_its_own(void **state)
+{
+	uint64_t ours = random_u64(), theirs = 0;
+	int ends[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		ours = random_u64();
+		_exit(write(ends[1], &ours, sizeof(ours)) != sizeof(ours));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(ends[0], &theirs, sizeof(theirs)), sizeof(theirs));
+	assert_true(ours != theirs);
+	assert_true(random_u64() != theirs);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 static void
@@ -90,6 +139,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernel_bytes),
+		cmocka_unit_test(numbers_do_not_come_again),
+		cmocka_unit_test(a_child_has_its_own),
 		cmocka_unit_test(a_seed_repeats),
 		cmocka_unit_test(bounded_numbers_reach_every_value),
 		cmocka_unit_test(names_by_time),
