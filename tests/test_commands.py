@@ -69,7 +69,8 @@ def test_every_command_helps_and_refuses(command, tmp_path):
     if command in ("demo", "run"):
         return
     use = {"domain": ["list"], "account": ["list"], "alias": ["list"], "set": ["store.quota", "0"],
-           "lookup": ["example.test"], "queue": ["list"], "suppression": ["list"], "tlsrpt": ["show"]}.get(command, [])
+           "lookup": ["example.test"], "queue": ["list"], "suppression": ["list"], "tlsrpt": ["show"],
+               "network": ["list"]}.get(command, [])
     where = ["--config", str(tmp_path / "absent")] if command == "check" else ["--dir", str(tmp_path)]
     for form in ([], ["--json"]):
         done = said(*use, *where, *form)

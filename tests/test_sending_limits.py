@@ -54,8 +54,9 @@ def letter(sender, subject="hello"):
     return f"From: <{sender}>\r\nSubject: {subject}\r\n\r\nhello\r\n"
 
 
-def held(house):
-    listed = json.loads(house.run("queue", "list", "--account", house.alice, "--state", "held", "--json"))
+def held(house, network=None):
+    sender = ("--network", network) if network else ("--account", house.alice)
+    listed = json.loads(house.run("queue", "list", *sender, "--state", "held", "--json"))
     return sum(len(m["recipients"]) for m in listed)
 
 
@@ -177,13 +178,17 @@ def from_network(house, source):
     return client
 
 
+def networks(house):
+    return {network["network"]: network for network in json.loads(house.run("network", "list", "--json"))}
+
+
 def test_a_network_has_limits_as_a_whole(own):
-    """They refuse for the moment, and the operator hears of it; it is never stopped."""
-    scanner = "scanner@demo.test"
+    """They refuse for the moment; what goes on is stopped, its mail held, and the operator told."""
+    scanner, net = "scanner@demo.test", "127.0.0.8/29"
     own.run("set", "submission.relay_networks", "127.0.0.8/29 127.0.0.16/29")
     own.run("set", "sending.messages_hour", "1")
     own.run("set", "sending.network_times", "2")
-    own.run("set", "sending.freeze_refused", "4")
+    own.run("set", "sending.freeze_refused", "2")
     for source in (PRINTER, "127.0.0.10"):
         with from_network(own, source) as client:
             client.sendmail(scanner, "far@nowhere.invalid", letter(scanner), LATER)
@@ -191,12 +196,39 @@ def test_a_network_has_limits_as_a_whole(own):
         code, words = mail(client, scanner)
         assert code == 450 and words.startswith("4.7.1 You have sent 2 messages in the last hour, and 2 are allowed"), words
     with from_network(own, OTHER) as client:
-        assert mail(client, scanner)[0] == 250
+        assert client.sendmail(scanner, "far@nowhere.invalid", letter(scanner), LATER) == {}
+    assert not networks(own)[net]["stopped"] and "is stopped for" not in own.run("doctor", check=False)
     own.restart()
     with from_network(own, PRINTER) as client:
-        assert {mail(client, scanner)[0] for _ in range(6)} == {450}
-    own.await_log(rf"sending\.network_refused client={PRINTER} refused=4")
+        assert [mail(client, scanner)[0] for _ in range(4)] == [450] * 4
+        own.await_log(rf"sending\.frozen .*network={net}")
+        code, words = mail(client, scanner)
+        assert code == 550 and words.startswith(f"5.7.1 Sending is stopped for the network {net} since "), words
+        assert words.endswith(
+            f"the last of {PRINTER}. See which host there sends what it should not, and ask postmaster to let it go on."), words
+    with from_network(own, OTHER) as client:
+        assert client.sendmail(scanner, "near@nowhere.invalid", letter(scanner), LATER) == {}
+    own.await_log(r"sending\.held .*recipients=2")
+    assert held(own, net) == 2
+    mine = json.loads(own.run("queue", "list", "--network", net, "--json"))
+    assert [m["network"] for m in mine] == [net] * 2 and {m["account"] for m in mine} == {0}
+    assert f"network    {net}" in own.run("queue", "show", mine[0]["id"])
+    with Wire(own) as imap:  # who has the mail of postmaster
+        imap.sign_in(own.admin).select()
+        imap.await_message(f"Sending is stopped for the network {net}")
+    assert f"is stopped for the network {net}: mailstead network show {net}" in own.run("doctor", check=False)
+    own.restart()
+    assert networks(own)[net]["stopped"] and "4 messages in the last hour" in networks(own)[net]["why"]
+    shown_of = json.loads(own.run("network", "show", PRINTER, "--json"))
+    assert shown_of["network"] == net and shown_of["sending"]["messages_hour"] == {"used": 2, "limit": 2, "own": False}
     own.run("set", "sending.messages_hour", "9")
+    own.run("network", "resume", net)
+    own.await_log(r"sending\.released .*recipients=2")
+    assert held(own, net) == 0
+    with pytest.raises(AssertionError, match="is not stopped for"):
+        own.run("network", "resume", net)
+    with pytest.raises(AssertionError, match="no such network"):
+        own.run("network", "show", "127.0.0.0/29")
     own.run("set", "sending.network_times", "1")
     own.run("set", "sending.recipients_hour", "2")
     with from_network(own, PRINTER) as client:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* mailstead account: freeze, resume, limit, and what show says of sending. */
+/* mailstead account and network: freeze, resume, limit, and what show says of sending. */
 #include <string.h>
 
 #include "codec/date.h"
@@ -76,6 +76,8 @@ account_limit(struct instance *i, const struct options *o)
 static void
 show_text(struct buffer *b, const struct limits_show_reply *r)
 {
+	if (r->name.len > 0)
+		buffer_addf(b, "network    %.*s\n", TEXT_ARG(r->name));
 	if (r->since != 0) {
 		buffer_add_string(b, "sending    stopped since ");
 		date_print_rfc3339(b, r->since);
@@ -98,6 +100,10 @@ show_json(struct json *j, const struct limits_show_reply *r)
 {
 	struct buffer since = BUFFER_INIT;
 
+	if (r->name.len > 0) {
+		json_key(j, "network");
+		json_text(j, r->name);
+	}
 	json_key(j, "sending");
 	json_object(j);
 	json_key(j, "stopped");

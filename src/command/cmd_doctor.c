@@ -11,6 +11,7 @@
 #include "runtime/settings.h"
 #include "smtp/stranger.h"
 #include "store/calls.h"
+#include "store/limits_calls.h"
 
 #define NOTES_MAX 100
 
@@ -184,6 +185,22 @@ look_at_postmaster(struct checkup *c)
 }
 
 static void
+look_at_networks(struct checkup *c)
+{
+	struct limits_networks_request q = { .none_ = 0 };
+	struct limits_networks_reply r;
+	enum status s = limits_networks(c->i->calls, &q, &c->i->arena, &r, &c->i->failure);
+
+	if (s != STATUS_OK)
+		note(c, "the store does not tell what networks send: %s", status_word(s));
+	for (uint32_t k = 0; s == STATUS_OK && k < r.names.count && k < r.since.count; k++)
+		if (r.since.at[k] != 0)
+			note(c,
+			    "sending is stopped for the network %.*s: mailstead network show %.*s",
+			    TEXT_ARG(r.names.at[k]), TEXT_ARG(r.names.at[k]));
+}
+
+static void
 print_notes(struct checkup *c)
 {
 	for (unsigned k = 0; k < c->note_count; k++) {
@@ -216,6 +233,7 @@ command_doctor(const struct command *c, const struct options *o)
 	look_at_roles(&k);
 	look_at_domains(&k);
 	look_at_postmaster(&k);
+	look_at_networks(&k);
 	if (out.as_json) {
 		json_array_end(&out.json);
 		json_key(&out.json, "relayRefused");

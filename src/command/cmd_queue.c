@@ -13,7 +13,7 @@
 #include "codec/trace_id.h"
 #include "command/queue.h"
 #include "command/terminal.h"
-#include "store/calls.h"
+#include "store/limits_calls.h"
 
 #define START_TRIES 60
 #define START_PAUSE 250 /* ms */
@@ -92,19 +92,25 @@ state_of(const char *word, uint64_t *out)
 			    : refused("not a state: %s (waiting, held, due, owed)", word);
 }
 
+/* The account, or network, whose mail is meant. */
 static int
-account_of(struct instance *i, const char *address, uint64_t *out)
+sender_of(struct instance *i, const struct options *o, uint64_t *out)
 {
-	struct store_account_request q = { .address = text_of(address) };
-	struct store_account_reply r;
+	const char *name = o->account != NULL ? o->account : o->network;
+	struct limits_show_request q = { .address = text_of(name) };
+	struct limits_show_reply r;
 	enum status s;
 
-	if (address == NULL)
+	if (name == NULL)
 		return EXIT_DONE;
-	s = store_account(i->calls, &q, &i->arena, &r, &i->failure);
+	if (o->account != NULL && o->network != NULL)
+		return refused("mail is sent by an account or by a network");
+	s = limits_show(i->calls, &q, &i->arena, &r, &i->failure);
 	if (s != STATUS_OK)
 		return refused_by(s, &i->failure);
-	*out = r.account;
+	if ((r.name.len > 0) != (o->network != NULL))
+		return refused("%s is no %s", name, o->network != NULL ? "network" : "account");
+	*out = r.number;
 	return EXIT_DONE;
 }
 
@@ -150,7 +156,7 @@ queue_choice(struct instance *i, const struct options *o, struct queue_choice *o
 	if (code == EXIT_DONE)
 		code = domain_of(i, o->domain, &q.destination);
 	if (code == EXIT_DONE)
-		code = account_of(i, o->account, &q.account);
+		code = sender_of(i, o, &q.account);
 	if (code == EXIT_DONE)
 		*out = q;
 	return code;

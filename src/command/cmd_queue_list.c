@@ -56,6 +56,10 @@ message_json(struct listing *l, const struct queue_admin_list_reply *r, uint32_t
 	json_text(j, r->senders.at[k]);
 	json_key(j, "account");
 	json_u64(j, r->accounts.at[k]);
+	if (r->networks.at[k].len > 0) {
+		json_key(j, "network");
+		json_text(j, r->networks.at[k]);
+	}
 	json_key(j, "size");
 	json_u64(j, r->sizes.at[k]);
 	queue_json_time(j, "received", (int64_t)r->received.at[k]);
@@ -138,8 +142,8 @@ is_whole(const struct queue_admin_list_reply *r)
 
 	for (uint32_t k = 0; k < r->counts.count; k++)
 		told += r->counts.at[k];
-	return r->senders.count == m && r->accounts.count == m && r->sizes.count == m &&
-	       r->received.count == m && r->counts.count == m && told == n &&
+	return r->senders.count == m && r->accounts.count == m && r->networks.count == m &&
+	       r->sizes.count == m && r->received.count == m && r->counts.count == m && told == n &&
 	       r->destinations.count == n && r->states.count == n && r->attempts.count == n &&
 	       r->dues.count == n && r->replies.count == n;
 }

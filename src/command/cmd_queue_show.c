@@ -63,6 +63,8 @@ envelope_text(struct buffer *b, uint64_t message, const struct queue_admin_show_
 	line(b, "sender", r->sender.len > 0 ? r->sender : TEXT("<>"));
 	if (r->account != 0)
 		buffer_addf(b, "account    %llu\n", (unsigned long long)r->account);
+	if (r->network.len > 0)
+		line(b, "network", r->network);
 	buffer_addf(b, "octets     %llu\n", (unsigned long long)r->size);
 	time_line(b, "received", r->received);
 	time_line(b, "expires", r->expires);
@@ -85,6 +87,10 @@ envelope_json(struct json *j, uint64_t message, const struct queue_admin_show_re
 	json_text(j, r->sender);
 	json_key(j, "account");
 	json_u64(j, r->account);
+	if (r->network.len > 0) {
+		json_key(j, "network");
+		json_text(j, r->network);
+	}
 	json_key(j, "size");
 	json_u64(j, r->size);
 	queue_json_time(j, "received", r->received);

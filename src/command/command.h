@@ -36,6 +36,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
 	X(RECIPIENT, "--recipient", recipient, true, "to this address or @DOMAIN")            \
 	X(DOMAIN, "--domain", domain, true, "to this destination")                            \
 	X(ACCOUNT, "--account", account, true, "sent by this account")                        \
+	X(NETWORK, "--network", network, true, "sent by this network that may relay")         \
 	X(OLDER, "--older", older, true, "received before so long: 30m, 12h, 2d")             \
 	X(YOUNGER, "--younger", younger, true, "received since so long")                      \
 	X(STATE, "--state", state, true, "waiting, held, due or owed")                        \
@@ -130,6 +131,7 @@ int command_run(const struct command *c, const struct options *o);
 int command_check(const struct command *c, const struct options *o);
 int command_domain(const struct command *c, const struct options *o);
 int command_account(const struct command *c, const struct options *o);
+int command_network(const struct command *c, const struct options *o);
 int command_alias(const struct command *c, const struct options *o);
 int command_get(const struct command *c, const struct options *o);
 int command_set(const struct command *c, const struct options *o);

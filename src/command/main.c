@@ -41,6 +41,14 @@ static const struct command commands[] = {
 	    OPT_INSTANCE | OPT(PASSWORD_STDIN) | OPT(BATCH) | OPT(HASH) | OPT(ADMIN) | OPT(QUOTA) |
 		OPT(KEEP) | OPT(NO_KEEP) | OPT(OFF) | OPT(REASON),
 	    command_account },
+	{ "network",
+	    "network list | show NETWORK | resume NETWORK\n"
+	    "       mailstead network freeze NETWORK [--reason WHY]\n"
+	    "       mailstead network limit NETWORK LIMIT NUMBER | default",
+	    "Networks that may relay (submission.relay_networks): what they sent; stops it, lets "
+	    "it "
+	    "go on.",
+	    OPT_INSTANCE | OPT(REASON), command_network },
 	{ "alias", "alias add ADDRESS TARGET... | remove ADDRESS | list [DOMAIN]",
 	    "Addresses that stand for others.", OPT_INSTANCE, command_alias },
 	{ "trace",
@@ -67,9 +75,9 @@ static const struct command commands[] = {
 	    "       mailstead queue retry | hold | release ID... | SELECTION | --all\n"
 	    "       mailstead queue drop ID... | SELECTION | --all [--silent]",
 	    "Outgoing mail: what waits and why; tries it now, holds it, lets it go, takes it away.",
-	    OPT_INSTANCE | OPT(SENDER) | OPT(RECIPIENT) | OPT(DOMAIN) | OPT(ACCOUNT) | OPT(OLDER) |
-		OPT(YOUNGER) | OPT(STATE) | OPT(ALL) | OPT(SILENT) | OPT(COUNT_ONLY) | OPT(LIMIT) |
-		OPT(DESTINATIONS),
+	    OPT_INSTANCE | OPT(SENDER) | OPT(RECIPIENT) | OPT(DOMAIN) | OPT(ACCOUNT) |
+		OPT(NETWORK) | OPT(OLDER) | OPT(YOUNGER) | OPT(STATE) | OPT(ALL) | OPT(SILENT) |
+		OPT(COUNT_ONLY) | OPT(LIMIT) | OPT(DESTINATIONS),
 	    command_queue },
 	{ "suppression", "suppression list | add ADDRESS | remove ADDRESS",
 	    "Addresses elsewhere that refused mail for good, and are not sent to.", OPT_INSTANCE,

@@ -8,8 +8,8 @@
 
 /* The options that select; a command that changes wants one, or an id. */
 #define OPT_SELECTION                                                                            \
-	(OPT(SENDER) | OPT(RECIPIENT) | OPT(DOMAIN) | OPT(ACCOUNT) | OPT(OLDER) | OPT(YOUNGER) | \
-	    OPT(STATE))
+	(OPT(SENDER) | OPT(RECIPIENT) | OPT(DOMAIN) | OPT(ACCOUNT) | OPT(NETWORK) | OPT(OLDER) | \
+	    OPT(YOUNGER) | OPT(STATE))
 
 /* The fields of QUEUE_ADMIN_SELECTION. */
 struct queue_choice {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The operator at the limits of an account; see store/limits_calls.h. */
+/* The operator at the limits of accounts and networks; see store/limits_calls.h. */
 #include "store/limits_calls.h"
 
 #include "store/core.h"
@@ -9,16 +9,31 @@
 #define COUNT_NAME(name) +1
 _Static_assert(0 LIMIT_NAMES(COUNT_NAME) == SENDING_LIMITS, "a name for each limit");
 
+struct sender {
+	struct sending_key key;
+	struct text name; /* of a network */
+};
+
+/* Answers the call if there is none. */
 static bool
-find_account(struct store *s, struct call_in *in, struct text address, uint64_t *out)
+find_sender(struct store *s, struct call_in *in, struct text address, struct sender *out)
 {
 	struct address_key k;
 	struct address row;
-	bool found = serve_find_account(s, in, address, &k, &row);
 
-	if (found)
-		*out = row.account;
-	return found;
+	if (text_find_last(address, '@') < address.len) {
+		if (!serve_find_account(s, in, address, &k, &row))
+			return false;
+		*out = (struct sender){ { SENDING_ACCOUNT, row.account }, TEXT_EMPTY };
+		return true;
+	}
+	out->name = sending_network_find(s, address, call_arena(in));
+	out->key = sending_network(out->name);
+	if (out->name.len == 0)
+		call_refuse(in, STATUS_NOT_FOUND,
+		    "There is no such network in submission.relay_networks.", "no network %.*s",
+		    TEXT_ARG(address));
+	return out->name.len > 0;
 }
 
 void
@@ -28,28 +43,32 @@ serve_limits_show(struct call_in *in, const void *request, void *context)
 	struct arena *a = call_arena(in);
 	uint64_t *limits = ARENA_ARRAY(a, uint64_t, SENDING_LIMITS),
 		 *own = ARENA_ARRAY(a, uint64_t, SENDING_LIMITS),
-		 *used = ARENA_ARRAY(a, uint64_t, SENDING_LIMITS), account;
+		 *used = ARENA_ARRAY(a, uint64_t, SENDING_LIMITS);
 	struct limits_show_reply reply = { .limits = { limits, SENDING_LIMITS },
 		.own = { own, SENDING_LIMITS },
 		.used = { used, SENDING_LIMITS } };
-	struct sending_rule rule;
+	struct sending_rule rule, force;
+	struct sender who;
 	enum status how;
 
-	if (!find_account(context, in, r->address, &account))
+	if (!find_sender(context, in, r->address, &who))
 		return;
-	how = sending_used(context, (struct sending_key){ SENDING_ACCOUNT, account }, used);
+	how = sending_used(context, who.key, used);
 	if (how != STATUS_OK) {
 		call_refuse(
 		    in, how, "The counts cannot be read now.", "limits_show: %s", status_word(how));
 		return;
 	}
-	sending_rule(context, account, a, &rule);
+	sending_rule(context, sending_number(who.key), a, &rule);
+	sending_rule_in_force(context, who.key, a, &force);
+	reply.name = who.name;
+	reply.number = sending_number(who.key);
 	reply.since = rule.since;
 	reply.why = rule.why;
 	reply.by_operator = rule.by_operator;
 	reply.following = (rule.todo & (SENDING_HOLD | SENDING_RELEASE)) != 0;
 	for (unsigned i = 0; i < SENDING_LIMITS; i++) {
-		limits[i] = sending_limit(&rule, i);
+		limits[i] = sending_limit(&force, i);
 		own[i] = rule.limit[i] != 0;
 	}
 	call_reply(in, &reply);
@@ -85,14 +104,17 @@ serve_limits_change(struct call_in *in, const void *request, void *context)
 		SENDING_SET_LIMIT };
 	const struct limits_change_request *r = request;
 	struct sending_order *o = ARENA_NEW(call_arena(in), struct sending_order);
+	struct sender who;
 
 	if (!well_formed(r)) {
 		call_refuse(
 		    in, STATUS_INVALID, "There is no such limit or reason.", "bad limits_change");
 		return;
 	}
-	if (!find_account(context, in, r->address, &o->account))
+	if (!find_sender(context, in, r->address, &who))
 		return;
+	o->sender = sending_number(who.key);
+	o->name = who.name;
 	o->change = changes[r->change];
 	o->why = r->why;
 	o->by_operator = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Calls by which the operator looks at what an account may send and changes it;
- * role store serves them. See store/sending.h.
+ * Calls by which the operator looks at what an account, or a network that may
+ * relay, may send and changes it; role store serves them. See store/sending.h.
  */
 #ifndef STORE_LIMITS_CALLS_H
 #define STORE_LIMITS_CALLS_H
@@ -18,11 +18,15 @@
 	X("first_hour")      \
 	X("first_day")
 
-/* since: sending is stopped since then, seconds since 1970; 0: it is not.
- * following: its mail is being held, or released. Parallel lists: limits, 0 is
- * none; own, 1: the account's own, not the setting's; used. NOT_FOUND. */
+/* address: of an account; or what has no @: a network as submission.relay_networks
+ * has it, or an address in one. name: that network; number: by which the queue
+ * names who sent (0: the site itself). since: sending is stopped since then, seconds since 1970; 0:
+ * it is not. following: its mail is being held, or released. Parallel lists: limits, 0 is none;
+ * own, 1: the account's own, not the setting's; used. NOT_FOUND. */
 #define limits_show_REQUEST(F, S) F(S, TEXT, address)
 #define limits_show_REPLY(F, S) \
+	F(S, TEXT, name)        \
+	F(S, U64, number)       \
 	F(S, I64, since)        \
 	F(S, TEXT, why)         \
 	F(S, U64, by_operator)  \
@@ -38,9 +42,18 @@ enum limits_change { LIMITS_FREEZE, LIMITS_RESUME, LIMITS_SET, LIMITS_CHANGES };
 	F(S, U64, change) F(S, TEXT, why) F(S, U64, which) F(S, U64, own) F(S, U64, value)
 #define limits_change_REPLY(F, S) F(S, U64, changed)
 
-#define LIMITS_CALLS(X)                      \
-	X(limits_show, BY_ADMIN, CALL_AGAIN) \
-	X(limits_change, BY_ADMIN, CALL_AGAIN)
+/* Networks that may relay, and behind the first `listed` those that may no more
+ * and are stopped. Parallel lists, since and whys as in limits_show. */
+#define limits_networks_REQUEST(F, S)
+#define limits_networks_REPLY(F, S) \
+	F(S, TEXTS, names)          \
+	F(S, NUMBERS, numbers)      \
+	F(S, NUMBERS, since) F(S, TEXTS, whys) F(S, U64, listed)
+
+#define LIMITS_CALLS(X)                        \
+	X(limits_show, BY_ADMIN, CALL_AGAIN)   \
+	X(limits_change, BY_ADMIN, CALL_AGAIN) \
+	X(limits_networks, BY_ADMIN, CALL_AGAIN)
 
 CALLS_DECLARE(limits, LIMITS_CALLS)
 

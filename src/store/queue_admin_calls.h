@@ -39,7 +39,7 @@ enum queue_admin_state {
 /* Recipients that are not at their end, or about whom something is owed. Two
  * groups of parallel lists: messages, each with `counts` recipients of the
  * second group, in order; the same message may come again, as the first of the
- * next step. account 0: the site itself. Times are seconds since 1970. states:
+ * next step. account 0: the site itself, or the network. Times are seconds since 1970. states:
  * enum queue_admin_state, or-ed, of a recipient. dues: when it is tried next.
  * resume: empty at the end. most: recipients in a step,
  * about; 0: as many as fit. count_only: gives no lists, but how many messages
@@ -51,6 +51,7 @@ enum queue_admin_state {
 	F(S, NUMBERS, messages)      \
 	F(S, TEXTS, senders)         \
 	F(S, NUMBERS, accounts)      \
+	F(S, TEXTS, networks)        \
 	F(S, NUMBERS, sizes)         \
 	F(S, NUMBERS, received)      \
 	F(S, NUMBERS, counts)        \
@@ -64,14 +65,15 @@ enum queue_admin_state {
 	F(S, U64, octets)            \
 	F(S, U64, waiting) F(S, U64, held) F(S, U64, owed) F(S, TEXT, resume)
 
-/* All about one message. expires: when it is given up. Parallel lists, of all
- * recipients from number `first` on, as many as fit; next: the first of the
- * next call, 0 at the end. states: enum outgoing_state of store/outgoing_rows.h.
- * owed: enum outgoing_owed. busy: outbound has it in hand. rests: until when its
- * destination is left in peace. NOT_FOUND. */
+/* All about one message. account and network as in the list. expires: when it is given up. Parallel
+ * lists, of all recipients from number `first` on, as many as fit; next: the first of the next
+ * call, 0 at the end. states: enum outgoing_state of store/outgoing_rows.h. owed: enum
+ * outgoing_owed. busy: outbound has it in hand. rests: until when its destination is left in peace.
+ * NOT_FOUND. */
 #define queue_admin_show_REQUEST(F, S) F(S, U64, message) F(S, U64, first)
 #define queue_admin_show_REPLY(F, S) \
 	QUEUE_ENVELOPE(F, S)         \
+	F(S, TEXT, network)          \
 	F(S, U64, pieces)            \
 	F(S, I64, expires)           \
 	F(S, U64, recipient_count)   \

@@ -22,7 +22,8 @@ make_room(struct listing *l)
 	struct queue_admin_list_reply *r = l->reply;
 	struct numbers *numbers[] = { &r->messages, &r->accounts, &r->sizes, &r->received,
 		&r->counts, &r->states, &r->attempts, &r->dues };
-	struct texts *texts[] = { &r->senders, &r->recipients, &r->destinations, &r->replies };
+	struct texts *texts[] = { &r->senders, &r->networks, &r->recipients, &r->destinations,
+		&r->replies };
 
 	queue_page_init(&l->page, l->a, numbers, ARRAY_LEN(numbers), texts, ARRAY_LEN(texts));
 }
@@ -51,7 +52,8 @@ tell_message(struct listing *l, uint64_t message)
 	if (how == STATUS_OK && !l->count_only) {
 		page_number(&r->messages, message);
 		page_text(&l->page, &r->senders, arena_copy(l->a, e.sender));
-		page_number(&r->accounts, m.account);
+		page_number(&r->accounts, sending_is_network(m.account) ? 0 : m.account);
+		page_text(&l->page, &r->networks, sending_network_of(l->s, m.account, l->a));
 		page_number(&r->sizes, e.size);
 		page_number(&r->received, (uint64_t)m.received);
 		page_number(&r->counts, 0);

@@ -77,6 +77,8 @@ tell_envelope(struct queue_admin_show_reply *r, const struct outgoing_message *m
     const struct outgoing_envelope *e)
 {
 	OUTGOING_ENVELOPE_TO(r, m, e);
+	if (sending_is_network(m->account))
+		r->account = 0;
 	r->expires = outgoing_expires(m);
 	r->recipient_count = m->recipients;
 }
@@ -93,6 +95,7 @@ show(struct showing *w, uint64_t message, uint32_t first)
 	if (how != STATUS_OK)
 		return how;
 	tell_envelope(w->reply, &m, &e);
+	w->reply->network = sending_network_of(w->s, m.account, w->a);
 	return outgoing_runs_of(w->s, message, first, &m, show_run, w);
 }
 

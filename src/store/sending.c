@@ -17,6 +17,7 @@ struct sender {
 	struct sending_counts counts;
 	struct known known; /* recipients */
 	uint32_t under_way; /* messages */
+	bool gone;	    /* its account was removed meanwhile */
 	int64_t used;	    /* seconds */
 };
 
@@ -204,22 +205,28 @@ site_of(struct text address)
 }
 
 static struct text
-stopped(struct text address, const struct sending_rule *r, struct arena *a)
+stopped(const struct sending_who *who, const struct sending_rule *r, struct arena *a)
 {
+	if (who->network.len > 0)
+		return arena_printf(a,
+		    "Sending is stopped for the network %.*s since %.*s: %.*s. See which host "
+		    "there sends what it should not, and ask postmaster to let it go on.",
+		    TEXT_ARG(who->network), TEXT_ARG(moment(r->since, a)), TEXT_ARG(r->why));
 	return arena_printf(a,
 	    "Sending is stopped for %.*s since %.*s: %.*s. Change your password and ask "
 	    "postmaster%.*s to let it go on.",
-	    TEXT_ARG(address), TEXT_ARG(moment(r->since, a)), TEXT_ARG(r->why),
-	    TEXT_ARG(site_of(address)));
+	    TEXT_ARG(who->address), TEXT_ARG(moment(r->since, a)), TEXT_ARG(r->why),
+	    TEXT_ARG(site_of(who->address)));
 }
 
 struct text
 sending_stopped(struct store *s, uint64_t account, struct text address, struct arena *a)
 {
+	struct sending_who who = { { SENDING_ACCOUNT, account }, address, TEXT_EMPTY };
 	struct sending_rule r;
 
 	sending_rule(s, account, a, &r);
-	return r.since == 0 ? TEXT_EMPTY : stopped(address, &r, a);
+	return r.since == 0 ? TEXT_EMPTY : stopped(&who, &r, a);
 }
 
 /* Which limit it is over with so many more; SENDING_LIMITS: none. */
@@ -268,19 +275,25 @@ limited(const struct sending_who *who, const struct sender *p, const struct send
 	metric_add(METRIC_SENDING_LIMITED, 1);
 }
 
-/* Not 0: an account is too often over the line by now, or a network just came to be. */
+/* After so many it is stopped; 0: never. A network stands for so many accounts. */
+static uint64_t
+most_of(enum setting of, enum sending_kind kind)
+{
+	uint64_t times = kind == SENDING_NETWORK ? (uint64_t)setting(SET_SENDING_NETWORK_TIMES) : 1;
+
+	return (uint64_t)setting(of) * times;
+}
+
+/* Not 0: it is too often over the line by now. */
 static uint64_t
 refused_too_often(struct sender *p, const struct sending_who *who, int64_t now)
 {
 	static const uint32_t one[SENDING_WHATS + 1] = { [SENDING_REFUSED] = 1 };
-	int64_t most = setting(SET_SENDING_FREEZE_REFUSED);
-	uint64_t n;
+	uint64_t most = most_of(SET_SENDING_FREEZE_REFUSED, who->key.kind), n;
 
 	sending_counts_add(&p->counts, now, one);
 	n = sending_counts_sum(&p->counts, SENDING_HOUR, SENDING_REFUSED, now);
-	if (most == 0 || n < (uint64_t)most)
-		return 0;
-	return who->key.kind == SENDING_ACCOUNT || n == (uint64_t)most ? n : 0;
+	return most != 0 && n >= most ? n : 0;
 }
 
 /* Whether it is so far from every line that what is sent in a moment does not
@@ -306,46 +319,42 @@ judge(struct sender *p, const struct sending_who *who, const struct sending_rule
 		limited(who, p, r, limit, more[limit / SENDING_SPANS], now, a, out);
 }
 
-/* A network has the limits of so many accounts. */
-static void
-network_rule(struct sending_rule *r)
+void
+sending_rule_in_force(
+    struct store *s, struct sending_key who, struct arena *a, struct sending_rule *out)
 {
-	const struct sending_rule accounts = { .since = 0 };
+	static const struct sending_rule accounts = { .since = 0 };
+	uint64_t times = (uint64_t)setting(SET_SENDING_NETWORK_TIMES);
 
-	for (unsigned i = 0; i < SENDING_LIMITS; i++)
-		r->limit[i] =
-		    sending_limit(&accounts, i) * (uint64_t)setting(SET_SENDING_NETWORK_TIMES) + 1;
+	sending_rule(s, sending_number(who), a, out);
+	for (unsigned i = 0; who.kind == SENDING_NETWORK && i < SENDING_LIMITS; i++)
+		if (out->limit[i] == 0)
+			out->limit[i] = sending_limit(&accounts, i) * times + 1;
 }
 
 static bool
 is_frozen(struct store *s, const struct sending_who *who, struct arena *a, struct sending_rule *r,
     struct sending_answer *out)
 {
-	*r = (struct sending_rule){ .since = 0 };
 	*out = (struct sending_answer){ .verdict = SUBMISSION_OK };
-	if (who->key.kind == SENDING_ACCOUNT)
-		sending_rule(s, who->key.id, a, r);
-	else
-		network_rule(r);
+	sending_rule_in_force(s, who->key, a, r);
 	if (r->since != 0)
 		*out = (struct sending_answer){ .verdict = SUBMISSION_FROZEN,
-			.words = stopped(who->address, r, a) };
+			.words = stopped(who, r, a) };
 	return r->since != 0;
 }
 
 static void
 freeze_if(struct store *s, const struct sending_who *who, uint64_t refused)
 {
-	if (refused != 0 && who->key.kind == SENDING_NETWORK) {
-		LOG_ALARM("sending.network_refused", FIELD_TEXT("client", who->address),
-		    FIELD_U64("refused", refused));
-		metric_add(METRIC_ALARMS, 1);
-	} else if (refused != 0) {
-		sending_freeze(s, who->key.id,
+	bool network = who->key.kind == SENDING_NETWORK;
+
+	if (refused != 0)
+		sending_freeze(s, sending_number(who->key), who->network,
 		    "%llu messages in the last hour were refused because they were too many, or "
-		    "had too many recipients",
-		    (unsigned long long)refused);
-	}
+		    "had too many recipients%s%.*s",
+		    (unsigned long long)refused, network ? ", the last of " : "",
+		    network ? (int)who->address.len : 0, who->address.ptr);
 }
 
 enum status
@@ -471,32 +480,54 @@ sending_counted(struct store *s, const struct sending_share *share, bool written
 	p = map_get_u64(&k->senders[share->key.kind], share->key.id);
 	CHECK(p != NULL && p->under_way > 0);
 	p->under_way--;
+	if (p->gone && p->under_way == 0)
+		atomic_store(&k->late, true);
 	if (!written)
 		sending_counts_take(&p->counts, share->at, share->n);
 	pthread_mutex_unlock(&k->lock);
 }
 
-void
-sending_bounced(struct store *s, uint64_t account, bool nobody)
+/* How many in a row there are now. before: filled in. */
+static uint64_t
+count_bounce(struct sending *k, uint64_t sender, bool nobody, uint64_t most, uint64_t *before)
 {
-	struct sending *k = &s->sending;
-	uint64_t most = (uint64_t)setting(SET_SENDING_FREEZE_BOUNCES);
-	uintptr_t n = 0;
+	uint64_t n;
 
-	if (account == 0)
-		return;
 	pthread_mutex_lock(&k->lock);
-	if (nobody && most != 0) {
-		n = (uintptr_t)map_get_u64(&k->bounces, account) + 1;
-		(void)map_put_u64(&k->bounces, account, (void *)n);
-	}
-	if (!nobody || n >= most)
-		(void)map_remove_u64(&k->bounces, account);
+	*before = (uintptr_t)map_get_u64(&k->bounces, sender);
+	n = nobody && most != 0 ? *before + 1 : 0;
+	if (n == 0 || n >= most)
+		(void)map_remove_u64(&k->bounces, sender);
+	else
+		(void)map_put_u64(&k->bounces, sender, (void *)(uintptr_t)n);
 	pthread_mutex_unlock(&k->lock);
-	if (n != 0 && n >= most)
-		sending_freeze(s, account,
+	return n;
+}
+
+void
+sending_bounced(struct store *s, uint64_t sender, bool nobody)
+{
+	bool network = sending_is_network(sender);
+	uint64_t most =
+	    most_of(SET_SENDING_FREEZE_BOUNCES, network ? SENDING_NETWORK : SENDING_ACCOUNT);
+	struct arena a = ARENA_INIT;
+	struct text name = TEXT_EMPTY;
+	uint64_t before, n;
+	bool stop;
+
+	if (sender == 0)
+		return;
+	n = count_bounce(&s->sending, sender, nobody, most, &before);
+	stop = n != 0 && n >= most;
+	if (stop && network)
+		name = sending_network_name(sender, &a);
+	if (stop && (!network || name.len > 0))
+		sending_freeze(s, sender, name,
 		    "the last %llu recipients do not exist, as their servers say",
 		    (unsigned long long)n);
+	else if ((stop ? 0 : n) / SENDING_BOUNCES_KEPT != before / SENDING_BOUNCES_KEPT)
+		sending_keep_bounces(s, sender, stop ? 0 : n);
+	arena_done(&a);
 }
 
 enum status
@@ -528,7 +559,7 @@ sweep(struct map *senders, int64_t now, bool all)
 
 	while (map_each(senders, &at, NULL, &id, &v)) {
 		p = v;
-		if (!all && (p->under_way > 0 ||
+		if (!all && (p->under_way > 0 || p->gone ||
 				(p->used > now - IDLE_SECONDS && p->used <= now &&
 				    p->known.count <= 2 * QUEUE_SHARDS * SENDING_KNOWN_MAX)))
 			continue;
@@ -548,10 +579,52 @@ sending_unlearn(struct store *s, struct sending_key who)
 	if (p != NULL && p->under_way == 0) {
 		(void)map_remove_u64(&k->senders[who.kind], who.id);
 		sender_free(p);
+	} else if (p != NULL) {
+		p->gone = who.kind == SENDING_ACCOUNT;
 	}
 	if (who.kind == SENDING_ACCOUNT)
 		(void)map_remove_u64(&k->bounces, who.id);
 	pthread_mutex_unlock(&k->lock);
+}
+
+/* Accounts that are gone, and whose last message has brought its rows by now. */
+static void
+forget_late(struct store *s)
+{
+	struct sending *k = &s->sending;
+	struct map *all = &k->senders[SENDING_ACCOUNT];
+	struct arena a = ARENA_INIT;
+	struct numbers late = { NULL, 0 };
+	uint64_t id;
+	size_t at = 0;
+	void *p;
+
+	pthread_mutex_lock(&k->lock);
+	late.at = ARENA_ARRAY(&a, uint64_t, all->count);
+	while (map_each(all, &at, NULL, &id, &p))
+		if (((struct sender *)p)->gone && ((struct sender *)p)->under_way == 0)
+			late.at[late.count++] = id;
+	pthread_mutex_unlock(&k->lock);
+	for (uint32_t i = 0; i < late.count; i++)
+		if (sending_forget(s, late.at[i]) != STATUS_OK)
+			atomic_store(&k->late, true); /* again */
+	arena_done(&a);
+}
+
+static void
+forget_bounces(struct store *s, int64_t then)
+{
+	struct sending *k = &s->sending;
+	struct arena a = ARENA_INIT;
+	struct numbers senders = sending_bounced_before(s, then, &a);
+
+	for (uint32_t i = 0; i < senders.count; i++) {
+		pthread_mutex_lock(&k->lock);
+		(void)map_remove_u64(&k->bounces, senders.at[i]);
+		pthread_mutex_unlock(&k->lock);
+		sending_keep_bounces(s, senders.at[i], 0);
+	}
+	arena_done(&a);
 }
 
 void
@@ -559,14 +632,18 @@ sending_tend(struct store *s)
 {
 	struct sending *k = &s->sending;
 	int64_t now = clock_wall() / CLOCK_SECOND;
+	bool due = now >= k->swept + SWEEP_SECONDS || now < k->swept;
 
 	pthread_mutex_lock(&k->lock);
-	if (now >= k->swept + SWEEP_SECONDS || now < k->swept) {
-		for (unsigned i = 0; i < ARRAY_LEN(k->senders); i++)
-			sweep(&k->senders[i], now, false);
-		k->swept = now;
-	}
+	for (unsigned i = 0; due && i < ARRAY_LEN(k->senders); i++)
+		sweep(&k->senders[i], now, false);
 	pthread_mutex_unlock(&k->lock);
+	if (due) {
+		k->swept = now;
+		forget_bounces(s, now - SENDING_BOUNCES_SECONDS);
+	}
+	if (!atomic_load(&s->closing) && atomic_exchange(&k->late, false))
+		forget_late(s);
 	sending_follow(s);
 }
 
@@ -580,7 +657,21 @@ sending_init(struct store *s)
 enum status
 sending_load(struct store *s)
 {
-	return owner_wait_loaded(&s->sending.owner);
+	struct sending *k = &s->sending;
+	enum status how = owner_wait_loaded(&k->owner);
+	uint64_t sender;
+	size_t at = 0;
+	void *p;
+
+	pthread_mutex_lock(&k->owner.lock);
+	while (how == STATUS_OK && map_each(&k->rules, &at, NULL, &sender, &p)) {
+		uint64_t n = ((struct sending_rule *)p)->bounces;
+
+		if (n > 0)
+			(void)map_put_u64(&k->bounces, sender, (void *)(uintptr_t)n);
+	}
+	pthread_mutex_unlock(&k->owner.lock);
+	return how;
 }
 
 void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What follows when an account's sending is stopped or goes on, in the
- * background: its mail that waits is held, or released again, in bounded steps;
- * its owner and the postmaster are told by a message. A step that was done
+ * What follows when sending of an account or a network is stopped or goes on, in
+ * the background: its mail that waits is held, or released again, in bounded steps;
+ * the account's owner and the postmaster are told by a message. A step that was done
  * before a crash finds nothing to do afterwards; a message may come again.
  */
 #include "base/log.h"
@@ -22,11 +22,11 @@
 
 /* ---- mail that waits ---- */
 
-/* Goes on through the queue for the account, a bounded number of steps a round, so that
+/* Goes on through the queue for the sender, a bounded number of steps a round, so that
  * nothing else in the background waits for it. AGAIN: not at the end yet. left: recipients
  * that were changed since its beginning, or are busy. */
 static enum status
-change_some(struct store *s, uint64_t account, const struct sending_rule *r, uint64_t *left)
+change_some(struct store *s, uint64_t sender, const struct sending_rule *r, uint64_t *left)
 {
 	enum queue_admin_change change =
 	    (r->todo & SENDING_HOLD) != 0 ? QUEUE_ADMIN_HOLD : QUEUE_ADMIN_RELEASE;
@@ -34,13 +34,13 @@ change_some(struct store *s, uint64_t account, const struct sending_rule *r, uin
 	struct arena a = ARENA_INIT;
 	enum status how = STATUS_AGAIN;
 
-	if (p->account != 0 && p->account != account)
+	if (p->sender != 0 && p->sender != sender)
 		return STATUS_AGAIN; /* one after the other */
-	if (p->account == 0 || p->since != r->since)
-		*p = (struct sending_pass){ .account = account, .since = r->since };
+	if (p->sender == 0 || p->since != r->since)
+		*p = (struct sending_pass){ .sender = sender, .since = r->since };
 	for (unsigned i = 0; i < STEPS_A_ROUND && how == STATUS_AGAIN; i++) {
 		struct queue_admin_change_request q = {
-			.account = account, .change = change, .after = { p->after, p->after_len }
+			.account = sender, .change = change, .after = { p->after, p->after_len }
 		};
 		struct queue_change_done done = { .changed = 0 };
 
@@ -58,7 +58,7 @@ change_some(struct store *s, uint64_t account, const struct sending_rule *r, uin
 	arena_done(&a);
 	*left = p->left;
 	if (how != STATUS_AGAIN)
-		*p = (struct sending_pass){ .account = 0 };
+		*p = (struct sending_pass){ .sender = 0 };
 	return how;
 }
 
@@ -81,34 +81,61 @@ tell_run(struct account_txn *t, struct op *op)
 	return k->what.pieces == 0 ? STATUS_OK : deliver_into(t, op, &k->what);
 }
 
-static struct text
-compose(struct text address, const struct sending_rule *r, struct arena *a)
+/* thing: that is stopped. */
+static void
+compose_head(struct buffer *b, struct text to, struct text thing, const struct sending_rule *r)
 {
-	struct text site = text_part(address, text_find_last(address, '@'), address.len);
-	struct buffer b = BUFFER_INIT;
-	struct text out;
+	struct text site = text_part(to, text_find_last(to, '@'), to.len);
 
-	buffer_addf(&b, "From: Mail service <postmaster%.*s>\r\nTo: %.*s\r\nDate: ", TEXT_ARG(site),
-	    TEXT_ARG(address));
-	date_print_mail(&b, (struct date){ .at = r->since });
-	buffer_addf(&b,
+	buffer_addf(b, "From: Mail service <postmaster%.*s>\r\nTo: %.*s\r\nDate: ", TEXT_ARG(site),
+	    TEXT_ARG(to));
+	date_print_mail(b, (struct date){ .at = r->since });
+	buffer_addf(b,
 	    "\r\nSubject: Sending is stopped for %.*s\r\n"
 	    "Message-ID: <stopped.%lld.%llx%.*s>\r\n"
 	    "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-	    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
-	    TEXT_ARG(address), (long long)r->since, (unsigned long long)text_hash_stable(address),
-	    TEXT_ARG(site));
-	buffer_addf(&b,
+	    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
 	    "No more mail is taken from %.*s, and what waited to be sent is held:\r\n"
-	    "%.*s.\r\n\r\n"
+	    "%.*s.\r\n\r\n",
+	    TEXT_ARG(thing), (long long)r->since, (unsigned long long)text_hash_stable(thing),
+	    TEXT_ARG(site), TEXT_ARG(thing), TEXT_ARG(r->why));
+}
+
+static struct text
+compose(struct text address, const struct sending_rule *r, struct arena *a)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text out;
+
+	compose_head(&b, address, address, r);
+	buffer_addf(&b,
 	    "Perhaps somebody else knows the password. Mail can be read as before.\r\n\r\n"
 	    "What to do: change the password, see that no device sends on its own,\r\n"
 	    "and ask the people who run this mail service to let sending go on.\r\n\r\n"
 	    "For them: mailstead account show %.*s\r\n"
 	    "          mailstead queue list --account %.*s\r\n"
 	    "          mailstead account resume %.*s\r\n",
-	    TEXT_ARG(address), TEXT_ARG(r->why), TEXT_ARG(address), TEXT_ARG(address),
-	    TEXT_ARG(address));
+	    TEXT_ARG(address), TEXT_ARG(address), TEXT_ARG(address));
+	out = arena_copy(a, buffer_text(&b));
+	buffer_done(&b);
+	return out;
+}
+
+static struct text
+compose_of_network(struct text to, const struct sending_rule *r, struct arena *a)
+{
+	struct buffer b = BUFFER_INIT;
+	struct text out;
+
+	compose_head(&b, to, arena_printf(a, "the network %.*s", TEXT_ARG(r->name)), r);
+	buffer_addf(&b,
+	    "What to do: see which host there sends what it should not. The trace names the\r\n"
+	    "host of each message. Then drop what should not go out, and let the rest go "
+	    "on:\r\n\r\n"
+	    "          mailstead network show %.*s\r\n"
+	    "          mailstead queue list --network %.*s\r\n"
+	    "          mailstead network resume %.*s\r\n",
+	    TEXT_ARG(r->name), TEXT_ARG(r->name), TEXT_ARG(r->name));
 	out = arena_copy(a, buffer_text(&b));
 	buffer_done(&b);
 	return out;
@@ -148,6 +175,16 @@ tell_one(struct store *s, uint64_t account, const struct delivery *what, struct 
 	return how;
 }
 
+/* OK, too, where there is none here. */
+static enum status
+find_postmaster(struct store *s, struct text postmaster, struct arena *a, struct targets *to)
+{
+	enum status how = directory_resolve(s, postmaster, a, to);
+
+	return how == STATUS_NOT_FOUND || how == STATUS_DENIED || how == STATUS_INVALID ? STATUS_OK
+											: how;
+}
+
 static enum status
 tell_postmaster(struct store *s, uint64_t owner, struct text address, const struct delivery *what,
     struct arena *a)
@@ -155,40 +192,73 @@ tell_postmaster(struct store *s, uint64_t owner, struct text address, const stru
 	struct targets to = { .count = 0 };
 	struct text postmaster = arena_printf(a, "postmaster%.*s",
 	    TEXT_ARG(text_part(address, text_find_last(address, '@'), address.len)));
-	enum status how = directory_resolve(s, postmaster, a, &to);
+	enum status how = find_postmaster(s, postmaster, a, &to);
 	struct text ignored;
 
 	for (uint32_t i = 0; how == STATUS_OK && i < to.count; i++)
 		if (to.at[i].account != owner)
 			how = tell_one(s, to.at[i].account, what, a, &ignored);
-	if (how == STATUS_NOT_FOUND || how == STATUS_DENIED || how == STATUS_INVALID)
-		how = STATUS_OK; /* there is none here */
 	return how;
 }
 
+static void
+alarm_of(const struct sending_rule *r, const char *kind, struct text name)
+{
+	LOG_ALARM("sending.frozen", FIELD_TEXT(kind, name), FIELD_TEXT("why", r->why));
+	metric_add(METRIC_ALARMS, 1);
+	metric_add(METRIC_SENDING_FROZEN, 1);
+}
+
 static enum status
-tell(struct store *s, uint64_t account, const struct sending_rule *r)
+tell_of_account(struct store *s, uint64_t account, const struct sending_rule *r, struct arena *a)
 {
 	struct delivery nothing = { .pieces = 0 }, what;
-	struct arena a = ARENA_INIT;
 	struct text address;
-	enum status how = tell_one(s, account, &nothing, &a, &address);
+	enum status how = tell_one(s, account, &nothing, a, &address);
 
 	if (how == STATUS_OK) {
-		LOG_ALARM(
-		    "sending.frozen", FIELD_TEXT("account", address), FIELD_TEXT("why", r->why));
-		metric_add(METRIC_ALARMS, 1);
-		metric_add(METRIC_SENDING_FROZEN, 1);
-		what = deliverable(compose(address, r, &a), &a);
-		how = tell_one(s, account, &what, &a, &address);
+		alarm_of(r, "account", address);
+		what = deliverable(compose(address, r, a), a);
+		how = tell_one(s, account, &what, a, &address);
 	}
 	if (how == STATUS_OK)
-		how = tell_postmaster(s, account, address, &what, &a);
+		how = tell_postmaster(s, account, address, &what, a);
+	return how;
+}
+
+/* The postmaster of the site, who has no owner beside him. */
+static enum status
+tell_of_network(struct store *s, const struct sending_rule *r, struct arena *a)
+{
+	struct delivery nothing = { .pieces = 0 }, what;
+	struct targets to = { .count = 0 };
+	enum status how = find_postmaster(s, TEXT("postmaster"), a, &to);
+	struct text address;
+
+	if (how == STATUS_OK)
+		alarm_of(r, "network", r->name);
+	for (uint32_t i = 0; how == STATUS_OK && i < to.count; i++) {
+		how = tell_one(s, to.at[i].account, &nothing, a, &address);
+		if (how == STATUS_OK) {
+			what = deliverable(compose_of_network(address, r, a), a);
+			how = tell_one(s, to.at[i].account, &what, a, &address);
+		}
+	}
+	return how == STATUS_NOT_FOUND ? STATUS_OK : how; /* removed meanwhile */
+}
+
+static enum status
+tell(struct store *s, uint64_t sender, const struct sending_rule *r)
+{
+	struct arena a = ARENA_INIT;
+	enum status how = sending_is_network(sender) ? tell_of_network(s, r, &a)
+						     : tell_of_account(s, sender, r, &a);
+
 	arena_done(&a);
 	return how;
 }
 
-/* ---- one account ---- */
+/* ---- one sender ---- */
 
 static enum status
 order(struct store *s, struct sending_order *o)
@@ -203,50 +273,50 @@ order(struct store *s, struct sending_order *o)
 }
 
 static enum status
-finish(struct store *s, uint64_t account, const struct sending_rule *r, enum sending_todo what)
+finish(struct store *s, uint64_t sender, const struct sending_rule *r, enum sending_todo what)
 {
-	return order(s,
-	    &(struct sending_order){
-		.account = account, .change = SENDING_FINISHED, .todo = what, .since = r->since });
+	return order(
+	    s, &(struct sending_order){
+		   .sender = sender, .change = SENDING_FINISHED, .todo = what, .since = r->since });
 }
 
 static enum status
-gone(struct store *s, uint64_t account)
+gone(struct store *s, uint64_t sender)
 {
-	return order(s, &(struct sending_order){ .account = account, .change = SENDING_GONE });
+	return order(s, &(struct sending_order){ .sender = sender, .change = SENDING_GONE });
 }
 
 static enum status
-follow_mail(struct store *s, uint64_t account, const struct sending_rule *r, int64_t now)
+follow_mail(struct store *s, uint64_t sender, const struct sending_rule *r, int64_t now)
 {
 	bool hold = (r->todo & SENDING_HOLD) != 0;
 	uint64_t left;
-	enum status how = change_some(s, account, r, &left);
+	enum status how = change_some(s, sender, r, &left);
 	if (how == STATUS_AGAIN)
 		atomic_store(&s->sending.hurry, true);
 	if (how == STATUS_OK && left > 0)
-		LOG_INFO(hold ? "sending.held" : "sending.released", FIELD_U64("account", account),
+		LOG_INFO(hold ? "sending.held" : "sending.released", FIELD_U64("sender", sender),
 		    FIELD_U64("recipients", left));
 	if (how != STATUS_OK || left > 0 || (hold && now < r->since + SETTLED_SECONDS))
 		return how;
-	return finish(s, account, r, hold ? SENDING_HOLD : SENDING_RELEASE);
+	return finish(s, sender, r, hold ? SENDING_HOLD : SENDING_RELEASE);
 }
 
 /* Its mail does not wait for somebody to be told. */
 static enum status
-follow_one(struct store *s, uint64_t account, const struct sending_rule *r, int64_t now)
+follow_one(struct store *s, uint64_t sender, const struct sending_rule *r, int64_t now)
 {
 	enum status told = STATUS_OK, how = STATUS_OK;
 
 	if (r->todo & SENDING_TELL) {
-		told = tell(s, account, r);
+		told = tell(s, sender, r);
 		if (told == STATUS_OK)
-			told = finish(s, account, r, SENDING_TELL);
+			told = finish(s, sender, r, SENDING_TELL);
 		else if (told == STATUS_NOT_FOUND)
-			told = gone(s, account);
+			told = gone(s, sender);
 	}
 	if (r->todo & (SENDING_HOLD | SENDING_RELEASE))
-		how = follow_mail(s, account, r, now);
+		how = follow_mail(s, sender, r, now);
 	return how != STATUS_OK ? how : told;
 }
 
@@ -256,9 +326,9 @@ static void
 drop_pass(struct sending_pass *p, const struct numbers *accounts)
 {
 	for (uint32_t i = 0; i < accounts->count; i++)
-		if (accounts->at[i] == p->account)
+		if (accounts->at[i] == p->sender)
 			return;
-	*p = (struct sending_pass){ .account = 0 };
+	*p = (struct sending_pass){ .sender = 0 };
 }
 
 void
@@ -281,7 +351,7 @@ sending_follow(struct store *s)
 		sending_rule(s, accounts.at[i], &a, &r);
 		how = follow_one(s, accounts.at[i], &r, now);
 		if (how != STATUS_OK && how != STATUS_AGAIN && how != STATUS_CLOSED)
-			LOG_WARN("sending.not_followed", FIELD_U64("account", accounts.at[i]),
+			LOG_WARN("sending.not_followed", FIELD_U64("sender", accounts.at[i]),
 			    FIELD_STATUS(how));
 	}
 	arena_done(&a);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What holds for an account that sends: limits of its own, and whether sending
- * is stopped, why, and what is still to be done about that. All of them are held
- * in memory: few accounts have any. See store/sending.h.
+ * What holds for a sender: limits of its own, and whether sending is stopped,
+ * why, and what is still to be done about that. All of them are held in memory:
+ * few senders have any. See store/sending.h.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,10 +13,11 @@
 #include "store/sending.h"
 
 #define RULE_VERSION 1
+#define RULE_VERSION_LONG 2 /* with what few have */
 
 struct rules_txn {
 	struct txn txn;	    /* first */
-	struct map changed; /* account -> struct sending_rule in the arena */
+	struct map changed; /* sender -> struct sending_rule in the arena */
 };
 
 static struct rules_txn *
@@ -36,7 +37,7 @@ sending_of(struct owner *o)
 static bool
 says_nothing(const struct sending_rule *r)
 {
-	bool nothing = r->since == 0 && r->todo == 0;
+	bool nothing = r->since == 0 && r->todo == 0 && r->bounces == 0;
 
 	for (unsigned i = 0; i < SENDING_LIMITS; i++)
 		nothing = nothing && r->limit[i] == 0;
@@ -46,13 +47,20 @@ says_nothing(const struct sending_rule *r)
 void
 sending_rule_pack(struct buffer *out, const struct sending_rule *r)
 {
-	pack_u8(out, RULE_VERSION);
+	bool is_long = r->name.len > 0 || r->bounces > 0;
+
+	pack_u8(out, is_long ? RULE_VERSION_LONG : RULE_VERSION);
 	pack_varint(out, r->todo);
 	pack_signed(out, r->since);
 	pack_u8(out, r->by_operator);
 	pack_text(out, r->why);
 	for (unsigned i = 0; i < SENDING_LIMITS; i++)
 		pack_varint(out, r->limit[i]);
+	if (is_long) {
+		pack_text(out, r->name);
+		pack_varint(out, r->bounces);
+		pack_signed(out, r->bounced);
+	}
 }
 
 enum status
@@ -60,8 +68,9 @@ sending_rule_unpack(struct text value, struct sending_rule *out)
 {
 	struct unpack u = unpack_of(value);
 	struct sending_rule r = { .since = 0 };
+	uint8_t version = unpack_u8(&u);
 
-	if (unpack_u8(&u) != RULE_VERSION)
+	if (version != RULE_VERSION && version != RULE_VERSION_LONG)
 		return STATUS_CORRUPT;
 	r.todo = (uint32_t)unpack_varint_max(&u, SENDING_TODO_ALL);
 	r.since = unpack_signed(&u);
@@ -69,6 +78,11 @@ sending_rule_unpack(struct text value, struct sending_rule *out)
 	r.why = unpack_text(&u);
 	for (unsigned i = 0; i < SENDING_LIMITS; i++)
 		r.limit[i] = unpack_varint(&u);
+	if (version == RULE_VERSION_LONG) {
+		r.name = unpack_text(&u);
+		r.bounces = unpack_varint(&u);
+		r.bounced = unpack_signed(&u);
+	}
 	if (!unpack_end(&u) || r.why.len > SENDING_WHY_MAX)
 		return STATUS_CORRUPT;
 	*out = r;
@@ -83,68 +97,110 @@ rule_free(struct sending_rule *r)
 	if (r == NULL)
 		return;
 	text_disown(r->why);
+	text_disown(r->name);
 	mem_free(r);
 }
 
 static void
-rule_keep(struct sending *k, uint64_t account, const struct sending_rule *r)
+rule_keep(struct sending *k, uint64_t sender, const struct sending_rule *r)
 {
 	struct sending_rule *kept;
 
-	rule_free(map_remove_u64(&k->rules, account));
+	rule_free(map_remove_u64(&k->rules, sender));
 	if (says_nothing(r))
 		return;
 	kept = MEM_NEW(struct sending_rule);
 	*kept = *r;
 	kept->why = text_own(r->why);
-	(void)map_put_u64(&k->rules, account, kept);
+	kept->name = text_own(r->name);
+	(void)map_put_u64(&k->rules, sender, kept);
 }
 
 void
-sending_rule(struct store *s, uint64_t account, struct arena *a, struct sending_rule *out)
+sending_rule(struct store *s, uint64_t sender, struct arena *a, struct sending_rule *out)
 {
 	struct sending *k = &s->sending;
 	const struct sending_rule *r;
 
 	pthread_mutex_lock(&k->owner.lock);
-	r = map_get_u64(&k->rules, account);
+	r = map_get_u64(&k->rules, sender);
 	*out = r == NULL ? (struct sending_rule){ .since = 0 } : *r;
 	out->why = arena_copy(a, out->why);
+	out->name = arena_copy(a, out->name);
 	pthread_mutex_unlock(&k->owner.lock);
 }
 
 bool
-sending_is_holding(struct store *s, uint64_t account)
+sending_is_holding(struct store *s, uint64_t sender)
 {
 	struct sending *k = &s->sending;
 	const struct sending_rule *r;
 	bool holding;
 
-	if (account == 0)
+	if (sender == 0)
 		return false;
 	pthread_mutex_lock(&k->owner.lock);
-	r = map_get_u64(&k->rules, account);
+	r = map_get_u64(&k->rules, sender);
 	holding = r != NULL && r->since != 0 && (r->todo & SENDING_HOLD) != 0;
 	pthread_mutex_unlock(&k->owner.lock);
 	return holding;
 }
 
-struct numbers
-sending_unfinished(struct store *s, struct arena *a)
+static bool
+is_unfinished(const struct sending_rule *r, int64_t then)
+{
+	(void)then;
+	return r->todo != 0;
+}
+
+static bool
+is_bounced_before(const struct sending_rule *r, int64_t then)
+{
+	return r->bounces != 0 && r->bounced < then;
+}
+
+static bool
+is_stopped(const struct sending_rule *r, int64_t then)
+{
+	(void)then;
+	return r->since != 0 && r->name.len > 0;
+}
+
+static struct numbers
+senders_with(struct store *s, bool (*is)(const struct sending_rule *r, int64_t then), int64_t then,
+    struct arena *a)
 {
 	struct sending *k = &s->sending;
 	struct numbers out = { NULL, 0 };
-	uint64_t account;
+	uint64_t sender;
 	size_t at = 0;
 	void *p;
 
 	pthread_mutex_lock(&k->owner.lock);
 	out.at = ARENA_ARRAY(a, uint64_t, k->rules.count);
-	while (map_each(&k->rules, &at, NULL, &account, &p))
-		if (((struct sending_rule *)p)->todo != 0)
-			out.at[out.count++] = account;
+	while (map_each(&k->rules, &at, NULL, &sender, &p))
+		if (is(p, then))
+			out.at[out.count++] = sender;
 	pthread_mutex_unlock(&k->owner.lock);
 	return out;
+}
+
+struct numbers
+sending_unfinished(struct store *s, struct arena *a)
+{
+	return senders_with(s, is_unfinished, 0, a);
+}
+
+struct numbers
+sending_stopped_networks(struct store *s, struct arena *a)
+{
+	return senders_with(s, is_stopped, 0, a);
+}
+
+struct numbers
+sending_bounced_before(struct store *s, int64_t then, struct arena *a)
+{
+	return senders_with(s, is_bounced_before, then, a);
 }
 
 /* ---- the owner's class ---- */
@@ -214,12 +270,12 @@ rules_seal(struct txn *t)
 static void
 rules_publish(struct txn *t)
 {
-	uint64_t account;
+	uint64_t sender;
 	size_t at = 0;
 	void *p;
 
-	while (map_each(&rules_txn_of(t)->changed, &at, NULL, &account, &p))
-		rule_keep(sending_of(t->owner), account, p);
+	while (map_each(&rules_txn_of(t)->changed, &at, NULL, &sender, &p))
+		rule_keep(sending_of(t->owner), sender, p);
 }
 
 static void
@@ -259,28 +315,29 @@ sending_rules_init(struct store *s)
 /* ---- orders ---- */
 
 static struct sending_rule *
-edit(struct txn *t, uint64_t account)
+edit(struct txn *t, uint64_t sender)
 {
 	struct rules_txn *x = rules_txn_of(t);
-	struct sending_rule *r = map_get_u64(&x->changed, account);
+	struct sending_rule *r = map_get_u64(&x->changed, sender);
 	const struct sending_rule *now;
 
 	if (r != NULL)
 		return r;
 	r = ARENA_NEW(txn_arena(t), struct sending_rule);
-	now = map_get_u64(&sending_of(t->owner)->rules, account);
+	now = map_get_u64(&sending_of(t->owner)->rules, sender);
 	if (now != NULL) {
 		*r = *now;
 		r->why = arena_copy(txn_arena(t), now->why);
+		r->name = arena_copy(txn_arena(t), now->name);
 	}
-	(void)map_put_u64(&x->changed, account, r);
+	(void)map_put_u64(&x->changed, sender, r);
 	return r;
 }
 
 static void
-put(struct txn *t, uint64_t account, const struct sending_rule *r)
+put(struct txn *t, uint64_t sender, const struct sending_rule *r)
 {
-	struct key key = key_u64(KEY_S_RULE, account);
+	struct key key = key_u64(KEY_S_RULE, sender);
 	struct buffer value = BUFFER_INIT;
 
 	if (says_nothing(r)) {
@@ -318,6 +375,7 @@ change(struct txn *t, const struct sending_order *o, struct sending_rule *r)
 		r->todo = SENDING_HOLD | (o->by_operator ? 0 : SENDING_TELL);
 		r->by_operator = o->by_operator;
 		r->why = arena_copy(txn_arena(t), o->why);
+		r->bounces = 0;
 		return true;
 	case SENDING_RESUME:
 		if (r->since == 0)
@@ -339,6 +397,12 @@ change(struct txn *t, const struct sending_order *o, struct sending_rule *r)
 		return true;
 	case SENDING_GONE:
 		return forget(r);
+	case SENDING_BOUNCES:
+		if (r->bounces == o->value)
+			return false;
+		r->bounces = o->value;
+		r->bounced = o->value == 0 ? 0 : t->now / CLOCK_SECOND;
+		return true;
 	case SENDING_CHANGES:
 		break;
 	}
@@ -349,12 +413,14 @@ static enum status
 order_apply(struct txn *t, struct op *op)
 {
 	struct sending_order *o = (struct sending_order *)(void *)op;
-	struct sending_rule *r = edit(t, o->account);
+	struct sending_rule *r = edit(t, o->sender);
 	bool changed = change(t, o, r);
 
+	if (o->name.len > 0)
+		r->name = arena_copy(txn_arena(t), o->name);
 	o->changed = changed || (op->maybe && o->changed);
 	if (changed)
-		put(t, o->account, r);
+		put(t, o->sender, r);
 	return STATUS_OK;
 }
 
@@ -375,18 +441,30 @@ sending_order_wait(struct store *s, struct sending_order *o)
 }
 
 static void
-frozen(struct op *op, enum status how)
+done_later(struct op *op, enum status how)
 {
 	struct sending_order *o = (struct sending_order *)(void *)op;
 
-	if (how != STATUS_OK)
-		LOG_WARN("sending.not_frozen", FIELD_U64("account", o->account), FIELD_STATUS(how));
+	if (how != STATUS_OK && how != STATUS_CLOSED)
+		LOG_WARN(o->change == SENDING_FREEZE ? "sending.not_frozen" : "sending.not_kept",
+		    FIELD_U64("sender", o->sender), FIELD_STATUS(how));
 	arena_done(&o->own);
 	mem_free(o);
 }
 
+/* Takes the order, which was made by mem_new. */
+static void
+order_later(struct store *s, struct sending_order *o)
+{
+	o->store = s;
+	o->op.arena = &o->own;
+	o->op.apply = order_apply;
+	o->op.finish = done_later;
+	owner_submit_later(&s->sending.owner, &o->op);
+}
+
 void
-sending_freeze(struct store *s, uint64_t account, const char *why, ...)
+sending_freeze(struct store *s, uint64_t sender, struct text name, const char *why, ...)
 {
 	struct sending_order *o = MEM_NEW(struct sending_order);
 	char words[SENDING_WHY_MAX];
@@ -395,12 +473,20 @@ sending_freeze(struct store *s, uint64_t account, const char *why, ...)
 	va_start(ap, why);
 	(void)vsnprintf(words, sizeof(words), why, ap);
 	va_end(ap);
-	o->account = account;
+	o->sender = sender;
 	o->change = SENDING_FREEZE;
 	o->why = arena_copy(&o->own, text_of(words));
-	o->store = s;
-	o->op.arena = &o->own;
-	o->op.apply = order_apply;
-	o->op.finish = frozen;
-	owner_submit_later(&s->sending.owner, &o->op);
+	o->name = arena_copy(&o->own, name);
+	order_later(s, o);
+}
+
+void
+sending_keep_bounces(struct store *s, uint64_t sender, uint64_t bounces)
+{
+	struct sending_order *o = MEM_NEW(struct sending_order);
+
+	o->sender = sender;
+	o->change = SENDING_BOUNCES;
+	o->value = bounces;
+	order_later(s, o);
 }

@@ -444,6 +444,54 @@ what_is_to_be_held_stays(void **state)
 	assert_int_equal(take(r), 1);
 }
 
+static void
+bounce(struct rig *r, enum queue_outcome outcome)
+{
+	(void)submit(r, "a@example.org");
+	assert_int_equal(take(r), 1);
+	report(r, outcome, SCHEDULE_WELL);
+	tend(r);
+}
+
+/* Bounces in a row are written down by fours, and forgotten when they are a week old. */
+static void
+bounces_in_a_row_outlive_the_process(void **state)
+{
+	struct rig *r = *state;
+	const int64_t week = SENDING_BOUNCES_SECONDS;
+
+	set(r, "sending.freeze_bounces", "6");
+	set(r, "suppression.keep", "0");
+	r->reply = "550 5.1.1 no such user";
+	for (int i = 0; i < 5; i++)
+		bounce(r, QUEUE_FAILED);
+	crash(r);
+	bounce(r, QUEUE_FAILED);
+	assert_int_equal(shown(r).since, 0);
+	bounce(r, QUEUE_FAILED);
+	assert_int_equal(shown(r).since, NOW);
+	assert_int_equal(change(r, LIMITS_RESUME, ""), 1);
+	tend(r);
+	for (int i = 0; i < 5; i++)
+		bounce(r, QUEUE_FAILED);
+	bounce(r, QUEUE_DELIVERED);
+	crash(r);
+	for (int i = 0; i < 5; i++)
+		bounce(r, QUEUE_FAILED);
+	assert_int_equal(shown(r).since, 0);
+	later(r, week + 1);
+	tend(r);
+	bounce(r, QUEUE_FAILED);
+	crash(r);
+	assert_int_equal(shown(r).since, 0);
+	for (int i = 0; i < 5; i++)
+		bounce(r, QUEUE_FAILED);
+	assert_int_equal(shown(r).since, 0);
+	bounce(r, QUEUE_FAILED);
+	assert_int_equal(shown(r).since, NOW + week + 1);
+	set(r, "suppression.keep", "");
+}
+
 /* Each round in the background does a part of a long queue; meanwhile nothing is given
  * out, and other accounts' mail waits for no more than a round. */
 static void
@@ -469,7 +517,7 @@ a_long_queue_is_held_in_parts(void **state)
 		store_tend(r->w->store);
 		store_settle(r->w->store);
 		if (rounds == 0)
-			assert_int_equal(r->w->store->sending.pass.account, r->alice);
+			assert_int_equal(r->w->store->sending.pass.sender, r->alice);
 		assert_int_equal(take(r), 0);
 		assert_in_range(++rounds, 1, 20);
 		later(r, 60 + 6 * rounds);
@@ -489,11 +537,11 @@ a_way_of_nobody_is_forgotten(void **state)
 	struct rig *r = *state;
 
 	(void)submit(r, "a@example.org");
-	r->w->store->sending.pass = (struct sending_pass){ .account = 12345, .since = 1 };
+	r->w->store->sending.pass = (struct sending_pass){ .sender = 12345, .since = 1 };
 	assert_int_equal(change(r, LIMITS_FREEZE, "a test"), 1);
 	later(r, 60);
 	tend(r);
-	assert_int_equal(r->w->store->sending.pass.account, 0);
+	assert_int_equal(r->w->store->sending.pass.sender, 0);
 	later(r, 120);
 	tend(r);
 	assert_int_equal(shown(r).following, 0);
@@ -631,6 +679,40 @@ who_is_removed_while_stopped(void **state)
 
 /* Its bounces come when it is gone already. */
 static void
+put_counts_row(struct rig *r, uint64_t shard)
+{
+	struct key key = key_of(KEY_Q_SENT);
+
+	key_add(&key, SENDING_ACCOUNT, 1);
+	key_add(&key, r->alice, 8);
+	world_damage(r->w, (struct entity){ ENTITY_QUEUE, shard }, key_text(&key), TEXT("\1\0\0"));
+}
+
+/* Its message was counted when it was removed, and brings its row afterwards. */
+static void
+who_is_removed_while_a_message_comes(void **state)
+{
+	struct rig *r = *state;
+	struct sending_who who = { { SENDING_ACCOUNT, r->alice }, TEXT(ALICE), TEXT_EMPTY };
+	struct text to = TEXT("a@example.org");
+	struct texts one = { &to, 1 };
+	struct sending_answer answer;
+	struct sending_share share;
+
+	assert_ok(sending_count(r->w->store, &who, &one, &r->w->arena, &share, &answer));
+	assert_int_equal(answer.verdict, SUBMISSION_OK);
+	remove_alice(r);
+	tend(r);
+	put_counts_row(r, 5);
+	later(r, 120);
+	tend(r);
+	assert_int_equal(rows_of(r, who.key.id), 1);
+	sending_counted(r->w->store, &share, true);
+	tend(r);
+	assert_int_equal(rows_of(r, who.key.id), 0);
+}
+
+static void
 who_is_stopped_after_removal(void **state)
 {
 	struct rig *r = *state;
@@ -669,10 +751,12 @@ main(void)
 		CASE(what_is_to_be_held_stays),
 		CASE(a_way_of_nobody_is_forgotten),
 		CASE(who_writes_to_nobody_is_stopped),
+		CASE(bounces_in_a_row_outlive_the_process),
 		CASE(a_long_queue_is_held_in_parts),
 		CASE(what_is_removed_is_forgotten),
 		CASE(a_crash_while_it_is_forgotten),
 		CASE(who_is_removed_while_stopped),
+		CASE(who_is_removed_while_a_message_comes),
 		CASE(who_is_stopped_after_removal),
 	};
 

@@ -21,12 +21,11 @@ enum status submitter_of(struct store *s, struct call_in *in, struct text token,
 static inline struct sending_who
 submitter_sends(const struct submitter *who)
 {
-	struct sending_key key =
-	    who->network.len > 0
-		? (struct sending_key){ SENDING_NETWORK, text_hash_stable(who->network) }
-		: (struct sending_key){ SENDING_ACCOUNT, who->account };
+	struct sending_key key = who->network.len > 0
+				     ? sending_network(who->network)
+				     : (struct sending_key){ SENDING_ACCOUNT, who->account };
 
-	return (struct sending_who){ key, who->address };
+	return (struct sending_who){ key, who->address, who->network };
 }
 /* NOT_YOURS with words; "" is everybody's. */
 enum status submitter_may_write(struct store *s, const struct submitter *who, struct text address,

@@ -144,7 +144,7 @@ draft_message(struct committing *c)
 		    .by = (uint32_t)r->by,
 		    .by_time = r->by_time,
 		    .size = r->size },
-		.account = c->who.account,
+		.account = sending_number(submitter_sends(&c->who).key),
 		.received = r->received,
 		.expires = r->expires,
 		.due = r->not_before,
