@@ -84,22 +84,6 @@ has_expired(const struct suppressed *x, int64_t now)
 	return !x->by_operator && x->at + setting(SET_SUPPRESSION_KEEP) / CLOCK_SECOND <= now;
 }
 
-enum status
-suppression_find(struct store *s, struct text address, struct arena *a, struct suppressed *out)
-{
-	struct key key;
-	struct text value;
-	uint32_t shard;
-
-	if (suppression_key(address, a, &key, &shard) != STATUS_OK ||
-	    engine_get(s->engine, s->queue.shard[shard].owner.entity, key_text(&key), a, &value) !=
-		STATUS_OK ||
-	    suppressed_unpack(value, out) != STATUS_OK ||
-	    has_expired(out, clock_wall() / CLOCK_SECOND))
-		return STATUS_NOT_FOUND;
-	return STATUS_OK;
-}
-
 struct text
 suppression_words(
     const struct suppressed *x, const char *code, struct text address, struct arena *a)
@@ -161,6 +145,24 @@ suppression_has_domain(struct store *s, struct text domain)
 	has = map_get_u64(&o->bounced, domain_hash(domain)) != NULL;
 	pthread_mutex_unlock(&o->lock);
 	return has;
+}
+
+/* The list is asked only about domains that have one on it: there are few. */
+enum status
+suppression_find(struct store *s, struct text address, struct arena *a, struct suppressed *out)
+{
+	struct key key;
+	struct text value;
+	uint32_t shard;
+
+	if (suppression_key(address, a, &key, &shard) != STATUS_OK ||
+	    !domain_has_some(s, key_text(&key)) ||
+	    engine_get(s->engine, s->queue.shard[shard].owner.entity, key_text(&key), a, &value) !=
+		STATUS_OK ||
+	    suppressed_unpack(value, out) != STATUS_OK ||
+	    has_expired(out, clock_wall() / CLOCK_SECOND))
+		return STATUS_NOT_FOUND;
+	return STATUS_OK;
 }
 
 static enum status

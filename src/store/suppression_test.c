@@ -66,6 +66,35 @@ a_domain_is_calm_until_one_of_it_is_listed(void **state)
 	assert_int_equal(got.calm, 0);
 }
 
+/* Keys that the engine is asked for by a lease of mail that waited. */
+static uint64_t
+asked(struct rig *r, const char *address)
+{
+	struct engine_facts before, after;
+
+	r->not_before = NOW + 600;
+	(void)submit(r, address);
+	at(NOW + 600);
+	engine_facts_of(r->w->engine, &before);
+	assert_int_equal(take(r), 1);
+	engine_facts_of(r->w->engine, &after);
+	report(r, QUEUE_DELIVERED, SCHEDULE_WELL);
+	at(NOW);
+	return after.keys_read - before.keys_read;
+}
+
+/* Mail that waited is asked about again, but if nobody of the domain is listed. */
+static void
+a_calm_domain_costs_no_reading(void **state)
+{
+	struct rig *r = *state;
+	uint64_t calm = asked(r, "carol@example.net");
+
+	assert_int_equal(change(r, BOB, false), 1);
+	assert_int_equal(asked(r, "carol@EXAMPLE.net"), calm + 1);
+	assert_int_equal(asked(r, "carol@example.org"), calm);
+}
+
 /* RFC 3463 3.2, 3.3, 3.8 */
 static void
 what_counts(void **state)
@@ -242,6 +271,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_domain_is_calm_until_one_of_it_is_listed),
+		TEST(a_calm_domain_costs_no_reading),
 		TEST(what_counts),
 		TEST(who_refused_is_not_sent_to),
 		TEST(policies_and_later_do_not_count),
