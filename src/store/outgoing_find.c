@@ -20,9 +20,7 @@ read_row(struct store *s, struct key key, struct arena *a, struct text *value)
 {
 	struct entity e = entity_of(key_number(key_text(&key), 1, 8));
 
-	if (fresh_get(&s->queue.shard[e.id].fresh, key_text(&key), a, value))
-		return STATUS_OK;
-	return engine_get(s->engine, e, key_text(&key), a, value);
+	return fresh_read(&s->queue.shard[e.id].fresh, s->engine, e, key_text(&key), a, value);
 }
 
 enum status

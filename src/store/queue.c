@@ -159,11 +159,23 @@ record_unpack(struct text value, struct record *out)
 
 /* ---- the owners' class ---- */
 
+static const char of_messages[] = { KEY_Q_MESSAGE, KEY_Q_ENVELOPE, KEY_Q_RUN, 0 };
+static const char of_senders[] = { KEY_Q_SENT, KEY_Q_KNOWN, 0 };
+
+static void
+forget_rows(struct owner *o)
+{
+	fresh_clear(&queue_shard_of(o)->fresh);
+	fresh_clear(&queue_shard_of(o)->senders);
+}
+
+/* What was read while nobody knew whether a batch was written is forgotten. */
 static enum status
 shard_load(struct owner *o)
 {
 	enum status s = engine_version(o->store->engine, o->entity, &o->version);
 
+	forget_rows(o);
 	return s == STATUS_OK ? remembered_load(&queue_shard_of(o)->remembered, o) : s;
 }
 
@@ -171,7 +183,7 @@ static void
 shard_unload(struct owner *o)
 {
 	remembered_free(&queue_shard_of(o)->remembered);
-	fresh_clear(&queue_shard_of(o)->fresh);
+	forget_rows(o);
 }
 
 static void
@@ -213,12 +225,14 @@ shard_publish(struct txn *t)
 	remembering_publish(
 	    &queue_txn_of(t)->remembering, &queue_shard_of(t->owner)->remembered, t);
 	fresh_follow(&queue_shard_of(t->owner)->fresh, &t->batch);
+	fresh_follow(&queue_shard_of(t->owner)->senders, &t->batch);
 }
 
 static bool
 shard_fresh(struct owner *o, struct text key, struct arena *a, struct text *value)
 {
-	return fresh_get(&queue_shard_of(o)->fresh, key, a, value);
+	return fresh_get(&queue_shard_of(o)->fresh, key, a, value) ||
+	       fresh_get(&queue_shard_of(o)->senders, key, a, value);
 }
 
 static void
@@ -358,7 +372,8 @@ queue_init(struct store *s)
 	CHECK(pthread_mutex_init(&s->queue.lock, NULL) == 0);
 	outgoing_init(&s->queue.outgoing);
 	for (uint32_t i = 0; i < QUEUE_SHARDS; i++) {
-		fresh_init(&s->queue.shard[i].fresh);
+		fresh_init(&s->queue.shard[i].fresh, of_messages, QUEUE_FRESH_MAX);
+		fresh_init(&s->queue.shard[i].senders, of_senders, QUEUE_SENDERS_MAX);
 		owner_init(
 		    &s->queue.shard[i].owner, &queue_class, s, (struct entity){ ENTITY_QUEUE, i });
 		if (how == STATUS_OK)
@@ -385,6 +400,7 @@ queue_done(struct store *s)
 	for (uint32_t i = 0; i < QUEUE_SHARDS; i++) {
 		owner_done(&s->queue.shard[i].owner);
 		fresh_done(&s->queue.shard[i].fresh);
+		fresh_done(&s->queue.shard[i].senders);
 	}
 	(void)pthread_mutex_destroy(&s->queue.lock);
 }

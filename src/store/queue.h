@@ -76,10 +76,15 @@ struct record {
 	struct store *store;
 };
 
+/* Octets of memory of a shard. */
+#define QUEUE_FRESH_MAX (1u << 20)
+#define QUEUE_SENDERS_MAX (1u << 19)
+
 struct queue_shard {
 	struct owner owner; /* first */
 	struct remembered remembered;
-	struct fresh fresh;
+	struct fresh fresh;   /* rows of messages that go out */
+	struct fresh senders; /* and of who sent them */
 };
 
 struct queue {

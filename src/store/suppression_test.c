@@ -75,6 +75,7 @@ asked(struct rig *r, const char *address)
 	r->not_before = NOW + 600;
 	(void)submit(r, address);
 	at(NOW + 600);
+	store_settle(r->w->store);
 	engine_facts_of(r->w->engine, &before);
 	assert_int_equal(take(r), 1);
 	engine_facts_of(r->w->engine, &after);
