@@ -22,7 +22,7 @@
 #define TOKEN_KEY 32
 
 /* Tokens that a thread found right under a key, by the account. */
-#define RIGHT_MOST 64
+#define RIGHT_MOST 256
 
 struct right {
 	char key[TOKEN_KEY];
@@ -73,17 +73,18 @@ has_right_mac(struct text key, struct text bytes)
 	return same;
 }
 
-/* Where a token of its account is remembered, for this key. */
+/* Where a token of its account is remembered, for this key. Numbers of accounts of
+ * one domain are 16 apart (store/directory.h). */
 static char *
 place_of(struct text key, struct text bytes)
 {
-	unsigned char last = (unsigned char)bytes.ptr[8]; /* of the account's number */
+	unsigned last = (unsigned)(unsigned char)bytes.ptr[7] << 8 | (unsigned char)bytes.ptr[8];
 
 	if (!secret_equal(key, (struct text){ right.key, TOKEN_KEY })) {
 		secret_wipe(&right, sizeof(right));
 		memcpy(right.key, key.ptr, TOKEN_KEY);
 	}
-	return right.token[last % RIGHT_MOST];
+	return right.token[(last >> 4 ^ last << 4) % RIGHT_MOST];
 }
 
 static bool
