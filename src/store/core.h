@@ -28,6 +28,7 @@ struct store {
 	char token_key[32];
 	struct pool *pool;
 	_Atomic uint64_t blob_count;
+	_Atomic uint64_t batch_id; /* of the next batch; the first is random */
 	char blob_seed[8];
 	_Atomic bool alarmed; /* the disk's trouble was told */
 	_Atomic bool closing;

@@ -153,6 +153,7 @@ void
 lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end how)
 {
 	struct outgoing *o = &s->queue.outgoing;
+	uint32_t dice = how == SCHEDULE_DOWN ? (uint32_t)random_u64() : 0;
 	int64_t now = clock_wall();
 	struct lease *l;
 	bool due;
@@ -160,7 +161,7 @@ lease_end(struct store *s, uint64_t message, uint32_t first, enum schedule_end h
 	pthread_mutex_lock(&o->lock);
 	l = find(o, message, first);
 	if (l != NULL && l->counted)
-		schedule_end(o->schedule, l->destination, how, now, (uint32_t)random_u64());
+		schedule_end(o->schedule, l->destination, how, now, dice);
 	if (l != NULL && l->proposed)
 		wait_again(o, l, now, now);
 	if (l != NULL)

@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "runtime/metrics.h"
 #include "store/core.h"
 
@@ -100,7 +99,7 @@ txn_begin(struct txn *t)
 {
 	engine_batch_init(&t->batch, t->owner->entity, t->owner->version);
 	t->changes = 0;
-	t->id = random_u64();
+	t->id = atomic_fetch_add_explicit(&t->store->batch_id, 1, memory_order_relaxed);
 	t->begun = true;
 	t->owner->class->begin(t);
 }

@@ -82,6 +82,7 @@ core_new(struct engine *e, const struct store_config *config)
 	s->config.token_key = TEXT_EMPTY;
 	warm_up(s);
 	random_bytes(s->blob_seed, sizeof(s->blob_seed));
+	atomic_store(&s->batch_id, random_u64());
 	CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
 	CHECK(pthread_cond_init(&s->idle, NULL) == 0);
 	list_init(&s->lru);
