@@ -126,6 +126,31 @@ def test_doctor_asks_for_a_postmaster(house):
     assert not any("postmaster" in n for n in json.loads(call(house, "doctor", "--json").stdout)["notes"])
 
 
+def test_doctor_tells_of_reports_that_nobody_signs(house):
+    """Reports about TLS come from a domain with keys (RFC 8460 3)."""
+    def told():
+        return [n for n in json.loads(call(house, "doctor", "--json").stdout)["notes"] if "reports about TLS" in n]
+
+    assert told() == []
+    house.run("set", "tlsrpt.contact", "tls@elsewhere.test")
+    assert len(told()) == 1 and "sent as tls@elsewhere.test and signed by nobody" in told()[0]
+    house.run("set", "tlsrpt.send", "off")
+    assert told() == []
+    house.run("set", "tlsrpt.send", "")
+    house.run("set", "tlsrpt.contact", "tls@DEMO.test")
+    assert told() == []
+    house.run("set", "tlsrpt.contact", "")
+
+
+def test_doctor_repeats_what_check_warns_of(house, tmp_path):
+    path = tmp_path / "conf"
+    path.write_text(f'hostname = mail.example.org\ndir = "{house.dir}"\nlisten smtp {{ }}\n'
+                    'route "*" { host = "smart.example", tls = may, user = "me", password = "mine" }\n')
+    done = subprocess.run([binary(), "doctor", "--json", "--config", str(path)], capture_output=True, text=True, check=False)
+    told = [n for n in json.loads(done.stdout)["notes"] if "the password for smart.example" in n]
+    assert done.returncode == 1 and len(told) == 1 and told[0].startswith(f"{path}: line 4: warning: "), done
+
+
 def test_no_instance():
     with tempfile.TemporaryDirectory() as empty:
         done = subprocess.run([binary(), "doctor", "--dir", empty], capture_output=True, text=True, check=False)

@@ -3,17 +3,9 @@
  * dangerous in it. */
 #include "command/command.h"
 #include "command/config.h"
-#include "runtime/network.h"
 #include "runtime/tls.h"
 
 #define PEM_MAX (1u << 20)
-
-static void
-problem(struct config_problems *p, struct arena *a, uint32_t line, const char *words)
-{
-	if (p->count < CONFIG_PROBLEMS_MAX)
-		p->at[p->count++] = arena_printf(a, "line %u: %s", line, words);
-}
 
 /* The files of a certificate as the service will read them. */
 static void
@@ -26,44 +18,12 @@ check_tls(const struct config_tls *t, struct arena *a, struct config_problems *p
 	if (file_read(arena_string(a, t->certificate), PEM_MAX, a, &chain, &f) != STATUS_OK ||
 	    file_read(arena_string(a, t->key), PEM_MAX, a, &pem, &f) != STATUS_OK ||
 	    tls_key_load(pem, &key, &f) != STATUS_OK) {
-		problem(p, a, t->line, f.client[0] != '\0' ? f.client : f.log);
+		config_problem(p, a, t->line, f.client[0] != '\0' ? f.client : f.log);
 		return;
 	}
 	if (tls_key_matches(key, chain) != STATUS_OK)
-		problem(p, a, t->line, "this key does not belong to this certificate");
+		config_problem(p, a, t->line, "this key does not belong to this certificate");
 	tls_key_free(key);
-}
-
-/* Of this machine: nobody else hears what is said to it. */
-static bool
-is_here(struct text host)
-{
-	struct sockaddr_storage a;
-
-	return network_address(host, &a) == STATUS_OK && network_loopback(&a);
-}
-
-/* A smarthost that is told a password without having proved who it is. */
-static void
-check_route(const struct config_route *t, struct arena *a, struct config_problems *warnings)
-{
-	static const struct {
-		const char *tls, *danger;
-	} rows[] = {
-		{ "none", "goes to it in clear" },
-		{ "may", "goes to it in clear where it offers no TLS, and to whoever answers in "
-			 "its place" },
-		{ "must", "goes to whoever answers in its place, since its certificate is not "
-			  "verified" },
-	};
-
-	for (size_t i = 0; t->password.len > 0 && !is_here(t->host) && i < ARRAY_LEN(rows); i++)
-		if (text_equal(t->tls, text_of(rows[i].tls)))
-			problem(warnings, a, t->line,
-			    arena_string(a, arena_printf(a,
-						"warning: with tls = %s the password for %.*s %s; "
-						"use verify, dane or implicit",
-						rows[i].tls, TEXT_ARG(t->host), rows[i].danger)));
 }
 
 /* For people line by line, else a list under its name. */
@@ -101,8 +61,8 @@ command_check(const struct command *c, const struct options *o)
 	s = config_read(path, &a, &config, &problems, &f);
 	for (uint32_t i = 0; s == STATUS_OK && i < config.tls_count; i++)
 		check_tls(&config.tls[i], &a, &problems);
-	for (uint32_t i = 0; s == STATUS_OK && i < config.route_count; i++)
-		check_route(&config.routes[i], &a, &warnings);
+	if (s == STATUS_OK)
+		config_warnings(&config, &a, &warnings);
 	if (problems.count > 0)
 		s = STATUS_INVALID;
 	out.json = json_to(&out.text);

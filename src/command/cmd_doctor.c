@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "command/command.h"
+#include "command/config.h"
 #include "runtime/metrics.h"
 #include "runtime/runtime_calls.h"
 #include "runtime/sandbox.h"
@@ -150,38 +151,96 @@ look_at_roles(struct checkup *c)
 	}
 }
 
+/* own: whether the sought one is among them, as far as that is known. */
 static void
-look_at_domains(struct checkup *c)
+look_at_domains(struct checkup *c, struct text sought, bool *own)
 {
 	struct store_domains_request q = { .after = TEXT_EMPTY };
 	struct store_domains_reply r;
-	enum status s = store_domains(c->i->calls, &q, &c->i->arena, &r, &c->i->failure);
+	uint32_t count = 0;
+	enum status s;
 
+	do {
+		s = store_domains(c->i->calls, &q, &c->i->arena, &r, &c->i->failure);
+		if (s != STATUS_OK)
+			break;
+		for (uint32_t k = 0; k < r.names.count; k++)
+			*own = *own || text_equal_ci(r.names.at[k], sought);
+		count += r.names.count;
+		q.after = r.resume;
+	} while (r.resume.len > 0);
 	if (s != STATUS_OK)
 		note(c, "the store does not list its domains: %s", status_word(s));
-	else if (r.names.count == 0)
+	else if (count == 0)
 		note(c, "no domain yet: mailstead domain add NAME");
+	*own = *own || s != STATUS_OK || count == 0;
+}
+
+/* As it was set; empty: it was not. */
+static struct text
+set_to(const struct store_settings_reply *r, enum setting s)
+{
+	struct text name = text_of(setting_row(s)->name);
+
+	for (uint32_t k = 0; k < r->names.count && k < r->values.count; k++)
+		if (text_equal(r->names.at[k], name))
+			return r->values.at[k];
+	return TEXT_EMPTY;
+}
+
+/* Reports about TLS come from a domain that has keys here, or nobody signs them. */
+static void
+look_at_reports(struct checkup *c, const struct store_settings_reply *r, struct text hostname)
+{
+	struct text from = set_to(r, SET_TLSRPT_CONTACT), domain, send = set_to(r, SET_TLSRPT_SEND);
+	bool own = false;
+
+	if (from.len == 0)
+		from = set_to(r, SET_STORE_POSTMASTER);
+	if (from.len == 0 && hostname.len > 0)
+		from = arena_printf(&c->i->arena, "postmaster@%.*s", TEXT_ARG(hostname));
+	domain = text_part(from, text_find_last(from, '@') + 1, from.len);
+	look_at_domains(c, domain, &own);
+	if (!own && domain.len > 0 && !text_equal(send, TEXT("off")))
+		note(c,
+		    "reports about TLS are sent as %.*s and signed by nobody, since that is no "
+		    "domain of this site: mailstead set %s ADDRESS",
+		    TEXT_ARG(from), setting_row(SET_TLSRPT_CONTACT)->name);
 }
 
 /* Mail for "postmaster" must have somebody to read it (RFC 5321 4.5.1). */
 static void
-look_at_postmaster(struct checkup *c)
+look_at_settings(struct checkup *c, struct text hostname)
 {
-	struct text name = text_of(setting_row(SET_STORE_POSTMASTER)->name);
 	struct store_settings_request q = { 0 };
 	struct store_settings_reply r;
 	enum status s = store_settings(c->i->calls, &q, &c->i->arena, &r, &c->i->failure);
-	bool named = false;
 
 	if (s != STATUS_OK) {
 		note(c, "the store does not tell its settings: %s", status_word(s));
 		return;
 	}
-	for (uint32_t k = 0; k < r.names.count && k < r.values.count; k++)
-		named = named || (text_equal(r.names.at[k], name) && r.values.at[k].len > 0);
-	if (!named)
-		note(c, "mail for postmaster reaches nobody: mailstead set %.*s ADDRESS",
-		    TEXT_ARG(name));
+	look_at_reports(c, &r, hostname);
+	if (set_to(&r, SET_STORE_POSTMASTER).len == 0)
+		note(c, "mail for postmaster reaches nobody: mailstead set %s ADDRESS",
+		    setting_row(SET_STORE_POSTMASTER)->name);
+}
+
+/* The file, unless a folder is named; hostname: as it says, or empty. */
+static void
+look_at_config(struct checkup *c, const struct options *o, struct text *hostname)
+{
+	const char *path = o->config == NULL ? CONFIG_DEFAULT : o->config;
+	struct config_problems problems = { .count = 0 }, warnings = { .count = 0 };
+	struct failure f = { 0 };
+	struct config config;
+
+	if (o->dir != NULL || config_read(path, &c->i->arena, &config, &problems, &f) != STATUS_OK)
+		return; /* whoever names none got here by the folder */
+	config_warnings(&config, &c->i->arena, &warnings);
+	for (uint32_t k = 0; k < warnings.count; k++)
+		note(c, "%s: %.*s", path, TEXT_ARG(warnings.at[k]));
+	*hostname = config.hostname;
 }
 
 static void
@@ -215,6 +274,7 @@ int
 command_doctor(const struct command *c, const struct options *o)
 {
 	struct output out = output_of(o);
+	struct text hostname = TEXT_EMPTY;
 	struct instance i;
 	struct checkup k = { .i = &i, .out = &out, .relay_refused = true };
 	int code;
@@ -231,8 +291,8 @@ command_doctor(const struct command *c, const struct options *o)
 		json_array(&out.json);
 	}
 	look_at_roles(&k);
-	look_at_domains(&k);
-	look_at_postmaster(&k);
+	look_at_config(&k, o, &hostname);
+	look_at_settings(&k, hostname);
 	look_at_networks(&k);
 	if (out.as_json) {
 		json_array_end(&out.json);

@@ -86,6 +86,10 @@ enum status config_read(const char *path, struct arena *a, struct config *out,
 /* The same from a text, for tests and the fuzzer. */
 enum status config_of_text(struct text file, struct arena *a, struct config *out,
     struct config_problems *problems) MUST_CHECK;
+/* Adds "line 7: words", as long as there is room. */
+void config_problem(struct config_problems *p, struct arena *a, uint32_t line, const char *words);
+/* What is dangerous in a good one. */
+void config_warnings(const struct config *c, struct arena *a, struct config_problems *warnings);
 /* A whole small file into the arena. */
 enum status file_read(
     const char *path, size_t max, struct arena *a, struct text *out, struct failure *f) MUST_CHECK;
