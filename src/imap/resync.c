@@ -10,7 +10,6 @@
 #include "imap/resync.h"
 
 #define MODSEQ_MAX INT64_MAX
-#define RUNS_PER_LINE 500u /* of a VANISHED response */
 
 bool
 imap_modseq(struct cursor *c, uint64_t *out)
@@ -89,16 +88,10 @@ imap_since_done(struct since *s)
 void
 imap_write_earlier(struct command *c, const struct runs *uids)
 {
-	for (uint32_t i = 0; i < uids->count; i += RUNS_PER_LINE) {
-		uint32_t left = uids->count - i;
-		const struct runs part = { .at = uids->at + i,
-			.count = left < RUNS_PER_LINE ? left : RUNS_PER_LINE };
+	uint32_t at = 0;
 
-		buffer_add_string(&c->out, "* VANISHED (EARLIER) ");
-		runs_print(&c->out, &part);
-		buffer_add(&c->out, "\r\n", 2);
+	while (view_write_vanished(&c->out, "VANISHED (EARLIER)", uids, &at))
 		imap_push_some(c);
-	}
 }
 
 /* ---- the parameters of SELECT ---- */

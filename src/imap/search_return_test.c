@@ -238,6 +238,7 @@ saved_for_other_commands(void **state)
 	HAS(&t, "a8 UID EXPUNGE 2\r\n", "* 2 EXPUNGE\r\n");
 	SAYS(&t, "a9 UID FETCH $ FLAGS\r\n",
 	    "* 3 FETCH (UID 4 FLAGS (\\Deleted \\Recent))\r\na9 OK UID FETCH done\r\n");
+	HAS(&t, "b0 COPY $ INBOX\r\n", "b0 OK [COPYUID "); /* by numbers: all or nothing */
 	HAS(&t, "b1 MOVE $ INBOX\r\n", "* 3 EXPUNGE\r\n");
 	SAYS(&t, "b2 UID SEARCH UID $\r\n", "* SEARCH\r\nb2 OK UID SEARCH done\r\n");
 	HAS(&t, "b3 FETCH $,1 UID\r\n", "b3 BAD"); /* alone, or not at all */

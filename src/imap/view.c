@@ -6,6 +6,8 @@
  */
 #include "imap/view.h"
 
+#define RUNS_PER_LINE 500u /* of a VANISHED response */
+
 /* UIDs that the store calls recent for this session, as far as they are in
  * the view and stand behind what it knew already: of those the session was
  * notified before (RFC 3501 2.3.2 \Recent), even where the store forgot it. */
@@ -228,18 +230,33 @@ tell_numbers(struct view *v, struct buffer *out)
 	}
 }
 
+bool
+view_write_vanished(struct buffer *out, const char *word, const struct runs *uids, uint32_t *at)
+{
+	uint32_t left = uids->count - *at;
+	struct runs part = { .count = left < RUNS_PER_LINE ? left : RUNS_PER_LINE };
+
+	if (left == 0)
+		return false;
+	part.at = uids->at + *at;
+	buffer_addf(out, "* %s ", word);
+	runs_print(out, &part);
+	buffer_add(out, "\r\n", 2);
+	*at += part.count;
+	return true;
+}
+
 static void
 tell_expunges(struct view *v, enum view_expunges how, struct buffer *out)
 {
+	uint32_t at = 0;
+
 	if (runs_empty(&v->gone))
 		return;
-	if (how == EXPUNGES_BY_UID) {
-		buffer_add_string(out, "* VANISHED ");
-		runs_print(out, &v->gone);
-		buffer_add(out, "\r\n", 2);
-	} else {
+	if (how == EXPUNGES_BY_NUMBER)
 		tell_numbers(v, out);
-	}
+	while (how == EXPUNGES_BY_UID && view_write_vanished(out, "VANISHED", &v->gone, &at))
+		;
 	v->expunged = true;
 	runs_remove_all(&v->recent, &v->gone);
 	runs_remove_all(&v->saved, &v->gone);

@@ -92,6 +92,11 @@ void view_seqs_of(struct view *v, const struct runs *uids, struct runs *out);
  * 7162 3.2.10.2), then EXISTS and RECENT. */
 enum view_expunges { EXPUNGES_WAIT, EXPUNGES_BY_NUMBER, EXPUNGES_BY_UID };
 void view_tell(struct view *v, enum view_expunges expunges, struct buffer *out);
+/* "* VANISHED 41,43:116", or behind another word: a line of as many runs from the
+ * one at *at as a client reads (RFC 7162 4); *at is behind them then. False, and
+ * nothing is written: there are no more. */
+bool view_write_vanished(
+    struct buffer *out, const char *word, const struct runs *uids, uint32_t *at);
 /* All that view_learn brought has been told, expunges perhaps excepted. */
 void view_settle(struct view *v);
 /* Nothing is recent here any more (RFC 9051 has no \Recent). */

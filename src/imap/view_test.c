@@ -125,6 +125,37 @@ expunges_wait_until_they_are_allowed(void **state)
 }
 
 /* A store that was killed has forgotten which messages were claimed. */
+/* RFC 7162 4: lines that clients can read, whatever went. */
+static void
+many_that_vanish_are_told_in_several_lines(void **state)
+{
+	struct view v;
+	struct client c;
+	struct runs gone = RUNS_INIT;
+	struct buffer b = BUFFER_INIT;
+	struct text rest, line;
+	unsigned lines = 0, uids = 0;
+
+	opened(&v, &c, 1, 2400, 0);
+	for (uint32_t u = 2; u <= 2400; u += 2)
+		runs_add(&gone, u, u);
+	learn(&v, 101, NULL, &gone, 0);
+	view_tell(&v, EXPUNGES_BY_UID, &b);
+	rest = buffer_text(&b);
+	while (text_split(&rest, '\n', &line)) {
+		lines++;
+		assert_true(text_starts(line, TEXT("* VANISHED ")) && line.len < 8192);
+		for (size_t i = 0; i < line.len; i++)
+			uids += line.ptr[i] == ',' || line.ptr[i] == '\r';
+	}
+	assert_int_equal(lines, 3);
+	assert_int_equal(uids, 1200);
+	assert_int_equal(view_exists(&v), 1200);
+	buffer_done(&b);
+	runs_done(&gone);
+	view_done(&v);
+}
+
 static void
 what_is_known_does_not_become_recent(void **state)
 {
@@ -329,6 +360,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(expunges_wait_until_they_are_allowed),
+		cmocka_unit_test(many_that_vanish_are_told_in_several_lines),
 		cmocka_unit_test(what_is_known_does_not_become_recent),
 		cmocka_unit_test(what_came_and_went_is_not_told),
 		cmocka_unit_test(a_full_answer_is_compared),

@@ -47,6 +47,23 @@ no_password_in_clear(void **state)
 	talk_end(&t);
 }
 
+/* RFC 2595 4: the server forgets what was said before TLS. */
+static void
+a_name_in_clear_is_forgotten(void **state)
+{
+	static const struct listener open = {
+		.name = "pop3", .tls = TLS_STARTTLS, .plain_auth = true
+	};
+	struct talk t;
+
+	(void)begin(&t, &open);
+	says(&t, "USER alice@demo.test\r\n", "+OK And the password\r\n");
+	says(&t, "STLS\r\n", "+OK Begin TLS now\r\n");
+	assert_int_equal(t.next, NEXT_START_TLS);
+	says(&t, "PASS demo\r\n", "-ERR USER comes first\r\n");
+	talk_end(&t);
+}
+
 static void
 sasl(void **state)
 {
@@ -440,6 +457,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(before_signing_in),
 		cmocka_unit_test(no_password_in_clear),
+		cmocka_unit_test(a_name_in_clear_is_forgotten),
 		cmocka_unit_test(sasl),
 		cmocka_unit_test(a_session),
 		cmocka_unit_test(unique_ids_stay),
