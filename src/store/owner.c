@@ -148,6 +148,13 @@ txn_put_kept(struct txn *t, struct text key, struct text value)
 }
 
 void
+txn_put_new(struct txn *t, struct text key, struct text value)
+{
+	t->changes++;
+	engine_put_kept(&t->batch, key, value);
+}
+
+void
 txn_delete(struct txn *t, struct text key)
 {
 	struct engine_write *w = txn_find(t, key);

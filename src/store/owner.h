@@ -141,6 +141,9 @@ enum status owner_wait_loaded(struct owner *o) MUST_CHECK;
 void txn_put(struct txn *t, struct text key, struct text value);
 /* The same with a value that stands in the transaction's arena: not copied. */
 void txn_put_kept(struct txn *t, struct text key, struct text value);
+/* The same with a row that is new, and of which nothing else is asked or done in the
+ * transaction: it is not looked for among the others. */
+void txn_put_new(struct txn *t, struct text key, struct text value);
 void txn_delete(struct txn *t, struct text key);
 enum status txn_get(struct txn *t, struct text key, struct arena *a, struct text *value) MUST_CHECK;
 /* What the transaction itself has made of the row; not copied. NOT_FOUND: it

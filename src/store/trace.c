@@ -2,6 +2,8 @@
 /* The trace: what is noted waits in memory, and is written; see store/trace.h. */
 #include "store/trace.h"
 
+#include <stdlib.h>
+
 #include "base/random.h"
 #include "runtime/metrics.h"
 #include "runtime/settings.h"
@@ -93,6 +95,15 @@ shard_op_end(struct txn *t, struct op *op)
 	(void)t, (void)op;
 }
 
+static int
+by_key(const void *a, const void *b)
+{
+	return text_compare(
+	    ((const struct engine_write *)a)->key, ((const struct engine_write *)b)->key);
+}
+
+/* Marks have hashes for keys, and there are hundreds of them: the engine puts them in
+ * with fewer steps if each lies behind the one before it. */
 static void
 shard_seal(struct txn *t)
 {
@@ -102,6 +113,7 @@ shard_seal(struct txn *t)
 	pack_be64(&value, t->id);
 	txn_put(t, key_text(&head), buffer_text(&value));
 	buffer_done(&value);
+	qsort(t->batch.writes, t->batch.count, sizeof(*t->batch.writes), by_key);
 }
 
 static const struct owner_class trace_class = {
@@ -133,14 +145,16 @@ static void
 put_marks(struct txn *t, const struct trace_noted *n)
 {
 	struct buffer id = BUFFER_INIT;
+	struct text value;
 
 	pack_text(&id, n->id);
+	value = arena_copy(txn_arena(t), buffer_text(&id));
+	buffer_done(&id);
 	for (uint32_t i = 0; i < n->marks; i++) {
 		struct key k = trace_mark_key(n->mark[i], n->at, n->number);
 
-		txn_put(t, key_text(&k), buffer_text(&id));
+		txn_put_new(t, key_text(&k), value);
 	}
-	buffer_done(&id);
 }
 
 static enum status
@@ -159,7 +173,7 @@ flush_apply(struct txn *t, struct op *op)
 
 		CHECK(trace_noted_unpack(&u, f->base, &f->arena, &n) == STATUS_OK);
 		k = trace_story_key(n.id, n.at, n.number);
-		txn_put_kept(t, key_text(&k), unpack_text(&u)); /* lives until finish */
+		txn_put_new(t, key_text(&k), unpack_text(&u)); /* lives until finish */
 		put_marks(t, &n);
 		trace_noted_pack(&all, f->base, &n);
 	}
