@@ -33,7 +33,7 @@
 
 /* A role may work until the deadline that it was told; then it needs a while to
  * end, longer on a busy machine. */
-#define STAGE_GRACE (4 * CLOCK_SECOND)
+#define STAGE_GRACE (8 * CLOCK_SECOND)
 /* Stages of stopping and how long each may go on with what is under way; ten
  * seconds in all. */
 static const struct {
