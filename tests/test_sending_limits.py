@@ -94,6 +94,8 @@ def test_at_the_line_and_beyond(own):
             assert mail(client, own.alice)[0] == 450
         own.await_log(r"sending\.frozen .*account=alice@demo\.test")
         assert shown(own)["stopped"]
+        own.await_log(r"sending\.held .*recipients=2")
+        assert f"sending is stopped for {own.alice}: " in own.run("doctor", check=False)
         code, words = mail(client, own.alice)
         assert code == 550 and words.startswith(f"5.7.1 Sending is stopped for {own.alice} since "), words
         assert "Change your password and ask postmaster@demo.test" in words
@@ -156,6 +158,7 @@ def test_by_hand(own):
         code, words = mail(client, own.alice)
         assert code == 550 and ": a stolen password. Change" in words, words
     assert "stopped since" in own.run("account", "show", own.alice)
+    assert f"sending is stopped for {own.alice}: " in own.run("doctor", check=False)
     with pytest.raises(AssertionError, match="stopped for .* already"):
         own.run("account", "freeze", own.alice)
     for _ in range(2):
@@ -168,6 +171,7 @@ def test_by_hand(own):
     with submission(own, own.bob) as client:
         assert mail(client, own.bob)[0] == 250
     own.run("account", "resume", own.alice)
+    assert "is stopped for" not in own.run("doctor", check=False)
     with submission(own) as client:
         assert mail(client, own.alice)[0] == 250
 

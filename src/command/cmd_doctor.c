@@ -244,19 +244,22 @@ look_at_config(struct checkup *c, const struct options *o, struct text *hostname
 }
 
 static void
-look_at_networks(struct checkup *c)
+look_at_senders(struct checkup *c)
 {
 	struct limits_networks_request q = { .none_ = 0 };
 	struct limits_networks_reply r;
 	enum status s = limits_networks(c->i->calls, &q, &c->i->arena, &r, &c->i->failure);
 
 	if (s != STATUS_OK)
-		note(c, "the store does not tell what networks send: %s", status_word(s));
+		note(c, "the store does not tell who is stopped: %s", status_word(s));
 	for (uint32_t k = 0; s == STATUS_OK && k < r.names.count && k < r.since.count; k++)
 		if (r.since.at[k] != 0)
 			note(c,
 			    "sending is stopped for the network %.*s: mailstead network show %.*s",
 			    TEXT_ARG(r.names.at[k]), TEXT_ARG(r.names.at[k]));
+	for (uint32_t k = 0; s == STATUS_OK && k < r.accounts.count; k++)
+		note(c, "sending is stopped for %.*s: mailstead account show %.*s",
+		    TEXT_ARG(r.accounts.at[k]), TEXT_ARG(r.accounts.at[k]));
 }
 
 static void
@@ -293,7 +296,7 @@ command_doctor(const struct command *c, const struct options *o)
 	look_at_roles(&k);
 	look_at_config(&k, o, &hostname);
 	look_at_settings(&k, hostname);
-	look_at_networks(&k);
+	look_at_senders(&k);
 	if (out.as_json) {
 		json_array_end(&out.json);
 		json_key(&out.json, "relayRefused");

@@ -11,7 +11,7 @@ _Static_assert(0 LIMIT_NAMES(COUNT_NAME) == SENDING_LIMITS, "a name for each lim
 
 struct sender {
 	struct sending_key key;
-	struct text name; /* of a network */
+	struct text name; /* of a network, or address */
 };
 
 /* Answers the call if there is none. */
@@ -24,7 +24,7 @@ find_sender(struct store *s, struct call_in *in, struct text address, struct sen
 	if (text_find_last(address, '@') < address.len) {
 		if (!serve_find_account(s, in, address, &k, &row))
 			return false;
-		*out = (struct sender){ { SENDING_ACCOUNT, row.account }, TEXT_EMPTY };
+		*out = (struct sender){ { SENDING_ACCOUNT, row.account }, address };
 		return true;
 	}
 	out->name = sending_network_find(s, address, call_arena(in));
@@ -61,7 +61,7 @@ serve_limits_show(struct call_in *in, const void *request, void *context)
 	}
 	sending_rule(context, sending_number(who.key), a, &rule);
 	sending_rule_in_force(context, who.key, a, &force);
-	reply.name = who.name;
+	reply.name = who.key.kind == SENDING_NETWORK ? who.name : TEXT_EMPTY;
 	reply.number = sending_number(who.key);
 	reply.since = rule.since;
 	reply.why = rule.why;

@@ -43,12 +43,14 @@ enum limits_change { LIMITS_FREEZE, LIMITS_RESUME, LIMITS_SET, LIMITS_CHANGES };
 #define limits_change_REPLY(F, S) F(S, U64, changed)
 
 /* Networks that may relay, and behind the first `listed` those that may no more
- * and are stopped. Parallel lists, since and whys as in limits_show. */
+ * and are stopped. Parallel lists, since and whys as in limits_show. accounts: of
+ * which sending is stopped. */
 #define limits_networks_REQUEST(F, S)
 #define limits_networks_REPLY(F, S) \
 	F(S, TEXTS, names)          \
 	F(S, NUMBERS, numbers)      \
-	F(S, NUMBERS, since) F(S, TEXTS, whys) F(S, U64, listed)
+	F(S, NUMBERS, since)        \
+	F(S, TEXTS, whys) F(S, U64, listed) F(S, TEXTS, accounts)
 
 #define LIMITS_CALLS(X)                        \
 	X(limits_show, BY_ADMIN, CALL_AGAIN)   \

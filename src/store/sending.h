@@ -68,7 +68,7 @@ struct sending_rule {
 	bool by_operator;
 	struct text why; /* a sentence without its end */
 	uint64_t limit[SENDING_LIMITS];
-	struct text name; /* of a network, once it was stopped or has limits of its own */
+	struct text name; /* of a network, or address, once it was stopped or has limits */
 	uint64_t bounces; /* in a row, as many as a multiple of SENDING_BOUNCES_KEPT */
 	int64_t bounced;  /* when that was written down, seconds */
 };
@@ -185,7 +185,7 @@ struct sending_order {
 	struct op op; /* first */
 	uint64_t sender;
 	enum sending_change change;
-	struct text name; /* of a network */
+	struct text name; /* of a network, or address, if it is known */
 	struct text why;  /* freeze */
 	bool by_operator;
 	unsigned limit;
@@ -225,8 +225,8 @@ struct sending_key sending_network(struct text name);
 struct text sending_network_name(uint64_t sender, struct arena *a);
 /* The name as far as it is known, to show it. Empty: the sender is an account, or nobody. */
 struct text sending_network_of(struct store *s, uint64_t sender, struct arena *a);
-/* Those that are stopped, whether they may relay still or not. */
-struct numbers sending_stopped_networks(struct store *s, struct arena *a);
+/* Senders that are stopped and have a name, networks that may relay no more, too. */
+struct numbers sending_all_stopped(struct store *s, struct arena *a);
 /* The one that is meant: by its name, or by an address in it. Empty: there is none. */
 struct text sending_network_find(struct store *s, struct text word, struct arena *a);
 

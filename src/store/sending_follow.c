@@ -210,19 +210,19 @@ alarm_of(const struct sending_rule *r, const char *kind, struct text name)
 }
 
 static enum status
-tell_of_account(struct store *s, uint64_t account, const struct sending_rule *r, struct arena *a)
+tell_of_account(struct store *s, uint64_t account, const struct sending_rule *r, struct arena *a,
+    struct text *address)
 {
 	struct delivery nothing = { .pieces = 0 }, what;
-	struct text address;
-	enum status how = tell_one(s, account, &nothing, a, &address);
+	enum status how = tell_one(s, account, &nothing, a, address);
 
 	if (how == STATUS_OK) {
-		alarm_of(r, "account", address);
-		what = deliverable(compose(address, r, a), a);
-		how = tell_one(s, account, &what, a, &address);
+		alarm_of(r, "account", *address);
+		what = deliverable(compose(*address, r, a), a);
+		how = tell_one(s, account, &what, a, address);
 	}
 	if (how == STATUS_OK)
-		how = tell_postmaster(s, account, address, &what, a);
+		how = tell_postmaster(s, account, *address, &what, a);
 	return how;
 }
 
@@ -247,15 +247,13 @@ tell_of_network(struct store *s, const struct sending_rule *r, struct arena *a)
 	return how == STATUS_NOT_FOUND ? STATUS_OK : how; /* removed meanwhile */
 }
 
+/* address: filled in, of an account. */
 static enum status
-tell(struct store *s, uint64_t sender, const struct sending_rule *r)
+tell(struct store *s, uint64_t sender, const struct sending_rule *r, struct arena *a,
+    struct text *address)
 {
-	struct arena a = ARENA_INIT;
-	enum status how = sending_is_network(sender) ? tell_of_network(s, r, &a)
-						     : tell_of_account(s, sender, r, &a);
-
-	arena_done(&a);
-	return how;
+	return sending_is_network(sender) ? tell_of_network(s, r, a)
+					  : tell_of_account(s, sender, r, a, address);
 }
 
 /* ---- one sender ---- */
@@ -272,12 +270,16 @@ order(struct store *s, struct sending_order *o)
 	return how;
 }
 
+/* name: of the sender, unless it is known. */
 static enum status
-finish(struct store *s, uint64_t sender, const struct sending_rule *r, enum sending_todo what)
+finish(struct store *s, uint64_t sender, const struct sending_rule *r, enum sending_todo what,
+    struct text name)
 {
-	return order(
-	    s, &(struct sending_order){
-		   .sender = sender, .change = SENDING_FINISHED, .todo = what, .since = r->since });
+	return order(s, &(struct sending_order){ .sender = sender,
+			    .change = SENDING_FINISHED,
+			    .todo = what,
+			    .since = r->since,
+			    .name = name });
 }
 
 static enum status
@@ -299,7 +301,7 @@ follow_mail(struct store *s, uint64_t sender, const struct sending_rule *r, int6
 		    FIELD_U64("recipients", left));
 	if (how != STATUS_OK || left > 0 || (hold && now < r->since + SETTLED_SECONDS))
 		return how;
-	return finish(s, sender, r, hold ? SENDING_HOLD : SENDING_RELEASE);
+	return finish(s, sender, r, hold ? SENDING_HOLD : SENDING_RELEASE, TEXT_EMPTY);
 }
 
 /* Its mail does not wait for somebody to be told. */
@@ -307,14 +309,17 @@ static enum status
 follow_one(struct store *s, uint64_t sender, const struct sending_rule *r, int64_t now)
 {
 	enum status told = STATUS_OK, how = STATUS_OK;
+	struct text address = TEXT_EMPTY;
+	struct arena a = ARENA_INIT;
 
 	if (r->todo & SENDING_TELL) {
-		told = tell(s, sender, r);
+		told = tell(s, sender, r, &a, &address);
 		if (told == STATUS_OK)
-			told = finish(s, sender, r, SENDING_TELL);
+			told = finish(s, sender, r, SENDING_TELL, address);
 		else if (told == STATUS_NOT_FOUND)
 			told = gone(s, sender);
 	}
+	arena_done(&a);
 	if (r->todo & (SENDING_HOLD | SENDING_RELEASE))
 		how = follow_mail(s, sender, r, now);
 	return how != STATUS_OK ? how : told;

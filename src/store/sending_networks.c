@@ -95,6 +95,7 @@ make_room(struct limits_networks_reply *r, size_t most, struct arena *a)
 	r->whys = (struct texts){ ARENA_ARRAY(a, struct text, most), 0 };
 	r->numbers = (struct numbers){ ARENA_ARRAY(a, uint64_t, most), 0 };
 	r->since = (struct numbers){ ARENA_ARRAY(a, uint64_t, most), 0 };
+	r->accounts = (struct texts){ ARENA_ARRAY(a, struct text, most), 0 };
 }
 
 void
@@ -104,7 +105,7 @@ serve_limits_networks(struct call_in *in, const void *request, void *context)
 	struct arena *a = call_arena(in);
 	struct text list = listed(a), one;
 	struct limits_networks_reply reply = { .none_ = 0 };
-	struct numbers ruled = sending_stopped_networks(s, a);
+	struct numbers ruled = sending_all_stopped(s, a);
 	struct sending_rule rule;
 
 	(void)request;
@@ -118,7 +119,11 @@ serve_limits_networks(struct call_in *in, const void *request, void *context)
 	reply.listed = reply.names.count;
 	for (uint32_t i = 0; i < ruled.count; i++) {
 		sending_rule(s, ruled.at[i], a, &rule);
-		if (rule.since != 0 && sending_network_name(ruled.at[i], a).len == 0)
+		if (rule.since == 0)
+			continue; /* meanwhile */
+		if (!sending_is_network(ruled.at[i]))
+			reply.accounts.at[reply.accounts.count++] = rule.name;
+		else if (sending_network_name(ruled.at[i], a).len == 0)
 			add(&reply, rule.name, &rule);
 	}
 	call_reply(in, &reply);

@@ -192,7 +192,7 @@ sending_unfinished(struct store *s, struct arena *a)
 }
 
 struct numbers
-sending_stopped_networks(struct store *s, struct arena *a)
+sending_all_stopped(struct store *s, struct arena *a)
 {
 	return senders_with(s, is_stopped, 0, a);
 }
