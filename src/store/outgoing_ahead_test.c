@@ -177,11 +177,32 @@ a_long_queue_is_read_in_few_steps(void **state)
 	assert_in_range(each, 10, 20); /* tenths */
 }
 
+/* Its runs are leased one after the other: the content is read once. */
+static void
+content_of_several_runs_is_read_once(void **state)
+{
+	struct rig *r = *state;
+	struct engine_facts before, after;
+
+	(void)submit(r, "a@one.example b@two.example c@three.example");
+	(void)submit(r, "d@four.example");
+	store_settle(r->w->store);
+	engine_facts_of(r->w->engine, &before);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(take(r), 1);
+		assert_true(r->lease.piece0.len > 0);
+	}
+	engine_facts_of(r->w->engine, &after);
+	assert_int_equal(after.keys_read - before.keys_read, 2);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(memory_is_as_the_engine, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    content_of_several_runs_is_read_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_long_queue_is_read_in_few_steps, setup, teardown),
 	};
 

@@ -274,6 +274,28 @@ bars(struct store *s, const struct schedule_run *run, const struct outgoing_mess
 	return true;
 }
 
+/* The first piece. It is kept for the message's other runs, which are tried at about
+ * the same time; a blob never changes. */
+static enum status
+read_content(struct store *s, uint64_t message, const struct outgoing_message *m,
+    const struct outgoing_run *r, struct arena *a, struct text *piece)
+{
+	struct fresh *f = &s->queue.shard[message % QUEUE_SHARDS].fresh;
+	struct key k = { .len = 1, .byte = { QUEUE_FRESH_CONTENT } };
+	bool again = m->recipients > r->count;
+	uint64_t moment;
+	enum status how;
+
+	key_add_text(&k, (struct text){ (const char *)m->blob.byte, sizeof(m->blob.byte) });
+	if (again && fresh_get(f, key_text(&k), a, piece))
+		return STATUS_OK;
+	moment = fresh_moment(f);
+	how = engine_blob_get(s->engine, m->blob, 0, a, piece);
+	if (how == STATUS_OK && again)
+		fresh_learn(f, moment, key_text(&k), *piece, false);
+	return how;
+}
+
 /* NOT_FOUND: it was overtaken, there is nothing to do, or not any more: who is on
  * the suppression list by now has failed, and the others wait again. */
 static enum status
@@ -292,7 +314,7 @@ read_lease(struct store *s, const struct schedule_run *run, int64_t now, struct 
 	if (how == STATUS_OK && bars(s, run, &m, &e, &r, now, a, &how))
 		return how;
 	if (how == STATUS_OK)
-		how = engine_blob_get(s->engine, m.blob, 0, a, &reply->piece0);
+		how = read_content(s, run->message, &m, &r, a, &reply->piece0);
 	if (how != STATUS_OK)
 		return how;
 	reply->message = run->message;

@@ -159,7 +159,8 @@ record_unpack(struct text value, struct record *out)
 
 /* ---- the owners' class ---- */
 
-static const char of_messages[] = { KEY_Q_MESSAGE, KEY_Q_ENVELOPE, KEY_Q_RUN, 0 };
+static const char of_messages[] = { KEY_Q_MESSAGE, KEY_Q_ENVELOPE, KEY_Q_RUN, QUEUE_FRESH_CONTENT,
+	0 };
 static const char of_senders[] = { KEY_Q_SENT, KEY_Q_KNOWN, 0 };
 
 static void

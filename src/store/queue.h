@@ -79,6 +79,8 @@ struct record {
 /* Octets of memory of a shard. */
 #define QUEUE_FRESH_MAX (1u << 20)
 #define QUEUE_SENDERS_MAX (1u << 19)
+/* Content that is kept with the rows: the first octet of its key, before the blob's id. */
+#define QUEUE_FRESH_CONTENT 'B'
 
 struct queue_shard {
 	struct owner owner; /* first */
