@@ -65,6 +65,7 @@ def world_fixture():
         world.site.set("tlsrpt.contact", "postmaster@site.test")
         for name in ("queue.rest_first", "queue.rest_max"):
             world.site.set(name, "1 s")
+        world.site.set("outbound.idle_max", "0")  # each message is a session, and counted
         world.post = world.office("post.test", POST)
         world.reader = world.post.account("tls")
         world.sender = world.site.account("alice")
@@ -86,7 +87,7 @@ def await_rest(world):
     """Until nothing of the sender is under way: what the log tells of is not reported to the store yet."""
     deadline = time.monotonic() + 120
     with events.Writes(world.site.output) as writes:
-        while world.site.queued("--sender", world.sender, "--state", "sending"):
+        while any(r["underWay"] for row in world.site.queued("--sender", world.sender) for r in row["recipients"]):
             assert time.monotonic() < deadline, world.site.run("queue", "list")
             writes.wait(1)
 
@@ -282,8 +283,11 @@ def test_who_did_not_ask_gets_nothing(world, reported):
 
 
 def kill(world, *roles):
-    pids = [world.site.child(role) for role in roles]
-    assert None not in pids, (roles, pids)
+    deadline = time.monotonic() + 120
+    with events.Writes(world.site.output) as writes:  # who was killed before may not be back yet
+        while None in (pids := [world.site.child(role) for role in roles]):
+            assert time.monotonic() < deadline, (roles, pids)
+            writes.wait(1)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
