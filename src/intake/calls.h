@@ -67,7 +67,8 @@
 /* A message that an account sends (RFC 6409 8): Date and Message-ID are added
  * where they lack, Bcc is taken out, and it is signed for the domain of its
  * From; then submission_commit, which has token and network too. The envelope as in
- * store/queue_calls.h. trace and came as in intake_deliver. copy: into Sent. verdict: enum
+ * store/queue_calls.h. trace and came as in intake_deliver. copy: into Sent. passes: as
+ * far as is known nobody here keeps it, so that to compress it is not worth it. verdict: enum
  * submission_verdict of store/submission_calls.h, words for the client where it is not OK. */
 #define intake_submit_REQUEST(F, S) \
 	F(S, TEXT, token)           \
@@ -87,6 +88,7 @@
 	F(S, TEXTS, orcpts)         \
 	F(S, NUMBERS, notify)       \
 	F(S, U64, copy)             \
+	F(S, U64, passes)           \
 	F(S, TEXT, came)            \
 	F(S, TEXT, trace)           \
 	F(S, PAYLOAD, message) F(S, TEXT, helo) F(S, TEXT, remote) F(S, U64, tls)

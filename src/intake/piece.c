@@ -20,6 +20,7 @@
 
 /* A summary larger than this is not worth its keep, and must fit a call. */
 #define SUMMARY_MAX (512u << 10)
+#define PASSES_MAX (64u << 10) /* what passes and is larger is compressed, too */
 /* What a thread keeps for its next message. */
 #define KEEP_MAX (1u << 20)
 
@@ -221,7 +222,10 @@ summarise(struct intake *in, struct worker *w, struct piece_of_mail *m)
 		summarise_sent(w, m, &s);
 	if (all.len >= LARGE)
 		arena_done(&w->arena); /* the message as a whole, and all of s */
-	content_pack(m->trace, m->message, header_len, &w->content);
+	if (m->passes && m->trace.len + m->message.len <= PASSES_MAX)
+		content_wrap(m->trace, m->message, header_len, &w->content);
+	else
+		content_pack(m->trace, m->message, header_len, &w->content);
 }
 
 static void

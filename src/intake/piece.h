@@ -36,6 +36,7 @@ struct piece_of_mail {
 	uint64_t op;
 	struct text id; /* for the log, may be empty */
 	struct text trace, message;
+	bool passes;		/* nobody here keeps it: it goes on as soon as it can */
 	bool several;		/* message is several, */
 	uint32_t prepared;	/* not in message is what was prepared of the first ones, */
 	struct numbers sizes;	/* of so many octets each */

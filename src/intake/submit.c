@@ -190,7 +190,8 @@ submit(struct call_in *call, const struct intake_submit_request *q, struct intak
     struct worker *w, bool wait)
 {
 	struct arena *a = call_arena(call);
-	struct outgoing o = { .trace = q->trace, .mail = { .op = q->op, .id = q->id } };
+	struct outgoing o = { .trace = q->trace,
+		.mail = { .op = q->op, .id = q->id, .passes = q->passes != 0 } };
 	struct submission_commit_request request;
 	struct submission_commit_reply reply;
 	struct fixed fixed;

@@ -53,6 +53,34 @@ submit(struct rig *r, struct text message)
 	return stored(r, r->commit.content);
 }
 
+/* It is read in the same way; only what is small is not compressed. */
+static void
+what_nobody_keeps_is_not_compressed(void **state)
+{
+	static const char line[] = "The same words again.\r\n";
+	struct rig *r = *state;
+	struct buffer b = BUFFER_INIT;
+	struct intake_submit_reply reply;
+	struct failure f;
+
+	buffer_add_string(&b, FROM REST "\r\n");
+	for (int i = 0; i < 100; i++)
+		buffer_add_string(&b, line);
+	for (int round = 0; round < 3; round++) {
+		struct text content;
+
+		if (round == 2)
+			for (size_t n = 0; n < 64 << 10; n += sizeof(line) - 1)
+				buffer_add_string(&b, line);
+		assert_ok(submit_as(r, (struct intake_submit_request){ .passes = round > 0 },
+		    buffer_text(&b), &reply, &f));
+		content = r->commit.content.bytes;
+		assert_int_equal(content.len > b.len, round == 1);
+		assert_true(text_ends(stored(r, r->commit.content), buffer_text(&b)));
+	}
+	buffer_done(&b);
+}
+
 /* The message without our signatures. */
 static struct text
 unsigned_part(struct text message)
@@ -380,6 +408,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_signed_by_every_key),
 		TEST(the_summary_is_of_what_is_stored),
+		TEST(what_nobody_keeps_is_not_compressed),
 		TEST(the_copy_in_sent_names_who_got_a_blind_copy),
 		TEST(the_envelope_is_passed_on),
 		TEST(body_and_needs_are_those_of_the_octets),

@@ -579,6 +579,32 @@ calm_senders_are_known_for_a_moment(void **state)
 	h->submission.known = NULL;
 }
 
+/* Content is not compressed for a moment: if all are known to be elsewhere, and
+ * nobody here keeps a copy. */
+static void
+who_is_known_to_be_elsewhere_keeps_nothing(void **state)
+{
+	struct house *h = *state;
+
+	h->submission.known = smtp_known_new(10);
+	smtp_known_changed(h->submission.known);
+	house_set("smtp.recipient_remember", "60s");
+	(void)house_talk(h, TEST_SUBMISSION, TEXT(READY "BDAT 6 LAST\r\n\r\nab\r\n"));
+	assert_string_equal(
+	    buffer_string(&h->desk.fields), "from=alice@demo.test to=x@far.test copy=1 ");
+	house_set("submission.copy_to_sent", "no");
+	(void)house_talk(h, TEST_SUBMISSION, TEXT(READY "BDAT 6 LAST\r\n\r\nab\r\n"));
+	assert_string_equal(
+	    buffer_string(&h->desk.fields), "from=alice@demo.test to=x@far.test passes=1 ");
+	(void)house_talk(h, TEST_SUBMISSION, TEXT(READY TO("bob") "BDAT 6 LAST\r\n\r\nab\r\n"));
+	assert_string_equal(
+	    buffer_string(&h->desk.fields), "from=alice@demo.test to=x@far.test to=bob@demo.test ");
+	house_set("submission.copy_to_sent", "yes");
+	house_set("smtp.recipient_remember", "0");
+	smtp_known_free(h->submission.known);
+	h->submission.known = NULL;
+}
+
 int
 main(void)
 {
@@ -604,6 +630,8 @@ main(void)
 		cmocka_unit_test(mended_messages_keep_the_limits),
 		cmocka_unit_test_setup_teardown(
 		    calm_senders_are_known_for_a_moment, desk_setup, house_teardown),
+		cmocka_unit_test_setup_teardown(
+		    who_is_known_to_be_elsewhere_keeps_nothing, desk_setup, house_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, desk_setup, house_teardown);

@@ -110,6 +110,24 @@ recipient_known(struct smtp_session *x, struct text address)
 	return domain.len > 0 && has(x, domain);
 }
 
+/* Whether all go to domains elsewhere and no copy stays. What is not remembered may be
+ * of this site. */
+static bool
+passes(struct smtp_session *x)
+{
+	const struct texts *to = &x->tx.recipients;
+
+	if (memory(x) == NULL || setting(SET_SUBMISSION_COPY_TO_SENT) != 0)
+		return false;
+	for (size_t i = 0; i < to->count; i++) {
+		struct text domain = domain_key(x, to->at[i]);
+
+		if (domain.len == 0 || !has(x, domain))
+			return false;
+	}
+	return true;
+}
+
 /* ---- questions ---- */
 
 enum smtp_reply
@@ -198,6 +216,7 @@ smtp_submit_message(
 		.orcpts = tx->orcpts,
 		.notify = tx->notify,
 		.copy = setting(SET_SUBMISSION_COPY_TO_SENT) != 0,
+		.passes = passes(x),
 		.came = smtp_came(x),
 		.trace = smtp_trace(x, o->id),
 		.message = *message,

@@ -226,6 +226,7 @@ desk_remember(struct desk *d, const struct intake_submit_request *q)
 		desk_note_number(b, "notify", (int64_t)q->notify.at[i]);
 	}
 	desk_note_number(b, "copy", (int64_t)q->copy);
+	desk_note_number(b, "passes", (int64_t)q->passes);
 	buffer_clear(&d->message);
 	buffer_add_text(&d->message, q->message.bytes);
 	buffer_clear(&d->trace);

@@ -92,6 +92,7 @@ contexts(void)
 /* A message in two parts, and room to join what lies on both sides. */
 struct source {
 	struct text head, rest;
+	bool plain; /* nothing is compressed */
 	struct buffer joined;
 };
 
@@ -108,24 +109,31 @@ source_part(struct source *s, uint64_t from, uint64_t to)
 	return buffer_text(&s->joined);
 }
 
+/* Into room for that much; 0: it would not shrink. */
+static size_t
+shrink(char *at, size_t room, struct text raw)
+{
+	size_t n = ZSTD_compress2(contexts()->pack, at, room, raw.ptr, raw.len);
+
+	return ZSTD_isError(n) || n >= raw.len ? 0 : n;
+}
+
 /* Appends kind and octets; gives the length. Empty in, empty out. */
 static size_t
-add_frame(struct buffer *out, struct text raw)
+add_frame(struct buffer *out, struct text raw, bool plain)
 {
-	size_t room = ZSTD_compressBound(raw.len), n;
+	size_t room = plain ? raw.len : ZSTD_compressBound(raw.len), n;
 	char *at;
 
 	if (raw.len == 0)
 		return 0;
 	at = buffer_room(out, room + 1);
 	CHECK(at != NULL);
-	n = ZSTD_compress2(contexts()->pack, at + 1, room, raw.ptr, raw.len);
-	if (ZSTD_isError(n) || n >= raw.len) {
-		at[0] = FRAME_RAW;
+	n = plain ? 0 : shrink(at + 1, room, raw);
+	at[0] = n == 0 ? FRAME_RAW : FRAME_ZSTD;
+	if (n == 0) {
 		memcpy(at + 1, raw.ptr, raw.len);
 		n = raw.len;
-	} else {
-		at[0] = FRAME_ZSTD;
 	}
 	buffer_added(out, n + 1);
 	return n + 1;
@@ -142,7 +150,7 @@ static size_t
 add_first(struct buffer *out, struct source *s, uint64_t size, uint64_t header_len)
 {
 	struct buffer frame = BUFFER_INIT;
-	size_t before = out->len, n = add_frame(&frame, source_part(s, 0, header_len));
+	size_t before = out->len, n = add_frame(&frame, source_part(s, 0, header_len), s->plain);
 
 	pack_u8(out, CONTENT_VERSION);
 	pack_varint(out, size);
@@ -165,7 +173,7 @@ pack_pieces(struct source *s, uint64_t header_len, struct buffer *lengths, struc
 	for (uint64_t i = 0; i < frames; i++) {
 		uint64_t from = header_len + i * CONTENT_FRAME_RAW;
 		uint64_t to = from + CONTENT_FRAME_RAW < size ? from + CONTENT_FRAME_RAW : size;
-		size_t n = add_frame(data, source_part(s, from, to));
+		size_t n = add_frame(data, source_part(s, from, to), s->plain);
 
 		if (frames == 1 && n <= INLINE_MAX) {
 			first += n;
@@ -181,24 +189,39 @@ pack_pieces(struct source *s, uint64_t header_len, struct buffer *lengths, struc
 	return count;
 }
 
-void
-content_pack(struct text head, struct text rest, uint64_t header_len, struct buffer *out)
+static void
+pack(struct source *s, uint64_t header_len, struct buffer *out)
 {
-	struct source s = { .head = head, .rest = rest };
 	struct buffer lengths = BUFFER_INIT, data = BUFFER_INIT;
 	uint32_t count;
 
-	if (header_len > head.len + rest.len)
-		header_len = head.len + rest.len;
+	if (header_len > s->head.len + s->rest.len)
+		header_len = s->head.len + s->rest.len;
 	if (header_len > CONTENT_FRAME_RAW)
 		header_len = CONTENT_FRAME_RAW;
-	count = pack_pieces(&s, header_len, &lengths, &data);
+	count = pack_pieces(s, header_len, &lengths, &data);
 	pack_varint(out, count);
 	buffer_add_text(out, buffer_text(&lengths));
 	buffer_add_text(out, buffer_text(&data));
 	buffer_done(&lengths);
 	buffer_done(&data);
-	buffer_done(&s.joined);
+	buffer_done(&s->joined);
+}
+
+void
+content_pack(struct text head, struct text rest, uint64_t header_len, struct buffer *out)
+{
+	struct source s = { .head = head, .rest = rest };
+
+	pack(&s, header_len, out);
+}
+
+void
+content_wrap(struct text head, struct text rest, uint64_t header_len, struct buffer *out)
+{
+	struct source s = { .head = head, .rest = rest, .plain = true };
+
+	pack(&s, header_len, out);
 }
 
 enum status

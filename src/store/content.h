@@ -10,8 +10,8 @@
  * length of the header frame, header frame, and then, when the body is at most
  * 256 KiB and its frame at most 64 KiB, the body frame. Otherwise piece i >= 1 is body frame i - 1.
  * A frame begins with its kind (0 raw, 1 zstd); what zstd would not shrink is
- * kept raw. Of a header longer than 256 KiB only that much is the header's
- * frame; the rest goes with the body, where store/reader.h looks for its end.
+ * kept raw, and so is what leaves again at once. Of a header longer than 256 KiB only that much is
+ * the header's frame; the rest goes with the body, where store/reader.h looks for its end.
  */
 #ifndef STORE_CONTENT_H
 #define STORE_CONTENT_H
@@ -26,6 +26,8 @@
  * head and rest are one message in two parts (trace and what was received);
  * header_len counts from the start of head. */
 void content_pack(struct text head, struct text rest, uint64_t header_len, struct buffer *out);
+/* The same, and nothing is compressed: for what is read once and then gone. */
+void content_wrap(struct text head, struct text rest, uint64_t header_len, struct buffer *out);
 /* Cuts a container into views of its pieces, at most max. CORRUPT. */
 enum status content_pieces(
     struct text container, uint32_t max, struct text *piece, uint32_t *count) MUST_CHECK;

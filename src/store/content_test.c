@@ -42,18 +42,24 @@ fill(struct buffer *b, size_t n, bool noise)
 }
 
 static void
+open_sample(struct sample *s)
+{
+	assert_int_equal(
+	    content_pieces(buffer_text(&s->container), 64, s->piece, &s->count), STATUS_OK);
+	assert_int_equal(content_open(s->piece[0], &s->content), STATUS_OK);
+	s->content.fetch = fetch;
+	s->content.arg = s;
+	assert_int_equal(s->content.size, s->raw.len);
+}
+
+static void
 make(struct sample *s, size_t size, size_t head, size_t header_len, bool noise)
 {
 	memset(s, 0, sizeof(*s));
 	fill(&s->raw, size, noise);
 	content_pack(text_part(buffer_text(&s->raw), 0, head),
 	    text_part(buffer_text(&s->raw), head, size), header_len, &s->container);
-	assert_int_equal(
-	    content_pieces(buffer_text(&s->container), 64, s->piece, &s->count), STATUS_OK);
-	assert_int_equal(content_open(s->piece[0], &s->content), STATUS_OK);
-	s->content.fetch = fetch;
-	s->content.arg = s;
-	assert_int_equal(s->content.size, size);
+	open_sample(s);
 }
 
 static void
@@ -110,6 +116,30 @@ small_bodies_stand_in_piece_0(void **state)
 	assert_int_equal(s.count, 2);
 	assert_false(s.content.inlined);
 	drop(&s);
+}
+
+/* Not compressed, it is read in the same way. */
+static void
+what_leaves_again_is_wrapped(void **state)
+{
+	static const size_t sizes[] = { 0, 100, 10000, FRAME + 500, 3 * FRAME };
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct sample s = { .count = 0 };
+		struct text raw;
+		size_t header = sizes[i] < 400 ? sizes[i] : 400;
+
+		fill(&s.raw, sizes[i], false);
+		raw = buffer_text(&s.raw);
+		content_wrap(text_part(raw, 0, header / 2), text_part(raw, header / 2, raw.len),
+		    header, &s.container);
+		assert_true(s.container.len >= raw.len);
+		open_sample(&s);
+		assert_int_equal(s.content.header_len, header);
+		expect_range(&s, 0, raw.len);
+		expect_range(&s, header / 2, 1000);
+		drop(&s);
+	}
 }
 
 static void
@@ -185,6 +215,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_border),
 		cmocka_unit_test(small_bodies_stand_in_piece_0),
+		cmocka_unit_test(what_leaves_again_is_wrapped),
 		cmocka_unit_test(a_long_header_is_cut),
 		cmocka_unit_test(refuses_what_is_cut),
 		cmocka_unit_test(refuses_false_sizes),
