@@ -97,17 +97,17 @@ write_broken(struct dotted *d, struct text line)
 static void
 put_line(struct dotted *d, struct text t, size_t *from, size_t at, size_t end, bool whole)
 {
-	struct text line = text_part(t, at, end), all = line;
-	size_t done = 0;
+	struct text line = text_part(t, at, end);
+	size_t done;
 
 	if (d->line.len > 0 || !whole) {
 		stream_write(d->stream, text_part(t, *from, at));
 		buffer_add_text(&d->line, line);
-		all = buffer_text(&d->line);
-		done = write_broken(d, all);
+		line = buffer_text(&d->line);
+		done = write_broken(d, line);
 		if (whole)
-			stream_write(d->stream, text_part(all, done, all.len));
-		buffer_drop(&d->line, whole ? all.len : done);
+			stream_write(d->stream, text_part(line, done, line.len));
+		buffer_drop(&d->line, whole ? line.len : done);
 		*from = end;
 	} else if (line.len > TEXT_LINE_MAX) {
 		stream_write(d->stream, text_part(t, *from, at));
