@@ -20,7 +20,8 @@ int account_forward_off(struct instance *i, const struct options *o);
 void account_forward_text(struct buffer *out, const struct store_account_reply *r);
 void account_forward_json(struct json *j, const struct store_account_reply *r);
 /* Sending (cmd_account_sending.c): stopped by hand, and let go on; was: it was
- * stopped. A limit of its own. What show says. */
+ * stopped. A limit of its own. The last of what show says: ends the object and writes
+ * all of it, or nothing if it is refused. */
 int account_freeze(struct instance *i, const struct options *o);
 int account_unfreeze(struct instance *i, const struct options *o, bool *was);
 int account_limit(struct instance *i, const struct options *o);

@@ -240,13 +240,7 @@ show(struct instance *i, const struct options *o)
 		show_json(&out, &r);
 	else
 		show_text(&out, &r);
-	if (account_show_sending(i, r.address, &out) != EXIT_DONE) {
-		buffer_done(&out.text);
-		return EXIT_REFUSED;
-	}
-	if (out.as_json)
-		json_object_end(&out.json);
-	return output_write(&out);
+	return account_show_sending(i, r.address, &out);
 }
 
 static int

@@ -143,11 +143,15 @@ account_show_sending(struct instance *i, struct text address, struct output *out
 
 	if (s == STATUS_OK && (r.used.count != r.limits.count || r.own.count != r.limits.count))
 		s = STATUS_CORRUPT;
-	if (s != STATUS_OK)
+	if (s != STATUS_OK) {
+		buffer_done(&out->text);
 		return refused_by(s, &i->failure);
-	if (out->as_json)
+	}
+	if (out->as_json) {
 		show_json(&out->json, &r);
-	else
+		json_object_end(&out->json);
+	} else {
 		show_text(&out->text, &r);
-	return EXIT_DONE;
+	}
+	return output_write(out);
 }

@@ -68,13 +68,7 @@ show(struct instance *i, const struct options *o)
 	out.json = json_to(&out.text);
 	if (out.as_json)
 		json_object(&out.json);
-	if (account_show_sending(i, text_of(o->args[1]), &out) != EXIT_DONE) {
-		buffer_done(&out.text);
-		return EXIT_REFUSED;
-	}
-	if (out.as_json)
-		json_object_end(&out.json);
-	return output_write(&out);
+	return account_show_sending(i, text_of(o->args[1]), &out);
 }
 
 static int

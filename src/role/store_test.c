@@ -5,11 +5,10 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "role/roles.h"
-#include "store/board.h"
+#include "store/board_testing.h"
 
 static enum status
 begins(int board, struct failure *f)
@@ -28,16 +27,6 @@ begins(int board, struct failure *f)
 	s = role_store_ops.serve(context, &config, f);
 	role_store_ops.stop(context, 0);
 	return s;
-}
-
-static int
-board_file(void)
-{
-	int fd = memfd_create("board", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, BOARD_SIZE), 0);
-	return fd;
 }
 
 static void

@@ -5,10 +5,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "runtime/role.h"
-#include "store/board.h"
+#include "store/board_testing.h"
 
 /* The same file, to be read alone; as the monitor gives it to fronts. */
 static int
@@ -20,16 +19,6 @@ to_read(int file)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
-	return fd;
-}
-
-static int
-board_file(void)
-{
-	int fd = memfd_create("board", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, BOARD_SIZE), 0);
 	return fd;
 }
 

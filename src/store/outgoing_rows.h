@@ -65,7 +65,8 @@ struct outgoing_recipient {
 
 /* A run: first is in its key. due: seconds. deadline: when somebody in it who
  * waits is late or given up, though no attempt is made; seconds, 0: nobody
- * waits. account and priority are those of the message. */
+ * waits. account and priority are those of the message. account, here and in the message:
+ * whose sending counts, as sending_number (store/sending.h) has it; 0: the site itself. */
 struct outgoing_run {
 	struct text destination;
 	int64_t due, deadline;
