@@ -13,13 +13,11 @@
 #include "store/serve.h"
 #include "store/suppression.h"
 
-#define RELAY_NETWORKS_MAX 1000 /* octets of the setting */
-
 /* The front is believed whose address it is, not that it may send. */
 static enum status
 network_of(struct text address, struct arena *a, struct submitter *out, struct failure *f)
 {
-	char networks[RELAY_NETWORKS_MAX + 1];
+	char networks[NETWORK_LIST_MAX + 1];
 	struct sockaddr_storage sa;
 	struct text which;
 
